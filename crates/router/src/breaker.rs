@@ -1,0 +1,252 @@
+//! One target's circuit: closed while it serves, open after a run of faults of its own, then probed by one
+//! request at a time. A pure state machine over the time it is given.
+
+use std::time::Duration;
+
+use types::{FaultKind, Monotonic};
+
+use crate::{Claim, Outcome};
+
+/// When a circuit opens and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BreakerConfig {
+    /// Consecutive faults of the target's own that open it.
+    pub threshold: u32,
+    /// How long it stays open before it is probed.
+    pub timeout: Duration,
+}
+
+impl Default for BreakerConfig {
+    /// Five faults, thirty seconds.
+    fn default() -> Self {
+        Self { threshold: 5, timeout: Duration::from_secs(30) }
+    }
+}
+
+/// What a circuit is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CircuitState {
+    /// Serving.
+    Closed,
+    /// Being probed by one request.
+    HalfOpen,
+    /// Out of service.
+    Open,
+}
+
+impl CircuitState {
+    /// The word in logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::HalfOpen => "half_open",
+            Self::Open => "open",
+        }
+    }
+}
+
+/// The longest an upstream's `retry-after` keeps a target out: a wrong header must not bench it for a day.
+const MAX_COOLDOWN: Duration = Duration::from_mins(5);
+/// How long a refused credential or an empty account keeps a target out.
+const BENCH: Duration = Duration::from_mins(1);
+
+/// One target's circuit.
+#[derive(Debug)]
+pub(crate) struct Breaker {
+    config: BreakerConfig,
+    state: State,
+    faults: u32,
+    /// Not before this: a wait that the upstream asked for, or a benched credential.
+    cool_until: Monotonic,
+    /// What an active check last found.
+    reachable: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Closed,
+    /// Until this time.
+    Open(Monotonic),
+    /// The probe was sent at this time. One that never reports is given up after the breaker's own timeout, so
+    /// that a lost report cannot keep a target out for ever.
+    Probing(Monotonic),
+}
+
+impl Breaker {
+    pub(crate) const fn new(config: BreakerConfig) -> Self {
+        Self {
+            config,
+            state: State::Closed,
+            faults: 0,
+            cool_until: Monotonic::from_nanos(0),
+            reachable: true,
+        }
+    }
+
+    pub(crate) const fn state(&self) -> CircuitState {
+        match self.state {
+            State::Closed => CircuitState::Closed,
+            State::Open(_) => CircuitState::Open,
+            State::Probing(_) => CircuitState::HalfOpen,
+        }
+    }
+
+    /// When a request may next be sent; `now` or earlier if at once.
+    pub(crate) fn available_at(&self, now: Monotonic) -> Monotonic {
+        let circuit = match self.state {
+            State::Closed if !self.reachable => now.plus(self.config.timeout),
+            State::Closed => now,
+            State::Open(until) => until,
+            State::Probing(since) => since.plus(self.config.timeout),
+        };
+        circuit.max(self.cool_until)
+    }
+
+    pub(crate) fn claim(&mut self, now: Monotonic) -> Claim {
+        if self.available_at(now) > now {
+            return Claim::Refused;
+        }
+        match self.state {
+            State::Closed => {}
+            State::Open(_) | State::Probing(_) => self.state = State::Probing(now),
+        }
+        Claim::Granted
+    }
+
+    /// Takes an outcome in; the fault that changed the state, if it changed.
+    pub(crate) fn report(&mut self, outcome: Outcome, now: Monotonic) {
+        match outcome {
+            Outcome::Served => {
+                self.faults = 0;
+                self.state = State::Closed;
+                self.reachable = true;
+            }
+            Outcome::Failed(kind, retry_after) => self.fail(kind, retry_after, now),
+        }
+    }
+
+    fn fail(&mut self, kind: FaultKind, retry_after: Option<Duration>, now: Monotonic) {
+        let cooldown = match kind {
+            FaultKind::Credential | FaultKind::Quota => Some(BENCH),
+            FaultKind::Overloaded => retry_after.map(|wait| wait.min(MAX_COOLDOWN)),
+            FaultKind::ClientGone
+            | FaultKind::ContextLength
+            | FaultKind::Filtered
+            | FaultKind::Invalid
+            | FaultKind::Server
+            | FaultKind::Timeout
+            | FaultKind::Unreachable => None,
+        };
+        if let Some(wait) = cooldown {
+            self.cool_until = self.cool_until.max(now.plus(wait));
+        }
+        if !kind.counts_against_target() {
+            // The target answered, or was never asked to the end: a probe that ends so proves nothing bad.
+            if let State::Probing(_) = self.state {
+                self.state = State::Open(now);
+            }
+            return;
+        }
+        self.faults = self.faults.saturating_add(1);
+        let trips = match self.state {
+            State::Probing(_) => true,
+            State::Closed => self.faults >= self.config.threshold,
+            // A request sent before the circuit opened tells nothing new.
+            State::Open(_) => false,
+        };
+        if trips {
+            self.state = State::Open(now.plus(self.config.timeout));
+        }
+    }
+
+    /// Takes in what an active check found.
+    pub(crate) fn observe(&mut self, reachable: bool) {
+        self.reachable = reachable;
+    }
+
+    pub(crate) fn is_reachable(&self) -> bool {
+        self.reachable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: BreakerConfig = BreakerConfig { threshold: 3, timeout: Duration::from_secs(30) };
+    const SERVER: Outcome = Outcome::Failed(FaultKind::Server, None);
+
+    fn at(seconds: u64) -> Monotonic {
+        Monotonic::from_nanos(seconds * 1_000_000_000)
+    }
+
+    fn tripped() -> Breaker {
+        let mut breaker = Breaker::new(CONFIG);
+        for _ in 0..3 {
+            breaker.report(SERVER, at(0));
+        }
+        breaker
+    }
+
+    #[test]
+    fn consecutive_faults_open_it_and_a_success_between_starts_over() {
+        let mut breaker = Breaker::new(CONFIG);
+        for outcome in [SERVER, SERVER, Outcome::Served, SERVER, SERVER] {
+            breaker.report(outcome, at(0));
+        }
+        assert_eq!(breaker.state(), CircuitState::Closed);
+        breaker.report(SERVER, at(0));
+        assert_eq!(breaker.state(), CircuitState::Open);
+    }
+
+    #[test]
+    fn an_open_circuit_is_probed_by_one_request_after_its_timeout() {
+        let mut breaker = tripped();
+        assert_eq!(breaker.claim(at(29)), Claim::Refused);
+        assert_eq!(breaker.claim(at(30)), Claim::Granted);
+        assert_eq!(breaker.claim(at(31)), Claim::Refused);
+        breaker.report(Outcome::Served, at(32));
+        assert_eq!(breaker.claim(at(32)), Claim::Granted);
+    }
+
+    #[test]
+    fn a_probe_that_fails_opens_it_again_and_one_that_is_lost_is_replaced() {
+        let mut breaker = tripped();
+        assert_eq!(breaker.claim(at(30)), Claim::Granted);
+        breaker.report(SERVER, at(31));
+        assert_eq!(breaker.claim(at(60)), Claim::Refused);
+        assert_eq!(breaker.claim(at(61)), Claim::Granted);
+        assert_eq!(breaker.claim(at(91)), Claim::Granted);
+    }
+
+    #[test]
+    fn what_the_client_caused_never_opens_it() {
+        let mut breaker = Breaker::new(CONFIG);
+        for kind in [FaultKind::ClientGone, FaultKind::Invalid, FaultKind::ContextLength, FaultKind::Filtered]
+        {
+            for _ in 0..10 {
+                breaker.report(Outcome::Failed(kind, None), at(0));
+            }
+        }
+        assert_eq!(breaker.claim(at(0)), Claim::Granted);
+    }
+
+    #[test]
+    fn a_wait_the_upstream_asks_for_is_kept_but_not_for_ever() {
+        let mut breaker = Breaker::new(CONFIG);
+        breaker.report(Outcome::Failed(FaultKind::Overloaded, Some(Duration::from_secs(7))), at(0));
+        assert_eq!(breaker.claim(at(6)), Claim::Refused);
+        assert_eq!(breaker.claim(at(7)), Claim::Granted);
+        breaker.report(Outcome::Failed(FaultKind::Overloaded, Some(Duration::from_secs(86_400))), at(7));
+        assert_eq!(breaker.claim(at(307)), Claim::Granted);
+    }
+
+    #[test]
+    fn an_unreachable_target_is_left_out_until_a_check_finds_it() {
+        let mut breaker = Breaker::new(CONFIG);
+        breaker.observe(false);
+        assert_eq!(breaker.claim(at(0)), Claim::Refused);
+        breaker.observe(true);
+        assert_eq!(breaker.claim(at(0)), Claim::Granted);
+    }
+}

@@ -1,0 +1,219 @@
+//! The router inside the process.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use foldhash::fast::RandomState;
+use types::{FaultKind, ModelName, Monotonic, ProviderName, TargetId};
+
+use crate::breaker::Breaker;
+use crate::names::Names;
+use crate::{
+    BreakerConfig, Candidate, ChooseError, Chosen, CircuitState, Claim, Outcome, Plan, ProviderModels,
+    Resolved, Route, Strictness, Transition, balance,
+};
+
+/// The most targets that get a circuit of their own because a caller named a model no list knows; beyond
+/// them such models share their provider's.
+const MAX_PASSED: usize = 4096;
+
+/// The table, and the state of each target.
+#[derive(Debug)]
+pub struct Local {
+    names: Names,
+    routes: HashMap<ModelName, Balanced, RandomState>,
+    circuits: HashMap<TargetId, Circuit, RandomState>,
+    passed: Mutex<HashMap<TargetId, Breaker, RandomState>>,
+    breaker: BreakerConfig,
+}
+
+#[derive(Debug)]
+struct Balanced {
+    route: Route,
+    /// The state of the smooth weighted round robin, one number per target.
+    turns: Mutex<Vec<i64>>,
+}
+
+#[derive(Debug)]
+struct Circuit {
+    provider: ProviderName,
+    breaker: Mutex<Breaker>,
+}
+
+/// How one target stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetStatus {
+    /// Which.
+    pub target: TargetId,
+    /// Its circuit.
+    pub state: CircuitState,
+    /// Whether the last active check reached it.
+    pub is_reachable: bool,
+}
+
+impl Local {
+    /// A router for these routes and providers, every circuit closed.
+    pub fn new(
+        routes: Vec<(ModelName, Route)>,
+        providers: Vec<ProviderModels>,
+        breaker: BreakerConfig,
+    ) -> Self {
+        let mut circuits = HashMap::default();
+        let mut add = |candidate: &Candidate| {
+            circuits.entry(candidate.target.clone()).or_insert_with(|| Circuit {
+                provider: candidate.provider.clone(),
+                breaker: Mutex::new(Breaker::new(breaker)),
+            });
+        };
+        for (_, route) in &routes {
+            route.targets.iter().map(|target| &target.candidate).chain(&route.fallback).for_each(&mut add);
+        }
+        for provider in &providers {
+            for model in &provider.models {
+                add(&Candidate::new(provider.provider.clone(), model.clone()));
+            }
+        }
+        let names = Names::new(routes.iter().map(|(name, _)| name.clone()), providers);
+        let routes = routes.into_iter().map(|(name, route)| {
+            let turns = Mutex::new(vec![0; route.targets.len()]);
+            (name, Balanced { route, turns })
+        });
+        Self { names, routes: routes.collect(), circuits, passed: Mutex::default(), breaker }
+    }
+
+    /// Every public name, routes first.
+    pub fn listing(&self) -> Vec<String> {
+        self.names.listing()
+    }
+
+    /// What a name means, without choosing.
+    pub fn resolve(&self, name: &str) -> Result<Resolved, ChooseError> {
+        self.names.resolve(name)
+    }
+
+    /// How every target stands, sorted by name.
+    pub fn status(&self) -> Vec<TargetStatus> {
+        let mut status: Vec<_> = self
+            .circuits
+            .iter()
+            .map(|(target, circuit)| {
+                let breaker = lock(&circuit.breaker);
+                TargetStatus {
+                    target: target.clone(),
+                    state: breaker.state(),
+                    is_reachable: breaker.is_reachable(),
+                }
+            })
+            .collect();
+        status.sort_by(|left, right| left.target.cmp(&right.target));
+        status
+    }
+
+    /// Takes in what an active check of a provider found; it holds for all of its targets.
+    pub fn observe(&self, provider: &ProviderName, reachable: bool) {
+        for circuit in self.circuits.values().filter(|circuit| circuit.provider == *provider) {
+            lock(&circuit.breaker).observe(reachable);
+        }
+    }
+
+    fn with_breaker<T>(&self, target: &TargetId, act: impl FnOnce(&mut Breaker) -> T) -> T {
+        if let Some(circuit) = self.circuits.get(target) {
+            return act(&mut lock(&circuit.breaker));
+        }
+        let mut passed = lock(&self.passed);
+        if passed.len() >= MAX_PASSED && !passed.contains_key(target) {
+            let shared = target.as_str().split('/').next().unwrap_or_default();
+            let breaker = passed.entry(TargetId::from(shared));
+            return act(breaker.or_insert_with(|| Breaker::new(self.breaker)));
+        }
+        act(passed.entry(target.clone()).or_insert_with(|| Breaker::new(self.breaker)))
+    }
+
+    fn available_at(&self, target: &TargetId, now: Monotonic) -> Monotonic {
+        if self.circuits.contains_key(target) {
+            return self.with_breaker(target, |breaker| breaker.available_at(now));
+        }
+        // Asking must not make an entry.
+        lock(&self.passed).get(target).map_or(now, |breaker| breaker.available_at(now))
+    }
+
+    /// The route's targets in the order to try them.
+    fn rank(&self, balanced: &Balanced, now: Monotonic) -> Vec<Candidate> {
+        let targets = &balanced.route.targets;
+        let is_available = |index: usize| {
+            targets.get(index).is_some_and(|target| self.available_at(&target.candidate.target, now) <= now)
+        };
+        let weights = targets.iter().map(|target| target.weight);
+        let first = match targets.len() {
+            0 => None,
+            1 => is_available(0).then_some(0),
+            _ => balance::pick(weights, &mut lock(&balanced.turns), is_available),
+        };
+        let mut rest: Vec<_> = (0..targets.len()).filter(|index| Some(*index) != first).collect();
+        rest.sort_by_key(|index| std::cmp::Reverse(targets.get(*index).map(|target| target.weight)));
+        let ranked = first.into_iter().chain(rest).filter_map(|index| targets.get(index));
+        ranked
+            .map(|target| &target.candidate)
+            .chain(&balanced.route.fallback)
+            .filter(|candidate| self.available_at(&candidate.target, now) <= now)
+            .cloned()
+            .collect()
+    }
+
+    fn unavailable<'a>(
+        &self,
+        model: &str,
+        candidates: impl Iterator<Item = &'a Candidate>,
+        now: Monotonic,
+    ) -> ChooseError {
+        let first =
+            candidates.map(|candidate| self.available_at(&candidate.target, now)).min().unwrap_or(now);
+        ChooseError::Unavailable { model: model.to_owned(), retry_after: first.since(now) }
+    }
+}
+
+impl Plan for Local {
+    fn choose(&self, model: &str, now: Monotonic) -> Result<Chosen, ChooseError> {
+        let (label, candidate) = match self.names.resolve(model)? {
+            Resolved::Route(name) => {
+                let Some(balanced) = self.routes.get(&name) else {
+                    return Err(self.unavailable(model, std::iter::empty(), now));
+                };
+                let candidates = self.rank(balanced, now);
+                if candidates.is_empty() {
+                    let targets = balanced.route.targets.iter().map(|target| &target.candidate);
+                    return Err(self.unavailable(model, targets.chain(&balanced.route.fallback), now));
+                }
+                return Ok(Chosen { label: name, strict: balanced.route.strict, candidates });
+            }
+            Resolved::Known(candidate) => (ModelName::from(candidate.target.as_str()), candidate),
+            Resolved::Passed(candidate) => (ModelName::from(format!("{}/*", candidate.provider)), candidate),
+        };
+        if self.available_at(&candidate.target, now) > now {
+            return Err(self.unavailable(model, std::iter::once(&candidate), now));
+        }
+        Ok(Chosen { label, strict: Strictness::Report, candidates: vec![candidate] })
+    }
+
+    fn claim(&self, target: &TargetId, now: Monotonic) -> Claim {
+        self.with_breaker(target, |breaker| breaker.claim(now))
+    }
+
+    fn report(&self, target: &TargetId, outcome: Outcome, now: Monotonic) -> Option<Transition> {
+        let (before, after) = self.with_breaker(target, |breaker| {
+            let before = breaker.state();
+            breaker.report(outcome, now);
+            (before, breaker.state())
+        });
+        let cause: Option<FaultKind> = match outcome {
+            Outcome::Failed(kind, _) => Some(kind),
+            Outcome::Served => None,
+        };
+        (before != after).then(|| Transition { target: target.clone(), state: after, cause })
+    }
+}
+
+/// The state behind a lock stays usable when a holder panicked: every change to it is complete at once.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

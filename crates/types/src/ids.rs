@@ -1,0 +1,134 @@
+//! Names and identities, each its own type: a raw string never crosses a function border.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Declares a cheaply cloned name: an `Arc<str>` with its own type.
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The name as written.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl<T: Into<Arc<str>>> From<T> for $name {
+            fn from(name: T) -> Self {
+                Self(name.into())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    )+};
+}
+
+names! {
+    /// The public identity of an API key, e.g. `k_01j…`: safe to print, says nothing of the secret.
+    KeyId;
+    /// A model's name, either the public one that callers use or the one an upstream knows.
+    ModelName;
+    /// A configured provider's name, e.g. `openai`.
+    ProviderName;
+    /// One place a model's requests may go: `provider/upstream-model`.
+    TargetId;
+    /// Whose data and limits a request falls under. Every counter, cache and ledger key carries one.
+    Tenant;
+}
+
+/// A wire language's name, e.g. `openai_chat`. Constructed only by the dialects themselves and their tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct DialectId(pub &'static str);
+
+impl DialectId {
+    /// The name as written in `provider.toml`.
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for DialectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Declares an identity that the gateway makes: a UUIDv7 (RFC 9562), so that ids sort by time.
+macro_rules! identities {
+    ($($(#[$doc:meta])* $name:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new identity.
+            pub fn generate() -> Self {
+                Self(Uuid::now_v7())
+            }
+
+            /// The identity with these bits.
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The bits.
+            pub const fn as_uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.as_simple().fmt(f)
+            }
+        }
+    )+};
+}
+
+identities! {
+    /// One request to one upstream. Always made by the gateway, never taken from a client.
+    AttemptId;
+    /// One reservation against a caller's limits.
+    HoldId;
+    /// One request of a caller.
+    RequestId;
+}
+
+/// What a caller asks for. Every operation takes the same path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// One turn of a conversation, whole or streamed.
+    Chat,
+    /// How many tokens a conversation would take.
+    CountTokens,
+}
+
+impl Operation {
+    /// OpenTelemetry's `gen_ai.operation.name`, and the label in metrics and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::CountTokens => "count_tokens",
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The words every part of Tollgate shares. No IO, no async: data and what can be said of it.
+
+mod clock;
+mod code;
+pub mod conversation;
+mod fault;
+mod ids;
+mod json;
+mod money;
+mod refusal;
+mod secret;
+mod sse;
+mod trace;
+mod usage;
+mod verdict;
+
+pub use clock::{Clock, Monotonic, SystemClock, UnixTime};
+pub use code::{Code, ErrorClass};
+pub use fault::{Fault, FaultKind};
+pub use ids::{
+    AttemptId, DialectId, HoldId, KeyId, ModelName, Operation, ProviderName, RequestId, TargetId, Tenant,
+};
+pub use json::Json;
+pub use money::{MicroUsd, PerMillion};
+pub use refusal::{Counted, Refusal, RetryAdvice, Standing};
+pub use secret::Secret;
+pub use sse::{Frame, SseEvent};
+pub use trace::{SpanId, TraceContext, TraceId};
+pub use usage::{TokenClass, Tokens, Usage};
+pub use verdict::{Blame, Classify, Retry, Verdict};

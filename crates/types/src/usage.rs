@@ -1,0 +1,83 @@
+//! Token counts in disjoint classes that sum to the provider's total.
+
+use serde::{Deserialize, Serialize};
+
+/// A number of tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tokens(pub u64);
+
+/// Declares the classes once: field, variant, printed word, direction, meaning.
+macro_rules! classes {
+    ($($field:ident $variant:ident $text:literal $input:literal $doc:literal;)+) => {
+        /// One disjoint class of tokens.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum TokenClass { $(#[doc = $doc] $variant,)+ }
+
+        impl TokenClass {
+            /// Every class, input first.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The word used in metrics, ledger records and price tables.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+
+            /// Whether the class is part of the input.
+            pub const fn is_input(self) -> bool {
+                match self { $(Self::$variant => $input,)+ }
+            }
+        }
+
+        /// What one answer used. The classes are disjoint: no token is in two of them.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        pub struct Usage { $(#[doc = $doc] #[serde(default)] pub $field: Tokens,)+ }
+
+        impl Usage {
+            /// The count of one class.
+            pub const fn of(&self, class: TokenClass) -> Tokens {
+                match class { $(TokenClass::$variant => self.$field,)+ }
+            }
+
+            /// The sum of two usages, class by class.
+            #[must_use]
+            pub fn plus(&self, other: &Self) -> Self {
+                Self { $($field: Tokens(self.$field.0.saturating_add(other.$field.0)),)+ }
+            }
+        }
+    };
+}
+
+classes! {
+    input Input "input" true "Text input that no cache served or stored.";
+    input_audio InputAudio "input_audio" true "Audio input that no cache served.";
+    cache_read CacheRead "cache_read" true "Input read from the provider's prompt cache.";
+    cache_write_5m CacheWrite5m "cache_write_5m" true "Input written to a prompt cache for five minutes (or the provider's default).";
+    cache_write_1h CacheWrite1h "cache_write_1h" true "Input written to a prompt cache for an hour.";
+    output Output "output" false "Visible output.";
+    output_audio OutputAudio "output_audio" false "Audio output.";
+    reasoning Reasoning "reasoning" false "Output spent on reasoning, billed as output.";
+}
+
+impl Usage {
+    /// All input, cached or not.
+    pub fn input_total(&self) -> Tokens {
+        self.sum(true)
+    }
+
+    /// All output, reasoning included.
+    pub fn output_total(&self) -> Tokens {
+        self.sum(false)
+    }
+
+    /// Everything.
+    pub fn total(&self) -> Tokens {
+        Tokens(self.input_total().0.saturating_add(self.output_total().0))
+    }
+
+    fn sum(&self, input: bool) -> Tokens {
+        let classes = TokenClass::ALL.iter().filter(|class| class.is_input() == input);
+        Tokens(classes.fold(0, |sum, class| sum.saturating_add(self.of(*class).0)))
+    }
+}
