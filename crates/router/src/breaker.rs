@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use types::{FaultKind, Monotonic};
+use types::{CircuitState, FaultKind, Monotonic};
 
 use crate::{Claim, Outcome};
 
@@ -20,28 +20,6 @@ impl Default for BreakerConfig {
     /// Five faults, thirty seconds.
     fn default() -> Self {
         Self { threshold: 5, timeout: Duration::from_secs(30) }
-    }
-}
-
-/// What a circuit is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CircuitState {
-    /// Serving.
-    Closed,
-    /// Being probed by one request.
-    HalfOpen,
-    /// Out of service.
-    Open,
-}
-
-impl CircuitState {
-    /// The word in logs.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::HalfOpen => "half_open",
-            Self::Open => "open",
-        }
     }
 }
 

@@ -11,15 +11,21 @@ mod retries;
 
 use std::time::Duration;
 
-use types::{Blame, Classify, Code, FaultKind, ModelName, Monotonic, ProviderName, Retry, TargetId, Verdict};
+use types::{
+    Blame, CircuitState, Classify, Code, FaultKind, ModelName, Monotonic, ProviderName, Retry, TargetId,
+    Verdict,
+};
 
-pub use breaker::{BreakerConfig, CircuitState};
+pub use breaker::BreakerConfig;
 pub use local::{Local, TargetStatus};
 pub use names::{ProviderModels, Resolved};
 pub use retries::{RetryBudget, RetryConfig};
 
 /// The port: chooses targets and learns how they did.
 pub trait Plan: Send + Sync {
+    /// The public name that `model` means: what policies speak of and what is counted under.
+    fn label(&self, model: &str) -> Result<ModelName, ChooseError>;
+
     /// The targets that may serve `model`, best first. Those whose circuit is open are left out.
     fn choose(&self, model: &str, now: Monotonic) -> Result<Chosen, ChooseError>;
 
@@ -43,8 +49,6 @@ pub enum Claim {
 /// The targets for one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chosen {
-    /// The name to count the request under: bounded by configuration and catalogue, never the caller's invention.
-    pub label: ModelName,
     /// Whether anything lost in translation refuses the request.
     pub strict: Strictness,
     /// At least one, best first.

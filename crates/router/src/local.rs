@@ -1,16 +1,16 @@
 //! The router inside the process.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::RandomState;
-use types::{FaultKind, ModelName, Monotonic, ProviderName, TargetId};
+use types::{CircuitState, FaultKind, ModelName, Monotonic, ProviderName, TargetId};
 
 use crate::breaker::Breaker;
 use crate::names::Names;
 use crate::{
-    BreakerConfig, Candidate, ChooseError, Chosen, CircuitState, Claim, Outcome, Plan, ProviderModels,
-    Resolved, Route, Strictness, Transition, balance,
+    BreakerConfig, Candidate, ChooseError, Chosen, Claim, Outcome, Plan, ProviderModels, Resolved, Route,
+    Strictness, Transition, balance,
 };
 
 /// The most targets that get a circuit of their own because a caller named a model no list knows; beyond
@@ -37,7 +37,7 @@ struct Balanced {
 #[derive(Debug)]
 struct Circuit {
     provider: ProviderName,
-    breaker: Mutex<Breaker>,
+    breaker: Arc<Mutex<Breaker>>,
 }
 
 /// How one target stands.
@@ -62,7 +62,7 @@ impl Local {
         let mut add = |candidate: &Candidate| {
             circuits.entry(candidate.target.clone()).or_insert_with(|| Circuit {
                 provider: candidate.provider.clone(),
-                breaker: Mutex::new(Breaker::new(breaker)),
+                breaker: Arc::new(Mutex::new(Breaker::new(breaker))),
             });
         };
         for (_, route) in &routes {
@@ -79,6 +79,19 @@ impl Local {
             (name, Balanced { route, turns })
         });
         Self { names, routes: routes.collect(), circuits, passed: Mutex::default(), breaker }
+    }
+
+    /// Takes over the circuits of the targets that the table before this one had too: a reload must not forget
+    /// who is out of service. With other limits they start over.
+    pub fn inherit(&mut self, previous: &Self) {
+        if self.breaker != previous.breaker {
+            return;
+        }
+        for (target, circuit) in &mut self.circuits {
+            if let Some(known) = previous.circuits.get(target) {
+                circuit.breaker = Arc::clone(&known.breaker);
+            }
+        }
     }
 
     /// Every public name, routes first.
@@ -173,8 +186,17 @@ impl Local {
 }
 
 impl Plan for Local {
+    fn label(&self, model: &str) -> Result<ModelName, ChooseError> {
+        Ok(match self.names.resolve(model)? {
+            Resolved::Route(name) => name,
+            Resolved::Known(candidate) => ModelName::from(candidate.target.as_str()),
+            // Bounded by the configuration: a name that a caller invents is counted under its provider.
+            Resolved::Passed(candidate) => ModelName::from(format!("{}/*", candidate.provider)),
+        })
+    }
+
     fn choose(&self, model: &str, now: Monotonic) -> Result<Chosen, ChooseError> {
-        let (label, candidate) = match self.names.resolve(model)? {
+        let candidate = match self.names.resolve(model)? {
             Resolved::Route(name) => {
                 let Some(balanced) = self.routes.get(&name) else {
                     return Err(self.unavailable(model, std::iter::empty(), now));
@@ -184,15 +206,14 @@ impl Plan for Local {
                     let targets = balanced.route.targets.iter().map(|target| &target.candidate);
                     return Err(self.unavailable(model, targets.chain(&balanced.route.fallback), now));
                 }
-                return Ok(Chosen { label: name, strict: balanced.route.strict, candidates });
+                return Ok(Chosen { strict: balanced.route.strict, candidates });
             }
-            Resolved::Known(candidate) => (ModelName::from(candidate.target.as_str()), candidate),
-            Resolved::Passed(candidate) => (ModelName::from(format!("{}/*", candidate.provider)), candidate),
+            Resolved::Known(candidate) | Resolved::Passed(candidate) => candidate,
         };
         if self.available_at(&candidate.target, now) > now {
             return Err(self.unavailable(model, std::iter::once(&candidate), now));
         }
-        Ok(Chosen { label, strict: Strictness::Report, candidates: vec![candidate] })
+        Ok(Chosen { strict: Strictness::Report, candidates: vec![candidate] })
     }
 
     fn claim(&self, target: &TargetId, now: Monotonic) -> Claim {

@@ -78,6 +78,7 @@ codes! {
     BodyUnreadable "TG-0109" InvalidRequest "the body ended early or came too slowly";
     RequestLoop "TG-0110" Loop "the request came back to the gateway that sent it";
     UnsupportedEncoding "TG-0111" InvalidRequest "the body's content encoding is not supported";
+    MalformedHttp "TG-0112" InvalidRequest "the request is not valid HTTP";
     BadCredential "TG-1001" Authentication "no valid key";
     CredentialConflict "TG-1002" InvalidRequest "two different keys on one request";
     ModelNotAllowed "TG-1003" Permission "the key may not use this model";

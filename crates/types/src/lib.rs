@@ -1,5 +1,6 @@
 //! The words every part of Tollgate shares. No IO, no async: data and what can be said of it.
 
+mod circuit;
 mod clock;
 mod code;
 pub mod conversation;
@@ -14,6 +15,7 @@ mod trace;
 mod usage;
 mod verdict;
 
+pub use circuit::CircuitState;
 pub use clock::{Clock, Monotonic, SystemClock, UnixTime};
 pub use code::{Code, ErrorClass};
 pub use fault::{Fault, FaultKind};

@@ -1,0 +1,190 @@
+//! The models a caller may use, in one body that OpenAI's, Anthropic's and Codex's clients all read.
+
+use std::fmt::Write as _;
+
+use auth::Principal;
+use http::{Request, header};
+use hyper::body::Incoming;
+use providers::{Capability, Modality, Model};
+use serde_json::{Value, json};
+use types::{ModelName, PerMillion, ProviderName, TokenClass, UnixTime};
+
+/// One model to list.
+#[derive(Debug)]
+pub struct ListingConfig<'a> {
+    /// The public name.
+    pub name: ModelName,
+    /// Who serves it, or serves it first.
+    pub provider: ProviderName,
+    /// What the catalogue knows of it.
+    pub model: Option<&'a Model>,
+}
+
+/// Every model, written out once: answering is joining.
+#[derive(Debug)]
+pub struct Listing {
+    models: Vec<Listed>,
+}
+
+#[derive(Debug)]
+struct Listed {
+    name: ModelName,
+    /// For OpenAI's and Anthropic's clients.
+    entry: String,
+    /// For Codex.
+    codex: String,
+}
+
+impl Listing {
+    /// Lists these models, in this order; `since` is when this gateway began to serve them.
+    pub fn new<'a>(models: impl IntoIterator<Item = ListingConfig<'a>>, since: UnixTime) -> Self {
+        let listed = models.into_iter().zip(0..).map(|(config, priority)| Listed {
+            entry: entry(&config, since).to_string(),
+            codex: codex(&config, priority).to_string(),
+            name: config.name,
+        });
+        Self { models: listed.collect() }
+    }
+
+    /// One model, or all that this caller may use; `None` if there is no such model for it.
+    pub(crate) fn answer(
+        &self,
+        model: Option<&str>,
+        request: &Request<Incoming>,
+        principal: &Principal,
+    ) -> Option<String> {
+        let mut allowed = self.models.iter().filter(|listed| principal.may_use(listed.name.as_str()));
+        match model {
+            Some(wanted) => {
+                allowed.find(|listed| is_called(listed, wanted)).map(|listed| listed.entry.clone())
+            }
+            None => Some(list(&allowed.collect::<Vec<_>>(), is_codex(request))),
+        }
+    }
+}
+
+/// Names hold slashes; clients may or may not escape them in a path.
+fn is_called(listed: &Listed, wanted: &str) -> bool {
+    listed.name.as_str() == wanted || listed.name.as_str() == wanted.replace("%2F", "/").replace("%2f", "/")
+}
+
+/// Codex reads `models`, and nobody else should have to carry it.
+fn is_codex(request: &Request<Incoming>) -> bool {
+    let asks = request.uri().query().is_some_and(|query| query.contains("client_version="));
+    let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    asks || agent.is_some_and(|agent| agent.to_ascii_lowercase().contains("codex"))
+}
+
+fn list(models: &[&Listed], with_codex: bool) -> String {
+    let mut body = String::from(r#"{"object":"list","data":["#);
+    join(&mut body, models.iter().map(|listed| listed.entry.as_str()));
+    let name = |listed: Option<&&Listed>| json!(listed.map(|listed| listed.name.as_str()));
+    // Writing to a String cannot fail.
+    let (first, last) = (name(models.first()), name(models.last()));
+    let _ = write!(body, r#"],"first_id":{first},"last_id":{last},"has_more":false"#);
+    if with_codex {
+        body.push_str(r#","models":["#);
+        join(&mut body, models.iter().map(|listed| listed.codex.as_str()));
+        body.push(']');
+    }
+    body.push('}');
+    body
+}
+
+fn join<'a>(body: &mut String, entries: impl Iterator<Item = &'a str>) {
+    for (index, entry) in entries.enumerate() {
+        if index > 0 {
+            body.push(',');
+        }
+        body.push_str(entry);
+    }
+}
+
+/// The entry for OpenAI's clients (`object`, `created`, `owned_by`), Anthropic's (`type`, `display_name`,
+/// `created_at`), and those that read `OpenRouter`'s names for windows and prices.
+fn entry(config: &ListingConfig<'_>, since: UnixTime) -> Value {
+    let model = config.model;
+    let mut entry = json!({
+        "id": config.name,
+        "object": "model",
+        "created": since.as_secs(),
+        "owned_by": config.provider,
+        "type": "model",
+        "display_name": config.name,
+        "created_at": since.to_string(),
+    });
+    let known = [
+        ("context_length", model.and_then(|model| model.context_window).map(Value::from)),
+        ("max_output_tokens", model.and_then(|model| model.max_output_tokens).map(Value::from)),
+        ("pricing", model.and_then(pricing)),
+        ("capabilities", model.map(|model| json!(capabilities(model)))),
+    ];
+    if let Some(fields) = entry.as_object_mut() {
+        fields.extend(known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    }
+    entry
+}
+
+/// Dollars per token as decimal strings, as `OpenRouter` writes them.
+fn pricing(model: &Model) -> Option<Value> {
+    let price = model.price.as_ref()?;
+    let per_token = |class| decimal(price.rate(class));
+    Some(json!({"prompt": per_token(TokenClass::Input), "completion": per_token(TokenClass::Output)}))
+}
+
+/// Micro-dollars per million tokens as dollars per token.
+fn decimal(rate: PerMillion) -> String {
+    let digits = format!("{:013}", rate.0);
+    let (whole, fraction) = digits.split_at(digits.len() - 12);
+    let fraction = fraction.trim_end_matches('0');
+    if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") }
+}
+
+fn capabilities(model: &Model) -> Vec<&'static str> {
+    model.capabilities.iter().map(|capability| capability.as_str()).collect()
+}
+
+/// The entry Codex demands: every field of its `ModelInfo` that has no default.
+fn codex(config: &ListingConfig<'_>, priority: u32) -> Value {
+    let can = |capability| config.model.is_some_and(|model| model.can(capability));
+    let sees = config.model.is_some_and(|model| model.input.contains(&Modality::Image));
+    let efforts: Vec<_> = ["low", "medium", "high"]
+        .iter()
+        .filter(|_| can(Capability::Reasoning))
+        .map(|effort| json!({"effort": effort, "description": format!("{effort} reasoning effort")}))
+        .collect();
+    json!({
+        "slug": config.name,
+        "display_name": config.name,
+        "description": format!("{} by way of Tollgate", config.provider),
+        "supported_reasoning_levels": efforts,
+        "shell_type": "shell_command",
+        "visibility": "list",
+        "supported_in_api": true,
+        "priority": priority,
+        "upgrade": null,
+        "base_instructions": "",
+        "supports_reasoning_summaries": can(Capability::Reasoning),
+        "support_verbosity": false,
+        "default_verbosity": null,
+        "apply_patch_tool_type": null,
+        "truncation_policy": {"mode": "bytes", "limit": 10_000},
+        "supports_parallel_tool_calls": can(Capability::Tools),
+        "context_window": config.model.and_then(|model| model.context_window),
+        "experimental_supported_tools": [],
+        "input_modalities": if sees { json!(["text", "image"]) } else { json!(["text"]) },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prices_are_exact_decimals_per_token() {
+        assert_eq!(decimal(PerMillion(150_000)), "0.00000015");
+        assert_eq!(decimal(PerMillion(15_000_000)), "0.000015");
+        assert_eq!(decimal(PerMillion(0)), "0");
+        assert_eq!(decimal(PerMillion(2_000_000_000_000)), "2");
+    }
+}

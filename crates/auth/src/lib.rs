@@ -1,0 +1,27 @@
+//! Who asks: the credential on a request, the keys and tokens it may be, and the caller it stands for.
+//!
+//! [`Presented::read`] finds the credential, [`Authenticator::identify`] says whose it is. Both are plain functions on
+//! data in memory; the keys come from the store by [`KeyRing::refresh`], off the requests' path.
+
+mod authenticator;
+mod credential;
+mod error;
+mod form;
+mod grant;
+mod keyring;
+mod keys;
+mod principal;
+mod secret_text;
+mod signing;
+mod tokens;
+mod verified;
+
+pub use authenticator::Authenticator;
+pub use credential::{CredentialError, NEVER_FORWARDED, Presented};
+pub use error::{IdentifyError, OpenError, Reason};
+pub use grant::{Grant, GrantError};
+pub use keyring::KeyRing;
+pub use keys::{CreateKeyError, CreatedKey, Keys, NewKey};
+pub use principal::Principal;
+pub use store::{Allowed, KeyRecord};
+pub use tokens::{AccessToken, Issuer, Tokens};

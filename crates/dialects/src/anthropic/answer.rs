@@ -1,0 +1,170 @@
+//! Whole answers, both ways, and the words for why an answer ended.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use types::conversation::{Answer, Choice, Content, StopReason};
+use types::{Fault, FaultKind, Tokens};
+
+use super::blocks::Reader;
+use super::error::{fault_in_answer, unreadable};
+use super::ids;
+use super::usage::{UsageOut, WireUsage};
+use super::wire::{self, Block, Object, input, is_own};
+use crate::{Asked, DecodeError};
+
+/// Reads a whole answer.
+pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
+    let text = std::str::from_utf8(body).map_err(|_| not_json())?;
+    let mut object = Object::parse(text, String::new()).map_err(|_| not_json())?;
+    if object.take("error").is_some() {
+        return Err(fault_in_answer(body));
+    }
+    answer(&mut object).map_err(|error| unreadable(&error))
+}
+
+fn answer(object: &mut Object<'_>) -> Result<Answer, DecodeError> {
+    let Some(content) = object.take("content") else {
+        return Err(wire::wrong("content", "is required"));
+    };
+    let content = Reader::of_answer().content(content, "content")?;
+    let usage = object.value::<WireUsage>("usage", "must be an object of numbers")?;
+    let choice = Choice {
+        content,
+        stop: object.text("stop_reason")?.map(|word| stop_reason(&word)),
+        stop_sequence: object.text("stop_sequence")?,
+        logprobs: None,
+    };
+    Ok(Answer {
+        id: object.text("id")?,
+        model: object.text("model")?,
+        created: None,
+        choices: vec![choice],
+        usage: usage.map(|usage| usage.canonical()),
+    })
+}
+
+fn not_json() -> Fault {
+    Fault::new(FaultKind::Server, "the provider's answer is not a JSON object")
+}
+
+/// Reads the answer to a request to count tokens.
+pub(super) fn decode_count(body: &[u8]) -> Result<Tokens, Fault> {
+    #[derive(serde::Deserialize)]
+    struct Count {
+        input_tokens: u64,
+    }
+    match serde_json::from_slice::<Count>(body) {
+        Ok(count) => Ok(Tokens(count.input_tokens)),
+        Err(_) => Err(Fault::new(FaultKind::Server, "the provider's answer is not a token count")),
+    }
+}
+
+/// Writes the answer to a request to count tokens.
+pub(super) fn encode_count(tokens: Tokens) -> Vec<u8> {
+    format!(r#"{{"input_tokens":{}}}"#, tokens.0).into_bytes()
+}
+
+/// A message as it is written, whole or at the start of a stream.
+#[derive(Serialize)]
+pub(super) struct MessageOut<'a> {
+    pub(super) id: Cow<'a, str>,
+    pub(super) r#type: &'static str,
+    pub(super) role: &'static str,
+    pub(super) model: &'a str,
+    pub(super) content: Vec<Block<'a>>,
+    pub(super) stop_reason: Option<&'static str>,
+    pub(super) stop_sequence: Option<&'a str>,
+    pub(super) usage: UsageOut,
+}
+
+/// Writes a whole answer. The wire has one answer per request: the first.
+pub(super) fn encode(answer: &Answer, asked: &Asked) -> Vec<u8> {
+    let nothing = Choice::default();
+    let choice = answer.choices.first().unwrap_or(&nothing);
+    let content: Vec<Block<'_>> = choice.content.iter().filter_map(block).collect();
+    let said = Said {
+        tool_call: content.iter().any(|block| matches!(block, Block::ToolUse { .. })),
+        refusal: choice.content.iter().any(|content| matches!(content, Content::Refusal(_))),
+    };
+    let message = MessageOut {
+        id: message_id(answer.id.as_deref(), asked),
+        r#type: "message",
+        role: "assistant",
+        model: asked.model.as_str(),
+        content,
+        stop_reason: Some(stop_word(choice.stop, said)),
+        stop_sequence: choice.stop_sequence.as_deref(),
+        usage: answer.usage.unwrap_or_default().into(),
+    };
+    let mut out = Vec::new();
+    wire::write(&mut out, &message);
+    out
+}
+
+/// The upstream's id where it is of this language, else one made of the request's.
+pub(super) fn message_id<'a>(upstream: Option<&'a str>, asked: &Asked) -> Cow<'a, str> {
+    match upstream {
+        Some(id) if id.starts_with("msg_") => Cow::Borrowed(id),
+        Some(_) | None => Cow::Owned(format!("msg_{}", asked.request)),
+    }
+}
+
+/// A block of an answer.
+fn block(content: &Content) -> Option<Block<'_>> {
+    match content {
+        Content::Text { text, .. } | Content::Refusal(text) => {
+            (!text.is_empty()).then_some(Block::Text { text, cache_control: None })
+        }
+        Content::Thinking { text, signature } => {
+            Some(Block::Thinking { thinking: text, signature: signature.as_deref().unwrap_or_default() })
+        }
+        Content::RedactedThinking { data } => Some(Block::RedactedThinking { data }),
+        Content::ToolCall { id, name, arguments, .. } => {
+            // A model's broken arguments still reach the caller, as the one thing an object can hold them in.
+            let input = input(arguments)
+                .or_else(|| types::Json::of(&std::collections::BTreeMap::from([("arguments", arguments)])))?;
+            Some(Block::ToolUse { id: ids::fit(id), name, input, cache_control: None })
+        }
+        Content::Opaque { kind, json } => is_own(kind).then_some(Block::Opaque(json)),
+        // No model answers with these in this language.
+        Content::Audio(_) | Content::Document(_) | Content::Image(_) | Content::ToolResult { .. } => None,
+    }
+}
+
+/// What an answer held that its reason to stop has to agree with.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Said {
+    /// A tool was called.
+    pub(super) tool_call: bool,
+    /// The model refused.
+    pub(super) refusal: bool,
+}
+
+/// The wire's word for why an answer ended. Some providers end tool calls and refusals with a plain stop.
+pub(super) const fn stop_word(stop: Option<StopReason>, said: Said) -> &'static str {
+    match stop {
+        Some(StopReason::EndTurn) | None if said.tool_call => "tool_use",
+        Some(StopReason::EndTurn) | None if said.refusal => "refusal",
+        Some(StopReason::EndTurn) | None => "end_turn",
+        Some(StopReason::ContextFull) => "model_context_window_exceeded",
+        Some(StopReason::Filtered | StopReason::Refusal) => "refusal",
+        Some(StopReason::MaxTokens) => "max_tokens",
+        Some(StopReason::Pause) => "pause_turn",
+        Some(StopReason::StopSequence) => "stop_sequence",
+        Some(StopReason::ToolUse) => "tool_use",
+    }
+}
+
+/// Why an answer ended, by the wire's word. A word of tomorrow is an end like any other.
+pub(super) fn stop_reason(word: &str) -> StopReason {
+    match word {
+        "max_tokens" => StopReason::MaxTokens,
+        "model_context_window_exceeded" => StopReason::ContextFull,
+        "pause_turn" => StopReason::Pause,
+        "refusal" => StopReason::Refusal,
+        "stop_sequence" => StopReason::StopSequence,
+        "tool_use" => StopReason::ToolUse,
+        _ => StopReason::EndTurn,
+    }
+}

@@ -1,0 +1,138 @@
+//! Reads content blocks: the same in a request's history and in an answer.
+
+use serde_json::value::RawValue;
+use types::Json;
+use types::conversation::{CacheMark, Content, Media, MediaSource, Role};
+
+use super::ids;
+use super::peek::{Version, not_in_new_version};
+use super::wire::{Object, own_kind, wrong};
+use crate::DecodeError;
+
+/// Where blocks stand and what was left over of them.
+#[derive(Debug)]
+pub(super) struct Reader {
+    /// Whose blocks they are.
+    pub(super) role: Role,
+    /// The version they are in.
+    pub(super) version: Version,
+    /// Fields of blocks that the canonical conversation has no word for, by place.
+    pub(super) leftovers: Vec<(String, Json)>,
+}
+
+impl Reader {
+    /// A reader of an answer's blocks.
+    pub(super) const fn of_answer() -> Self {
+        Self { role: Role::Assistant, version: Version::V20230601, leftovers: Vec::new() }
+    }
+
+    /// Reads content: a text or a list of blocks.
+    pub(super) fn content(&mut self, raw: &RawValue, path: &str) -> Result<Vec<Content>, DecodeError> {
+        if let Ok(text) = serde_json::from_str::<String>(raw.get()) {
+            return Ok(vec![Content::text(text)]);
+        }
+        let blocks: Vec<&RawValue> = serde_json::from_str(raw.get())
+            .map_err(|_| wrong(path, "must be a string or a list of blocks"))?;
+        self.blocks(&blocks, path)
+    }
+
+    /// Reads a list of blocks.
+    pub(super) fn blocks(&mut self, blocks: &[&RawValue], path: &str) -> Result<Vec<Content>, DecodeError> {
+        let blocks = blocks.iter().enumerate();
+        blocks.map(|(index, block)| self.block(block, format!("{path}[{index}]"))).collect()
+    }
+
+    fn block(&mut self, raw: &RawValue, path: String) -> Result<Content, DecodeError> {
+        let mut object = Object::parse(raw.get(), path)?;
+        let kind = object.required_text("type")?;
+        self.check_version(&kind, &mut object)?;
+        let content = match kind.as_str() {
+            "text" => Content::Text { text: object.required_text("text")?, cache: cache(&mut object)? },
+            "thinking" => Content::Thinking {
+                text: object.required_text("thinking")?,
+                signature: object.text("signature")?.filter(|signature| !signature.is_empty()),
+            },
+            "redacted_thinking" => Content::RedactedThinking { data: object.required_text("data")? },
+            "tool_use" => tool_use(&mut object)?,
+            "tool_result" => self.tool_result(&mut object)?,
+            "image" | "document" => match media(&mut object)? {
+                Some(media) if kind == "image" => Content::Image(media),
+                Some(media) => Content::Document(media),
+                None => return Ok(opaque(&kind, raw)),
+            },
+            _ => return Ok(opaque(&kind, raw)),
+        };
+        object.leftovers(&mut self.leftovers);
+        Ok(content)
+    }
+
+    /// What version `2026-10-21` refuses inside messages.
+    fn check_version(&self, kind: &str, object: &mut Object<'_>) -> Result<(), DecodeError> {
+        if self.version == Version::V20230601 {
+            return Ok(());
+        }
+        if kind == "document" && self.role == Role::Assistant {
+            return Err(not_in_new_version(object.path("type")));
+        }
+        if kind == "text" && self.role == Role::User && !object.list("citations")?.is_empty() {
+            return Err(not_in_new_version(object.path("citations")));
+        }
+        Ok(())
+    }
+
+    fn tool_result(&mut self, object: &mut Object<'_>) -> Result<Content, DecodeError> {
+        let content = match object.take("content") {
+            Some(raw) => self.content(raw, &object.path("content"))?,
+            None => Vec::new(),
+        };
+        Ok(Content::ToolResult {
+            call_id: ids::original(object.required_text("tool_use_id")?),
+            content,
+            is_error: object.value("is_error", "must be true or false")?.unwrap_or_default(),
+            cache: cache(object)?,
+        })
+    }
+}
+
+fn opaque(kind: &str, raw: &RawValue) -> Content {
+    Content::Opaque { kind: own_kind(kind), json: Json::from(raw.to_owned()) }
+}
+
+fn tool_use(object: &mut Object<'_>) -> Result<Content, DecodeError> {
+    // Who called it is only of interest beside a server tool, which is opaque itself.
+    object.take("caller");
+    Ok(Content::ToolCall {
+        id: ids::original(object.required_text("id")?),
+        name: object.required_text("name")?,
+        arguments: object.take("input").map_or_else(|| "{}".to_owned(), |input| input.get().to_owned()),
+        cache: cache(object)?,
+    })
+}
+
+/// A picture or a document; none if its source is of a kind that passes through whole.
+fn media(object: &mut Object<'_>) -> Result<Option<Media>, DecodeError> {
+    let Some(mut source) = object.object("source")? else {
+        return Err(wrong(object.path("source"), "is required"));
+    };
+    let kind = source.required_text("type")?;
+    let mime = source.text("media_type")?;
+    let source = match kind.as_str() {
+        "base64" => MediaSource::Base64(source.required_text("data")?),
+        "file" => MediaSource::File(source.required_text("file_id")?),
+        "text" => MediaSource::Text(source.required_text("data")?),
+        "url" => MediaSource::Url(source.required_text("url")?),
+        _ => return Ok(None),
+    };
+    let title = object.text("title")?;
+    Ok(Some(Media { mime, source, title, detail: None, cache: cache(object)? }))
+}
+
+/// Takes a block's or tool's prompt-cache marker out.
+pub(super) fn cache(object: &mut Object<'_>) -> Result<Option<CacheMark>, DecodeError> {
+    let Some(mut control) = object.object("cache_control")? else { return Ok(None) };
+    match control.text("ttl")?.as_deref() {
+        None | Some("5m") => Ok(Some(CacheMark::FiveMinutes)),
+        Some("1h") => Ok(Some(CacheMark::OneHour)),
+        Some(_) => Err(wrong(control.path("ttl"), "must be `5m` or `1h`")),
+    }
+}

@@ -1,0 +1,122 @@
+//! Anthropic Messages, versions 2023-06-01 and 2026-10-21.
+
+mod adapt;
+mod answer;
+mod blocks;
+mod error;
+mod forward;
+mod ids;
+mod limits;
+mod peek;
+mod quirks;
+mod reasoning;
+mod request_decode;
+mod request_encode;
+mod request_messages;
+mod request_tools;
+mod stream_decode;
+mod stream_encode;
+mod usage;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use types::conversation::{Answer, Conversation, Target};
+use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, Tokens, UnixTime};
+
+use crate::{
+    Asked, Conduit, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder, ErrorAnswer, Fields, Peek,
+};
+
+/// This language's name.
+const ID: DialectId = DialectId("anthropic");
+
+/// What a caller says of the API rather than of the question: it goes on to an upstream of the same language.
+static FORWARDED: [HeaderName; 2] =
+    [HeaderName::from_static(peek::VERSION_HEADER), HeaderName::from_static("anthropic-beta")];
+
+/// Anthropic Messages.
+#[derive(Debug)]
+pub struct Anthropic;
+
+impl Dialect for Anthropic {
+    fn id(&self) -> DialectId {
+        ID
+    }
+
+    fn routes(&self) -> &'static [(&'static str, Operation)] {
+        &[("/v1/messages", Operation::Chat), ("/v1/messages/count_tokens", Operation::CountTokens)]
+    }
+
+    fn is_spoken_by(&self, headers: &HeaderMap) -> bool {
+        headers.contains_key(peek::VERSION_HEADER) || headers.contains_key("x-api-key")
+    }
+
+    fn peek(&self, headers: &HeaderMap, body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
+        peek::peek(headers, body, fields)
+    }
+
+    fn decode_request(&self, headers: &HeaderMap, body: &[u8]) -> Result<Conversation, DecodeError> {
+        request_decode::decode(headers, body)
+    }
+
+    fn encode_request(&self, conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
+        request_encode::encode(conversation, target)
+    }
+
+    fn adapt_request(&self, body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {
+        adapt::adapt(body, fields, target)
+    }
+
+    fn forwarded_request_headers(&self) -> &'static [HeaderName] {
+        &FORWARDED
+    }
+
+    /// None: an upstream's limits, organisation and request id are the gateway's, not the caller's.
+    fn forwarded_answer_headers(&self) -> &'static [HeaderName] {
+        &[]
+    }
+
+    fn forwarder(&self, asked: &Asked) -> Box<dyn Conduit> {
+        Box::new(forward::Forwarder::new(asked))
+    }
+
+    fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
+        answer::decode(body)
+    }
+
+    fn encode_answer(&self, answer: &Answer, asked: &Asked) -> Vec<u8> {
+        answer::encode(answer, asked)
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        Box::new(stream_decode::StreamDecoder::default())
+    }
+
+    fn encoder(&self, asked: &Asked) -> Box<dyn Encoder> {
+        Box::new(stream_encode::StreamEncoder::new(asked))
+    }
+
+    fn decode_count(&self, body: &[u8]) -> Result<Tokens, Fault> {
+        answer::decode_count(body)
+    }
+
+    fn encode_count(&self, tokens: Tokens) -> Vec<u8> {
+        answer::encode_count(tokens)
+    }
+
+    fn encode_error(&self, refusal: &Refusal, request: RequestId) -> ErrorAnswer {
+        error::whole(refusal, request)
+    }
+
+    fn encode_stream_error(&self, refusal: &Refusal, request: RequestId) -> Vec<u8> {
+        error::streamed(refusal, request)
+    }
+
+    fn limit_headers(&self, standings: &[Standing], now: UnixTime) -> Vec<(HeaderName, HeaderValue)> {
+        limits::headers(standings, now)
+    }
+}

@@ -1,0 +1,160 @@
+//! How much to think: words of effort, budgets in tokens, and adaptive thinking.
+//!
+//! | effort | minimal, low | medium | high | xhigh | max |
+//! |---|---|---|---|---|---|
+//! | budget | 1024, 2048 | 8192 | 16384 | 32768 | 65536 |
+
+use serde::Serialize;
+use types::conversation::{Change, Content, Effort, Message, Reasoning, Role};
+
+use super::quirks;
+use super::request_encode::Writer;
+
+/// The least budget the wire takes.
+const MIN_BUDGET: u64 = 1024;
+
+/// What is said about thinking.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// The `thinking` field.
+    pub(super) thinking: Option<Thinking>,
+    /// `output_config.effort`.
+    pub(super) effort: Option<&'static str>,
+}
+
+/// The `thinking` field.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Thinking {
+    /// As much as the model likes.
+    Adaptive,
+    /// None.
+    Disabled,
+    /// Up to a budget.
+    Enabled { budget_tokens: u64 },
+}
+
+impl Plan {
+    /// Whether the model will think.
+    pub(super) const fn thinks(&self) -> bool {
+        matches!(self.thinking, Some(Thinking::Adaptive | Thinking::Enabled { .. }))
+    }
+
+    /// The tokens set aside for thinking.
+    pub(super) const fn budget(&self) -> u64 {
+        match self.thinking {
+            Some(Thinking::Enabled { budget_tokens }) => budget_tokens,
+            Some(Thinking::Adaptive | Thinking::Disabled) | None => 0,
+        }
+    }
+}
+
+impl Writer<'_> {
+    /// How the wish to think is said to this target.
+    pub(super) fn reasoning(&mut self) -> Plan {
+        let Some(reasoning) = &self.asked.reasoning else { return Plan::default() };
+        let adaptive = self.target.has_quirk(quirks::ADAPTIVE_THINKING);
+        if reasoning.enabled == Some(false) || reasoning.effort == Some(Effort::None) {
+            let effort = reasoning.effort.and_then(|effort| self.effort_word(effort));
+            return Plan { thinking: Some(Thinking::Disabled), effort };
+        }
+        if self.is_own() {
+            return self.own_reasoning(reasoning, adaptive);
+        }
+        if adaptive {
+            let effort = reasoning.effort.or_else(|| {
+                let budget = reasoning.budget_tokens?;
+                self.changes.push(Change::emulated("thinking.budget_tokens"));
+                Some(effort_of(budget))
+            });
+            let effort = effort.and_then(|effort| self.effort_word(effort));
+            return Plan { thinking: Some(Thinking::Adaptive), effort };
+        }
+        let field = if reasoning.effort.is_some() { "reasoning_effort" } else { "thinking" };
+        let budget = reasoning.budget_tokens.unwrap_or_else(|| budget_of(reasoning.effort));
+        match self.fitting(budget) {
+            Some(budget_tokens) if !lacks_thinking(&self.asked.messages) => {
+                if reasoning.budget_tokens != Some(budget_tokens) {
+                    self.changes.push(Change::emulated(field));
+                }
+                Plan { thinking: Some(Thinking::Enabled { budget_tokens }), effort: None }
+            }
+            Some(_) | None => {
+                self.dropped(field);
+                Plan::default()
+            }
+        }
+    }
+
+    /// What a caller of this dialect said, as it was said; only an adaptive target knows no budgets.
+    fn own_reasoning(&mut self, reasoning: &Reasoning, adaptive: bool) -> Plan {
+        let mut effort = reasoning.effort;
+        let thinking = match (reasoning.enabled, reasoning.budget_tokens) {
+            (Some(true), Some(budget_tokens)) if !adaptive => Some(Thinking::Enabled { budget_tokens }),
+            (Some(true), Some(budget)) => {
+                self.changes.push(Change::emulated("thinking.budget_tokens"));
+                effort = effort.or(Some(effort_of(budget)));
+                Some(Thinking::Adaptive)
+            }
+            (Some(true), None) => Some(Thinking::Adaptive),
+            (Some(false) | None, _) => None,
+        };
+        Plan { thinking, effort: effort.and_then(|effort| self.effort_word(effort)) }
+    }
+
+    /// The wire's word for an effort; it has none below `low`.
+    fn effort_word(&mut self, effort: Effort) -> Option<&'static str> {
+        match effort {
+            Effort::None => None,
+            Effort::Minimal => {
+                self.changes.push(Change::rewritten("reasoning_effort"));
+                Some(Effort::Low.as_str())
+            }
+            Effort::Low | Effort::Medium | Effort::High | Effort::Xhigh | Effort::Max => {
+                Some(effort.as_str())
+            }
+        }
+    }
+
+    /// A budget that leaves a fifth of the answer's limit for the answer; none where the limit is too low to
+    /// think at all.
+    fn fitting(&self, budget: u64) -> Option<u64> {
+        let Some(limit) = self.asked.sampling.max_tokens.or(self.target.max_output_tokens) else {
+            return Some(budget.max(MIN_BUDGET));
+        };
+        (limit > MIN_BUDGET).then(|| budget.min(limit / 5 * 4).max(MIN_BUDGET))
+    }
+}
+
+/// The budget an effort stands for. Without a word it is `high`, the wire's own default.
+const fn budget_of(effort: Option<Effort>) -> u64 {
+    match effort {
+        Some(Effort::None | Effort::Minimal) => MIN_BUDGET,
+        Some(Effort::Low) => 2048,
+        Some(Effort::Medium) => 8192,
+        Some(Effort::High) | None => 16384,
+        Some(Effort::Xhigh) => 32768,
+        Some(Effort::Max) => 65536,
+    }
+}
+
+/// The effort whose budget comes closest from above.
+fn effort_of(budget: u64) -> Effort {
+    let words = [Effort::Low, Effort::Medium, Effort::High, Effort::Xhigh];
+    words.into_iter().find(|effort| budget <= budget_of(Some(*effort))).unwrap_or(Effort::Max)
+}
+
+/// Whether the conversation stands inside a tool loop whose calls came without thinking: with a budget, the wire
+/// refuses to go on from there.
+fn lacks_thinking(messages: &[Message]) -> bool {
+    let last = messages.iter().rev().find(|message| message.role == Role::Assistant);
+    let Some(assistant) = last else { return false };
+    let has = |wanted: fn(&Content) -> bool| assistant.content.iter().any(wanted);
+    let thought = has(|content| {
+        matches!(content, Content::Thinking { signature: Some(_), .. } | Content::RedactedThinking { .. })
+    });
+    let in_loop = messages.last().is_some_and(|message| {
+        message.content.iter().any(|content| matches!(content, Content::ToolResult { .. }))
+    });
+    in_loop && !thought && has(|content| matches!(content, Content::ToolCall { .. }))
+}

@@ -1,0 +1,185 @@
+//! Reads a whole request.
+
+use http::HeaderMap;
+use serde_json::value::RawValue;
+use types::conversation::{
+    Conversation, Delivery, Effort, Extras, Message, OutputFormat, Reasoning, Role, Sampling, Tool,
+    ToolChoice,
+};
+use types::{Json, ModelName};
+
+use super::ID;
+use super::blocks::{Reader, cache};
+use super::peek::{SAMPLING, Version, not_in_new_version};
+use super::wire::{Object, own_kind, wrong};
+use crate::{DecodeError, Fields, ScanError};
+
+/// Deeper than any request the gateway lets in.
+const MAX_DEPTH: usize = 512;
+
+/// Reads a whole request.
+pub(super) fn decode(headers: &HeaderMap, body: &[u8]) -> Result<Conversation, DecodeError> {
+    let version = Version::of(headers)?;
+    Fields::scan(body, MAX_DEPTH).map_err(DecodeError::Json)?;
+    let text = std::str::from_utf8(body)
+        .map_err(|error| DecodeError::Json(ScanError::NotUtf8 { offset: error.valid_up_to() }))?;
+    let mut object = Object::parse(text, String::new())?;
+    if let Some(field) = object.duplicate() {
+        return Err(DecodeError::Json(ScanError::Duplicate { field: field.to_owned() }));
+    }
+    let mut reader = Reader { role: Role::User, version, leftovers: Vec::new() };
+    let model = object.required_text("model")?;
+    let messages = messages(&mut object, &mut reader)?;
+    let tools = tools(&mut object, &mut reader.leftovers)?;
+    let (tool_choice, parallel_tool_calls) = tool_choice(&mut object)?;
+    let sampling = sampling(&mut object, version)?;
+    let (reasoning, format) = reasoning_and_format(&mut object, &mut reader.leftovers)?;
+    let user = user(&mut object, &mut reader.leftovers)?;
+    let stream: Option<bool> = object.value("stream", "must be true or false")?;
+    object.leftovers(&mut reader.leftovers);
+    Ok(Conversation {
+        model: ModelName::from(model),
+        messages,
+        tools,
+        tool_choice,
+        parallel_tool_calls,
+        sampling,
+        reasoning,
+        format,
+        delivery: match stream {
+            Some(true) => Delivery::Stream { include_usage: true },
+            Some(false) | None => Delivery::Whole,
+        },
+        user,
+        extras: Extras { dialect: Some(ID), fields: reader.leftovers },
+    })
+}
+
+fn messages(object: &mut Object<'_>, reader: &mut Reader) -> Result<Vec<Message>, DecodeError> {
+    let mut messages = Vec::new();
+    if let Some(system) = object.take("system") {
+        reader.role = Role::System;
+        messages.push(Message { role: Role::System, content: reader.content(system, "system")?, name: None });
+    }
+    let Some(list) = object.value::<Vec<&RawValue>>("messages", "must be a list")? else {
+        return Err(wrong("messages", "is required"));
+    };
+    for (index, raw) in list.into_iter().enumerate() {
+        let mut message = Object::parse(raw.get(), format!("messages[{index}]"))?;
+        let role = match message.required_text("role")?.as_str() {
+            "assistant" => Role::Assistant,
+            "system" => Role::System,
+            "user" => Role::User,
+            _ => return Err(wrong(message.path("role"), "must be `user`, `assistant` or `system`")),
+        };
+        reader.role = role;
+        let Some(content) = message.take("content") else {
+            return Err(wrong(message.path("content"), "is required"));
+        };
+        let content = reader.content(content, &message.path("content"))?;
+        message.leftovers(&mut reader.leftovers);
+        messages.push(Message { role, content, name: None });
+    }
+    Ok(messages)
+}
+
+fn tools(object: &mut Object<'_>, leftovers: &mut Vec<(String, Json)>) -> Result<Vec<Tool>, DecodeError> {
+    let mut tools = Vec::new();
+    for (index, raw) in object.list("tools")?.into_iter().enumerate() {
+        let mut tool = Object::parse(raw.get(), format!("tools[{index}]"))?;
+        match tool.text("type")?.as_deref() {
+            None | Some("custom") => {}
+            Some(kind) => {
+                tools.push(Tool::Opaque { kind: own_kind(kind), json: Json::from(raw.to_owned()) });
+                continue;
+            }
+        }
+        tools.push(Tool::Function {
+            name: tool.required_text("name")?,
+            description: tool.text("description")?,
+            parameters: tool.take("input_schema").map(|schema| Json::from(schema.to_owned())),
+            strict: tool.value("strict", "must be true or false")?,
+            cache: cache(&mut tool)?,
+        });
+        tool.leftovers(leftovers);
+    }
+    Ok(tools)
+}
+
+fn tool_choice(object: &mut Object<'_>) -> Result<(Option<ToolChoice>, Option<bool>), DecodeError> {
+    let Some(mut choice) = object.object("tool_choice")? else { return Ok((None, None)) };
+    let kind = choice.required_text("type")?;
+    let serial: Option<bool> = choice.value("disable_parallel_tool_use", "must be true or false")?;
+    let said = match kind.as_str() {
+        "any" => ToolChoice::Any,
+        "auto" => ToolChoice::Auto,
+        "none" => ToolChoice::Never,
+        "tool" => ToolChoice::Named(choice.required_text("name")?),
+        _ => return Err(wrong("tool_choice.type", "must be `auto`, `any`, `tool` or `none`")),
+    };
+    Ok((Some(said), serial.map(|serial| !serial)))
+}
+
+fn sampling(object: &mut Object<'_>, version: Version) -> Result<Sampling, DecodeError> {
+    let sampling = Sampling {
+        temperature: object.value("temperature", "must be a number")?,
+        top_p: object.value("top_p", "must be a number")?,
+        top_k: object.value("top_k", "must be a whole number")?,
+        max_tokens: object.value("max_tokens", "must be a whole number")?,
+        stop: object.value("stop_sequences", "must be a list of strings")?.unwrap_or_default(),
+        ..Sampling::default()
+    };
+    let said = [sampling.temperature.is_some(), sampling.top_p.is_some(), sampling.top_k.is_some()];
+    match SAMPLING.into_iter().zip(said).find(|(_, said)| *said) {
+        Some((name, _)) if version == Version::V20261021 => Err(not_in_new_version(name)),
+        Some(_) | None => Ok(sampling),
+    }
+}
+
+fn reasoning_and_format(
+    object: &mut Object<'_>,
+    leftovers: &mut Vec<(String, Json)>,
+) -> Result<(Option<Reasoning>, OutputFormat), DecodeError> {
+    let mut reasoning = Reasoning::default();
+    if let Some(mut thinking) = object.object("thinking")? {
+        reasoning.enabled = match thinking.required_text("type")?.as_str() {
+            "adaptive" | "enabled" => Some(true),
+            "disabled" => Some(false),
+            _ => return Err(wrong("thinking.type", "must be `enabled`, `adaptive` or `disabled`")),
+        };
+        reasoning.budget_tokens = thinking.value("budget_tokens", "must be a whole number")?;
+        thinking.leftovers(leftovers);
+    }
+    let mut format = OutputFormat::Text;
+    if let Some(mut config) = object.object("output_config")? {
+        if let Some(word) = config.text("effort")? {
+            let effort = Effort::parse(&word);
+            reasoning.effort =
+                Some(effort.ok_or_else(|| wrong("output_config.effort", "is not a known effort"))?);
+        }
+        if let Some(mut wanted) = config.object("format")? {
+            format = output_format(&mut wanted)?;
+        }
+        config.leftovers(leftovers);
+    }
+    let said = reasoning != Reasoning::default();
+    Ok((said.then_some(reasoning), format))
+}
+
+fn output_format(wanted: &mut Object<'_>) -> Result<OutputFormat, DecodeError> {
+    if wanted.required_text("type")? != "json_schema" {
+        return Err(wrong("output_config.format.type", "must be `json_schema`"));
+    }
+    let Some(schema) = wanted.take("schema") else {
+        return Err(wrong("output_config.format.schema", "is required"));
+    };
+    let schema = Json::from(schema.to_owned());
+    Ok(OutputFormat::JsonSchema { name: None, description: None, schema, strict: None })
+}
+
+fn user(object: &mut Object<'_>, leftovers: &mut Vec<(String, Json)>) -> Result<Option<String>, DecodeError> {
+    let Some(mut metadata) = object.object("metadata")? else { return Ok(None) };
+    let user = metadata.text("user_id")?;
+    metadata.leftovers(leftovers);
+    Ok(user)
+}

@@ -1,0 +1,274 @@
+//! Writes a request for an upstream that speaks this language.
+
+use http::{HeaderName, HeaderValue};
+use serde::Serialize;
+use serde::ser::SerializeMap;
+use types::Json;
+use types::conversation::{Change, Conversation, Delivery, OutputFormat, Target};
+
+use super::peek::{VERSION_HEADER, Version};
+use super::reasoning::{Plan, Thinking};
+use super::request_messages::Turn;
+use super::request_tools::{Choice, ToolOut};
+use super::wire::{self, Block, says_nothing};
+use super::{ID, quirks};
+use crate::{EncodeError, Encoded};
+
+/// The limit where neither the caller nor the catalogue says one, without what is meant for thinking.
+const DEFAULT_MAX_TOKENS: u64 = 4096;
+
+/// What is being written, and what differs from what was asked.
+#[derive(Debug)]
+pub(super) struct Writer<'a> {
+    pub(super) asked: &'a Conversation,
+    pub(super) target: &'a Target,
+    pub(super) changes: Vec<Change>,
+}
+
+/// A request's body.
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    max_tokens: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    system: Vec<Block<'a>>,
+    messages: Vec<Turn<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<ToolOut<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<Choice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking: Option<Thinking>,
+    #[serde(skip_serializing_if = "OutputConfig::is_empty")]
+    output_config: OutputConfig<'a>,
+    #[serde(flatten)]
+    drawing: Drawing,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stop_sequences: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<Metadata<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<bool>,
+    #[serde(flatten)]
+    extras: Extras<'a>,
+}
+
+#[derive(Serialize)]
+struct OutputConfig<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effort: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<Format<'a>>,
+}
+
+impl OutputConfig<'_> {
+    const fn is_empty(&self) -> bool {
+        self.effort.is_none() && self.format.is_none()
+    }
+}
+
+#[derive(Serialize)]
+struct Format<'a> {
+    r#type: &'static str,
+    schema: &'a Json,
+}
+
+/// How tokens are drawn.
+#[derive(Serialize)]
+struct Drawing {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    user_id: &'a str,
+}
+
+/// Fields only this dialect knows, as they came.
+struct Extras<'a>(Vec<&'a (String, Json)>);
+
+impl Serialize for Extras<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        self.0.iter().try_for_each(|(name, json)| map.serialize_entry(name, json))?;
+        map.end()
+    }
+}
+
+/// Writes a request for an upstream that speaks this language.
+pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
+    let mut writer = Writer { asked: conversation, target, changes: Vec::new() };
+    let plan = writer.reasoning();
+    let (system, messages) = writer.messages()?;
+    let tools = writer.tools();
+    let tool_choice = writer.tool_choice(&tools, &plan);
+    let drawing = writer.drawing(&plan)?;
+    let body = Body {
+        model: target.model.as_str(),
+        max_tokens: writer.max_tokens(&plan),
+        system,
+        messages,
+        tools,
+        tool_choice,
+        output_config: OutputConfig { effort: plan.effort, format: writer.format() },
+        thinking: plan.thinking,
+        drawing,
+        stop_sequences: writer.stop_sequences(),
+        metadata: conversation.user.as_deref().map(|user_id| Metadata { user_id }),
+        service_tier: writer.service_tier(),
+        stream: matches!(conversation.delivery, Delivery::Stream { .. }).then_some(true),
+        extras: writer.extras(),
+    };
+    let mut bytes = Vec::new();
+    wire::write(&mut bytes, &body);
+    let headers = vec![version_header(target)];
+    Encoded { body: vec![bytes.into()], headers, changes: writer.changes }.checked(target)
+}
+
+/// The version this target is spoken to in.
+pub(super) fn version_header(target: &Target) -> (HeaderName, HeaderValue) {
+    let newer = target.has_quirk(quirks::NO_SAMPLING) || target.has_quirk(quirks::VERSION_2026_10_21);
+    let version = if newer { Version::V20261021 } else { Version::V20230601 };
+    (HeaderName::from_static(VERSION_HEADER), HeaderValue::from_static(version.as_str()))
+}
+
+impl<'a> Writer<'a> {
+    /// Whether the conversation came in this dialect.
+    pub(super) fn is_own(&self) -> bool {
+        self.asked.extras.dialect == Some(ID)
+    }
+
+    pub(super) fn dropped(&mut self, field: impl Into<String>) {
+        self.changes.push(Change::dropped(field));
+    }
+
+    /// The most tokens the answer may have: the wire demands a limit.
+    pub(super) fn max_tokens(&self, plan: &Plan) -> u64 {
+        let default = || plan.budget().saturating_add(DEFAULT_MAX_TOKENS);
+        self.asked.sampling.max_tokens.or(self.target.max_output_tokens).unwrap_or_else(default)
+    }
+
+    fn format(&mut self) -> Option<Format<'a>> {
+        match &self.asked.format {
+            OutputFormat::Text => None,
+            OutputFormat::JsonObject => {
+                self.dropped("response_format");
+                None
+            }
+            // The name is a label without effect, and this wire's schemas are always strict.
+            OutputFormat::JsonSchema { name: _, description, schema, strict: _ } => {
+                if description.is_some() {
+                    self.dropped("response_format.json_schema.description");
+                }
+                Some(Format { r#type: "json_schema", schema })
+            }
+        }
+    }
+
+    /// Temperature and the like, as far as this target takes them.
+    fn drawing(&mut self, plan: &Plan) -> Result<Drawing, EncodeError> {
+        let sampling = &self.asked.sampling;
+        if sampling.choices.is_some_and(|choices| choices > 1) {
+            let problem = "must be 1: the provider's language has one answer per request".to_owned();
+            return Err(EncodeError::Unsayable { field: "n".to_owned(), problem });
+        }
+        self.report_unknown();
+        let mut drawing =
+            Drawing { temperature: sampling.temperature, top_p: sampling.top_p, top_k: sampling.top_k };
+        let forbids_all = version_header(self.target).1 == Version::V20261021.as_str();
+        let either = self.target.has_quirk(quirks::TEMPERATURE_OR_TOP_P) && drawing.temperature.is_some();
+        // Thinking fixes the temperature at 1 and leaves little of the other two.
+        let thinks = plan.thinks();
+        if drawing.temperature.is_some() && (forbids_all || thinks) {
+            self.drop_unless_default("temperature", drawing.temperature.take());
+        }
+        if drawing.top_p.is_some_and(|top_p| forbids_all || either || (thinks && top_p < 0.95)) {
+            self.drop_unless_default("top_p", drawing.top_p.take());
+        }
+        if drawing.top_k.is_some() && (forbids_all || thinks) {
+            drawing.top_k = None;
+            self.dropped("top_k");
+        }
+        if drawing.temperature.is_some_and(|temperature| temperature > 1.0) {
+            drawing.temperature = Some(1.0);
+            self.changes.push(Change::rewritten("temperature"));
+        }
+        Ok(drawing)
+    }
+
+    /// Leaving out a 1 changes nothing: it is the default of both.
+    fn drop_unless_default(&mut self, field: &str, value: Option<f64>) {
+        if value.is_some_and(|value| (value - 1.0).abs() > f64::EPSILON) {
+            self.dropped(field);
+        }
+    }
+
+    /// Reports what no version of this language has a word for.
+    fn report_unknown(&mut self) {
+        let sampling = &self.asked.sampling;
+        let penalises = |penalty: Option<f64>| penalty.is_some_and(|penalty| penalty.abs() > f64::EPSILON);
+        let unknown = [
+            ("frequency_penalty", penalises(sampling.frequency_penalty)),
+            ("presence_penalty", penalises(sampling.presence_penalty)),
+            ("seed", sampling.seed.is_some()),
+            ("logprobs", sampling.logprobs == Some(true)),
+            ("top_logprobs", sampling.top_logprobs.is_some_and(|count| count > 0)),
+        ];
+        for (field, _) in unknown.into_iter().filter(|(_, asked)| *asked) {
+            self.dropped(field);
+        }
+    }
+
+    /// The texts to stop at; the wire refuses blank ones.
+    fn stop_sequences(&mut self) -> Vec<&'a str> {
+        let all = self.asked.sampling.stop.iter().map(String::as_str);
+        let kept: Vec<&str> = all.filter(|text| !text.trim().is_empty()).collect();
+        if kept.len() < self.asked.sampling.stop.len() {
+            self.dropped("stop");
+        }
+        kept
+    }
+
+    /// Another dialect's service tier, where the words match.
+    fn service_tier(&mut self) -> Option<&'static str> {
+        if self.is_own() {
+            return None;
+        }
+        let (_, tier) = self.asked.extras.fields.iter().find(|(name, _)| name == SERVICE_TIER)?;
+        match tier.as_str() {
+            "\"auto\"" => Some("auto"),
+            "\"default\"" => Some("standard_only"),
+            _ => {
+                self.dropped(SERVICE_TIER);
+                None
+            }
+        }
+    }
+
+    /// This dialect's own fields; what another dialect's caller or a block inside a message said beyond the
+    /// canonical words is reported.
+    fn extras(&mut self) -> Extras<'a> {
+        let asked = self.asked;
+        let mut kept = Vec::new();
+        for field in &asked.extras.fields {
+            let (name, json) = field;
+            let inside = name.contains(['.', '[']);
+            if self.is_own() && !inside {
+                kept.push(field);
+            } else if !says_nothing(json.as_str()) && name != SERVICE_TIER {
+                self.dropped(name);
+            }
+        }
+        Extras(kept)
+    }
+}
+
+/// The one field beyond the canonical words that two dialects share.
+const SERVICE_TIER: &str = "service_tier";

@@ -1,0 +1,237 @@
+//! Writes the messages: system prompts in front, turns that alternate, tool results first.
+
+use serde::Serialize;
+use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Message, Role};
+
+use super::quirks;
+use super::request_encode::Writer;
+use super::wire::{Block, CacheControl, Source, input};
+use super::{ids, wire};
+use crate::EncodeError;
+
+/// One turn.
+#[derive(Debug, Serialize)]
+pub(super) struct Turn<'a> {
+    role: &'static str,
+    content: Vec<Block<'a>>,
+}
+
+impl<'a> Writer<'a> {
+    /// The system prompt and the turns.
+    pub(super) fn messages(&mut self) -> Result<(Vec<Block<'a>>, Vec<Turn<'a>>), EncodeError> {
+        let mut system = Vec::new();
+        let mut turns: Vec<Turn<'a>> = Vec::new();
+        for (index, message) in self.asked.messages.iter().enumerate() {
+            let content = self.content(message, index);
+            if message.name.is_some() {
+                self.dropped(format!("messages[{index}].name"));
+            }
+            let role = match message.role {
+                Role::Assistant => "assistant",
+                Role::User => "user",
+                Role::Developer | Role::System if turns.is_empty() => {
+                    system.extend(content);
+                    continue;
+                }
+                Role::Developer | Role::System if self.target.has_quirk(quirks::MID_CONVERSATION_SYSTEM) => {
+                    "system"
+                }
+                Role::Developer | Role::System => {
+                    if !content.is_empty() {
+                        self.changes.push(Change::rewritten(format!("messages[{index}]")));
+                    }
+                    system.extend(content);
+                    continue;
+                }
+            };
+            match turns.last_mut() {
+                _ if content.is_empty() => {}
+                Some(last) if last.role == role => last.content.extend(content),
+                Some(_) | None => turns.push(Turn { role, content }),
+            }
+        }
+        self.complete(&mut system, &mut turns)?;
+        Ok((system, turns))
+    }
+
+    /// What the wire demands of the turns as a whole.
+    fn complete(
+        &mut self,
+        system: &mut Vec<Block<'a>>,
+        turns: &mut Vec<Turn<'a>>,
+    ) -> Result<(), EncodeError> {
+        if turns.is_empty() && !system.is_empty() {
+            // A prompt that is all system: the wire wants at least one turn.
+            self.changes.push(Change::rewritten("messages[0].role"));
+            turns.push(Turn { role: "user", content: std::mem::take(system) });
+        }
+        for turn in turns.iter_mut().filter(|turn| turn.role == "user") {
+            turn.content.sort_by_key(|block| !matches!(block, Block::ToolResult { .. }));
+        }
+        let Some(last) = turns.last_mut() else {
+            let problem = "holds nothing that the provider's language can say".to_owned();
+            return Err(EncodeError::Unsayable { field: "messages".to_owned(), problem });
+        };
+        // The wire refuses a prefill that ends in white space.
+        if last.role == "assistant"
+            && let Some(Block::Text { text, .. }) = last.content.last_mut()
+            && text.trim_end().len() < text.len()
+        {
+            *text = text.trim_end();
+            let index = self.asked.messages.len().saturating_sub(1);
+            self.changes.push(Change::rewritten(format!("messages[{index}].content")));
+        }
+        Ok(())
+    }
+
+    fn content(&mut self, message: &'a Message, index: usize) -> Vec<Block<'a>> {
+        let blocks = message.content.iter().enumerate();
+        blocks
+            .filter_map(|(at, content)| {
+                let path = format!("messages[{index}].content[{at}]");
+                if is_allowed(message.role, content) {
+                    self.block(content, path)
+                } else {
+                    self.dropped(path);
+                    None
+                }
+            })
+            .collect()
+    }
+
+    fn block(&mut self, content: &'a Content, path: String) -> Option<Block<'a>> {
+        match content {
+            Content::Text { text, cache } => text_block(text, *cache),
+            Content::Refusal(text) => {
+                self.changes.push(Change::emulated(path));
+                text_block(text, None)
+            }
+            Content::Image(media) => self.image(media, path),
+            Content::Document(media) => self.document(media, path),
+            Content::Thinking { text, signature: Some(signature) } => {
+                Some(Block::Thinking { thinking: text, signature })
+            }
+            // A signature cannot be made up, and the wire takes no thinking without one.
+            Content::Thinking { text, signature: None } => {
+                if !text.is_empty() {
+                    self.dropped(path);
+                }
+                None
+            }
+            Content::RedactedThinking { data } => Some(Block::RedactedThinking { data }),
+            Content::ToolCall { id, name, arguments, cache } => {
+                let input = input(arguments).or_else(|| {
+                    self.changes.push(Change::rewritten(path));
+                    types::Json::of(&std::collections::BTreeMap::from([("arguments", arguments)]))
+                })?;
+                Some(Block::ToolUse { id: ids::fit(id), name, input, cache_control: cache.map(CacheControl) })
+            }
+            Content::ToolResult { call_id, content, is_error, cache } => {
+                let inner = content.iter().enumerate();
+                let inner =
+                    inner.filter_map(|(at, content)| self.inner(content, format!("{path}.content[{at}]")));
+                Some(Block::ToolResult {
+                    tool_use_id: ids::fit(call_id),
+                    content: inner.collect(),
+                    is_error: *is_error,
+                    cache_control: cache.map(CacheControl),
+                })
+            }
+            Content::Opaque { kind, json } if wire::is_own(kind) => Some(Block::Opaque(json)),
+            Content::Audio(_) | Content::Opaque { .. } => {
+                self.dropped(path);
+                None
+            }
+        }
+    }
+
+    /// A block inside a tool's result.
+    fn inner(&mut self, content: &'a Content, path: String) -> Option<Block<'a>> {
+        match content {
+            Content::Text { .. } | Content::Image(_) | Content::Document(_) | Content::Opaque { .. } => {
+                self.block(content, path)
+            }
+            Content::Audio(_)
+            | Content::RedactedThinking { .. }
+            | Content::Refusal(_)
+            | Content::Thinking { .. }
+            | Content::ToolCall { .. }
+            | Content::ToolResult { .. } => {
+                self.dropped(path);
+                None
+            }
+        }
+    }
+
+    fn image(&mut self, media: &'a Media, path: String) -> Option<Block<'a>> {
+        if media.detail.as_deref().is_some_and(|detail| detail != "auto") {
+            self.dropped(format!("{path}.detail"));
+        }
+        let source = match &media.source {
+            MediaSource::Base64(data) => media
+                .mime
+                .as_deref()
+                .or_else(|| mime_of(data))
+                .map(|media_type| Source::Base64 { media_type, data }),
+            MediaSource::File(file_id) => self.is_own().then_some(Source::File { file_id }),
+            MediaSource::Text(_) => None,
+            MediaSource::Url(url) => Some(Source::Url { url }),
+        };
+        let Some(source) = source else {
+            self.dropped(path);
+            return None;
+        };
+        Some(Block::Image { source, cache_control: media.cache.map(CacheControl) })
+    }
+
+    fn document(&mut self, media: &'a Media, path: String) -> Option<Block<'a>> {
+        let source = match &media.source {
+            MediaSource::Base64(data) => match media.mime.as_deref() {
+                None | Some(PDF) => Some(Source::Base64 { media_type: PDF, data }),
+                Some(_) => None,
+            },
+            MediaSource::File(file_id) => self.is_own().then_some(Source::File { file_id }),
+            MediaSource::Text(data) => Some(Source::Text { media_type: "text/plain", data }),
+            MediaSource::Url(url) => Some(Source::Url { url }),
+        };
+        let Some(source) = source else {
+            self.dropped(path);
+            return None;
+        };
+        let title = media.title.as_deref();
+        Some(Block::Document { source, title, cache_control: media.cache.map(CacheControl) })
+    }
+}
+
+/// The one kind of document the wire takes as base64.
+const PDF: &str = "application/pdf";
+
+/// Whether the wire lets this role say this.
+const fn is_allowed(role: Role, content: &Content) -> bool {
+    match content {
+        Content::Text { .. } | Content::Opaque { .. } => true,
+        Content::Audio(_) | Content::Document(_) | Content::Image(_) | Content::ToolResult { .. } => {
+            matches!(role, Role::User)
+        }
+        Content::RedactedThinking { .. }
+        | Content::Refusal(_)
+        | Content::Thinking { .. }
+        | Content::ToolCall { .. } => matches!(role, Role::Assistant),
+    }
+}
+
+/// Text; the wire refuses blank ones.
+fn text_block(text: &str, cache: Option<CacheMark>) -> Option<Block<'_>> {
+    (!text.trim().is_empty()).then(|| Block::Text { text, cache_control: cache.map(CacheControl) })
+}
+
+/// The kind of a picture by how its base64 begins.
+fn mime_of(base64: &str) -> Option<&'static str> {
+    let kinds = [
+        ("iVBORw0KGgo", "image/png"),
+        ("/9j/", "image/jpeg"),
+        ("R0lGOD", "image/gif"),
+        ("UklGR", "image/webp"),
+    ];
+    kinds.into_iter().find(|(start, _)| base64.starts_with(start)).map(|(_, mime)| mime)
+}

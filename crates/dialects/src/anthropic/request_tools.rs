@@ -1,0 +1,164 @@
+//! Writes the tools and which of them shall be called.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use types::Json;
+use types::conversation::{Change, Content, Tool, ToolChoice};
+
+use super::reasoning::Plan;
+use super::request_encode::Writer;
+use super::wire::{CacheControl, is_own};
+
+/// A tool as it is written.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum ToolOut<'a> {
+    /// A function.
+    Function {
+        name: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        description: Option<&'a str>,
+        input_schema: Json,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        strict: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<CacheControl>,
+    },
+    /// A tool that passes through whole.
+    Opaque(&'a Json),
+    /// A tool that only the history knows.
+    Stub { name: &'a str, description: &'static str, input_schema: Json },
+}
+
+/// Which tool shall be called, as it is written.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Choice<'a> {
+    /// At least one.
+    Any(Serial),
+    /// As the model likes.
+    Auto(Serial),
+    /// None.
+    None,
+    /// This one.
+    Tool {
+        name: &'a str,
+        #[serde(flatten)]
+        serial: Serial,
+    },
+}
+
+/// Whether calls come one at a time.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Serial {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disable_parallel_tool_use: Option<bool>,
+}
+
+impl<'a> Writer<'a> {
+    /// The tools; where only the history knows tools, stubs of those, which the wire demands.
+    pub(super) fn tools(&mut self) -> Vec<ToolOut<'a>> {
+        let mut tools = Vec::new();
+        for (index, tool) in self.asked.tools.iter().enumerate() {
+            match tool {
+                Tool::Function { name, description, parameters, strict, cache } => {
+                    tools.push(ToolOut::Function {
+                        name,
+                        description: description.as_deref(),
+                        input_schema: schema(parameters.as_ref()),
+                        strict: *strict,
+                        cache_control: cache.map(CacheControl),
+                    });
+                }
+                Tool::Opaque { kind, json } if is_own(kind) => tools.push(ToolOut::Opaque(json)),
+                Tool::Opaque { .. } => self.dropped(format!("tools[{index}]")),
+            }
+        }
+        if tools.is_empty() {
+            let names = names_in_history(self.asked.messages.iter().flat_map(|message| &message.content));
+            if !names.is_empty() {
+                self.changes.push(Change::emulated("tools"));
+            }
+            tools.extend(names.into_iter().map(|name| ToolOut::Stub {
+                name,
+                description: "A tool used earlier in this conversation.",
+                input_schema: schema(None),
+            }));
+        }
+        tools
+    }
+
+    /// Which tool shall be called.
+    pub(super) fn tool_choice(&mut self, tools: &[ToolOut<'a>], plan: &Plan) -> Option<Choice<'a>> {
+        if tools.iter().any(|tool| matches!(tool, ToolOut::Stub { .. })) {
+            return Some(Choice::None);
+        }
+        let asked = self.asked;
+        if tools.is_empty() {
+            if matches!(asked.tool_choice, Some(ToolChoice::Any | ToolChoice::Named(_))) {
+                self.dropped("tool_choice");
+            }
+            return None;
+        }
+        let serial =
+            Serial { disable_parallel_tool_use: asked.parallel_tool_calls.map(|parallel| !parallel) };
+        match &asked.tool_choice {
+            None => (asked.parallel_tool_calls == Some(false)).then_some(Choice::Auto(serial)),
+            Some(ToolChoice::Auto) => Some(Choice::Auto(serial)),
+            Some(ToolChoice::Never) => Some(Choice::None),
+            Some(ToolChoice::Any | ToolChoice::Named(_)) if plan.thinks() => {
+                // A model that thinks may not be forced to call.
+                self.changes.push(Change::rewritten("tool_choice"));
+                Some(Choice::Auto(serial))
+            }
+            Some(ToolChoice::Any) => Some(Choice::Any(serial)),
+            Some(ToolChoice::Named(name)) => Some(Choice::Tool { name, serial }),
+        }
+    }
+}
+
+/// A schema as the wire wants it: with a type, which is `object`.
+fn schema(parameters: Option<&Json>) -> Json {
+    let fields = parameters.and_then(Json::to::<BTreeMap<String, &RawValue>>);
+    match (parameters, fields) {
+        (Some(json), Some(fields)) if fields.contains_key("type") => json.clone(),
+        (Some(json), Some(fields)) if !fields.is_empty() => {
+            let rest = json.as_str().trim_start().trim_start_matches('{');
+            Json::parse(format!(r#"{{"type":"object",{rest}"#)).unwrap_or_else(|| json.clone())
+        }
+        (Some(json), None) => json.clone(),
+        (Some(_) | None, _) => empty_schema(),
+    }
+}
+
+#[expect(clippy::expect_used, reason = "the text is a constant")]
+fn empty_schema() -> Json {
+    Json::parse(r#"{"type":"object","properties":{}}"#).expect("the constant is JSON")
+}
+
+/// The names of the tools called in the history, each once. A result whose call is gone counts as one.
+fn names_in_history<'a>(contents: impl Iterator<Item = &'a Content>) -> Vec<&'a str> {
+    let mut names = Vec::new();
+    let mut has_results = false;
+    for content in contents {
+        match content {
+            Content::ToolCall { name, .. } if !names.contains(&name.as_str()) => names.push(name.as_str()),
+            Content::ToolResult { .. } => has_results = true,
+            Content::Audio(_)
+            | Content::Document(_)
+            | Content::Image(_)
+            | Content::Opaque { .. }
+            | Content::RedactedThinking { .. }
+            | Content::Refusal(_)
+            | Content::Text { .. }
+            | Content::Thinking { .. }
+            | Content::ToolCall { .. } => {}
+        }
+    }
+    if names.is_empty() && has_results {
+        names.push("tool");
+    }
+    names
+}

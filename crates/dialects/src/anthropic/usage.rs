@@ -1,0 +1,102 @@
+//! Token counts: the wire's input excludes what a cache read or stored, its output includes reasoning.
+
+use serde::{Deserialize, Serialize};
+use types::{Tokens, Usage};
+
+/// Usage on the wire. Later reports replace earlier ones field by field: they are cumulative, not additional.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub(super) struct WireUsage {
+    input_tokens: Option<u64>,
+    cache_creation_input_tokens: Option<u64>,
+    cache_read_input_tokens: Option<u64>,
+    cache_creation: Option<CacheCreation>,
+    output_tokens: Option<u64>,
+    output_tokens_details: Option<OutputDetails>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+struct CacheCreation {
+    #[serde(default)]
+    ephemeral_5m_input_tokens: Option<u64>,
+    #[serde(default)]
+    ephemeral_1h_input_tokens: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+struct OutputDetails {
+    #[serde(default)]
+    thinking_tokens: Option<u64>,
+}
+
+impl WireUsage {
+    /// Takes a later report in: what it says wins, what it leaves out stays.
+    pub(super) fn update(&mut self, later: Self) {
+        let Self {
+            input_tokens,
+            cache_creation_input_tokens,
+            cache_read_input_tokens,
+            cache_creation,
+            output_tokens,
+            output_tokens_details,
+        } = later;
+        self.input_tokens = input_tokens.or(self.input_tokens);
+        self.cache_creation_input_tokens = cache_creation_input_tokens.or(self.cache_creation_input_tokens);
+        self.cache_read_input_tokens = cache_read_input_tokens.or(self.cache_read_input_tokens);
+        self.cache_creation = cache_creation.or(self.cache_creation);
+        self.output_tokens = output_tokens.or(self.output_tokens);
+        self.output_tokens_details = output_tokens_details.or(self.output_tokens_details);
+    }
+
+    /// The same in disjoint classes.
+    pub(super) fn canonical(&self) -> Usage {
+        let split = self.cache_creation.unwrap_or_default();
+        let long = split.ephemeral_1h_input_tokens.unwrap_or_default();
+        let short = split.ephemeral_5m_input_tokens.unwrap_or_default();
+        // A stream tells the split at its start and only the sum at its end: the sum wins.
+        let written = self.cache_creation_input_tokens.unwrap_or_else(|| long.saturating_add(short));
+        let long = long.min(written);
+        let output = self.output_tokens.unwrap_or_default();
+        let thinking = self.output_tokens_details.unwrap_or_default().thinking_tokens.unwrap_or_default();
+        let thinking = thinking.min(output);
+        Usage {
+            input: Tokens(self.input_tokens.unwrap_or_default()),
+            cache_read: Tokens(self.cache_read_input_tokens.unwrap_or_default()),
+            cache_write_5m: Tokens(written - long),
+            cache_write_1h: Tokens(long),
+            output: Tokens(output - thinking),
+            reasoning: Tokens(thinking),
+            ..Usage::default()
+        }
+    }
+}
+
+/// Usage as it is written. Audio, which the wire has no word for, counts as text.
+#[derive(Debug, Serialize)]
+pub(super) struct UsageOut {
+    input_tokens: u64,
+    cache_creation_input_tokens: u64,
+    cache_read_input_tokens: u64,
+    cache_creation: CacheCreation,
+    output_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_tokens_details: Option<OutputDetails>,
+}
+
+impl From<Usage> for UsageOut {
+    fn from(usage: Usage) -> Self {
+        let written = usage.cache_write_5m.0.saturating_add(usage.cache_write_1h.0);
+        let reasoning = usage.reasoning.0;
+        Self {
+            input_tokens: usage.input.0.saturating_add(usage.input_audio.0),
+            cache_creation_input_tokens: written,
+            cache_read_input_tokens: usage.cache_read.0,
+            cache_creation: CacheCreation {
+                ephemeral_5m_input_tokens: Some(usage.cache_write_5m.0),
+                ephemeral_1h_input_tokens: Some(usage.cache_write_1h.0),
+            },
+            output_tokens: usage.output_total().0,
+            output_tokens_details: (reasoning > 0)
+                .then_some(OutputDetails { thinking_tokens: Some(reasoning) }),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The way an answer takes from the upstream to the caller, one frame at a time.
+
+use bytes::Bytes;
+use types::conversation::StopReason;
+use types::{Fault, Frame, Usage};
+
+/// Takes the frames of an upstream's answer and yields the bytes the caller reads, keeping count on the way.
+pub trait Conduit: Send {
+    /// Takes one frame and appends what the caller is to read. A fault means that the upstream failed in this
+    /// frame; nothing of the frame has been appended then.
+    fn push(&mut self, frame: Frame, out: &mut Vec<Bytes>) -> Result<(), Fault>;
+
+    /// The upstream's body has ended: completes the answer, or says that it broke off.
+    fn end(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault>;
+
+    /// What is known of the answer so far.
+    fn tally(&self) -> &Tally;
+}
+
+/// What is known of an answer, whole or half-way.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// Usage as the upstream last reported it.
+    pub usage: Option<Usage>,
+    /// Bytes of visible text, reasoning and tool arguments seen: the basis of an estimate where the upstream
+    /// never got to report its usage.
+    pub output_bytes: u64,
+    /// Whether a frame that carries content (not a ping, not an empty opening) has been seen.
+    pub has_content: bool,
+    /// Whether the upstream said that the answer is complete.
+    pub is_complete: bool,
+    /// The upstream's id for the answer.
+    pub id: Option<String>,
+    /// The upstream's own name for the model.
+    pub model: Option<String>,
+    /// Why the first choice ended.
+    pub stop: Option<StopReason>,
+}

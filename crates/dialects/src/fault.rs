@@ -1,0 +1,170 @@
+//! Reads an upstream's error body, whatever its shape: the providers wrap the same few facts differently.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+use types::{Fault, FaultKind};
+
+/// The most of an upstream's own sentence that is told on.
+const MAX_MESSAGE: usize = 4096;
+
+/// Where the sentence stands, in the order they are tried: `OpenAI`, Anthropic and Google; Mistral, Cerebras,
+/// Cohere and Bedrock; FastAPI servers; pydantic lists; xAI, Ollama and Hugging Face; problem details.
+const MESSAGE: &[&str] = &["/error/message", "/message", "/detail", "/detail/0/msg", "/error", "/title"];
+/// Where the type or code stands: the more specific first.
+const KIND: &[&str] = &["/error/code", "/error/type", "/code", "/error_type", "/type", "/error/status"];
+const PARAM: &[&str] = &["/error/param", "/param"];
+
+/// Words for a full context window, in the sentences and codes of the providers.
+const CONTEXT_WORDS: &[&str] = &[
+    "context_length_exceeded",
+    "context length",
+    "context window",
+    "prompt is too long",
+    "too many tokens",
+    "too_many_tokens",
+    "input is too long",
+    "exceed_context_size",
+    "maximum prompt length",
+];
+/// Words for an account without credit.
+const QUOTA_WORDS: &[&str] = &[
+    "insufficient_quota",
+    "billing_error",
+    "insufficient balance",
+    "credit balance",
+    "insufficient credits",
+];
+/// Words for content refused by policy.
+const FILTER_WORDS: &[&str] = &["content_filter", "content_policy_violation", "responsibleaipolicyviolation"];
+/// Words for a refused credential where the status does not say so (xAI and Google answer 400).
+const CREDENTIAL_WORDS: &[&str] =
+    &["invalid_api_key", "api_key_invalid", "incorrect api key", "authentication_error"];
+
+/// What an upstream's error answer means.
+///
+/// `words` are the provider's own: a type, code or part of the sentence, and the kind it stands for.
+pub fn read_fault(status: u16, body: &[u8], words: &[(String, FaultKind)]) -> Fault {
+    let value = serde_json::from_slice(body).unwrap_or(Value::Null);
+    let message = first_text(&value, MESSAGE).map_or_else(|| plain_message(status, body), Cow::into_owned);
+    let upstream_kind = first_text(&value, KIND).map(Cow::into_owned);
+    let haystack = format!("{} {message}", first_text(&value, &["/error/type"]).unwrap_or_default());
+    let haystack = format!("{} {haystack}", upstream_kind.as_deref().unwrap_or_default()).to_lowercase();
+    Fault {
+        kind: kind_of(status, &haystack, words),
+        status: Some(status),
+        message: shorten(message),
+        upstream_kind,
+        param: first_text(&value, PARAM).map(Cow::into_owned),
+        retry_after: None,
+    }
+}
+
+/// The kind of a fault from its status and everything it says, in lower case.
+fn kind_of(status: u16, text: &str, words: &[(String, FaultKind)]) -> FaultKind {
+    let says = |list: &[&str]| list.iter().any(|word| text.contains(word));
+    if let Some((_, kind)) = words.iter().find(|(word, _)| text.contains(&word.to_lowercase())) {
+        return *kind;
+    }
+    match status {
+        402 => FaultKind::Quota,
+        401 | 403 => FaultKind::Credential,
+        408 | 504 => FaultKind::Timeout,
+        429 if says(QUOTA_WORDS) => FaultKind::Quota,
+        429 | 503 | 529 => FaultKind::Overloaded,
+        400..=499 if says(CREDENTIAL_WORDS) => FaultKind::Credential,
+        400..=499 if says(QUOTA_WORDS) => FaultKind::Quota,
+        400..=499 if says(CONTEXT_WORDS) => FaultKind::ContextLength,
+        400..=499 if says(FILTER_WORDS) => FaultKind::Filtered,
+        400..=499 => FaultKind::Invalid,
+        // An error inside a 200 or a stream has no status of its own: only its words are left.
+        200..=299 if says(&["overloaded", "rate_limit", "rate limit"]) => FaultKind::Overloaded,
+        200..=299 if says(&["invalid_request"]) => FaultKind::Invalid,
+        _ => FaultKind::Server,
+    }
+}
+
+/// The first of these places that holds a text or a number.
+fn first_text<'a>(value: &'a Value, pointers: &[&str]) -> Option<Cow<'a, str>> {
+    pointers.iter().find_map(|pointer| match value.pointer(pointer)? {
+        Value::String(text) if !text.is_empty() => Some(Cow::Borrowed(text.as_str())),
+        Value::Number(number) => Some(Cow::Owned(number.to_string())),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    })
+}
+
+/// What is said of a body that is not JSON or says nothing. Its text is not told on: an HTML page may hold the
+/// names of the operator's machines.
+fn plain_message(status: u16, body: &[u8]) -> String {
+    if body.is_empty() {
+        format!("the provider answered {status} without a body")
+    } else {
+        format!("the provider answered {status} with a body that is not an error message")
+    }
+}
+
+fn shorten(mut message: String) -> String {
+    if message.len() > MAX_MESSAGE {
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE));
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(status: u16, body: &str, kind: FaultKind, message: &str) {
+        let fault = read_fault(status, body.as_bytes(), &[]);
+        assert_eq!((fault.kind, fault.message.as_str()), (kind, message), "{body}");
+    }
+
+    #[test]
+    fn every_provider_s_shape_is_read() {
+        check(
+            429,
+            r#"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}"#,
+            FaultKind::Quota,
+            "You exceeded your current quota",
+        );
+        check(
+            529,
+            r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
+            FaultKind::Overloaded,
+            "Overloaded",
+        );
+        check(401, r#"{"detail":"Unauthorized"}"#, FaultKind::Credential, "Unauthorized");
+        check(
+            400,
+            r#"{"code":"invalid-argument","error":"Incorrect API key provided"}"#,
+            FaultKind::Credential,
+            "Incorrect API key provided",
+        );
+        check(
+            422,
+            r#"{"detail":[{"loc":["body"],"msg":"Input should be a list"}]}"#,
+            FaultKind::Invalid,
+            "Input should be a list",
+        );
+        check(404, r#"{"error":"model not found"}"#, FaultKind::Invalid, "model not found");
+        check(
+            400,
+            r#"{"error":{"message":"This model's maximum context length is 8192 tokens","code":"context_length_exceeded"}}"#,
+            FaultKind::ContextLength,
+            "This model's maximum context length is 8192 tokens",
+        );
+        check(
+            502,
+            "<html>bad gateway</html>",
+            FaultKind::Server,
+            "the provider answered 502 with a body that is not an error message",
+        );
+    }
+
+    #[test]
+    fn a_provider_s_own_words_come_first() {
+        let words = [("slow_down".to_owned(), FaultKind::Overloaded)];
+        assert_eq!(read_fault(400, br#"{"error":{"code":"slow_down"}}"#, &words).kind, FaultKind::Overloaded);
+    }
+}

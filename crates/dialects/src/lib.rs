@@ -1,0 +1,274 @@
+//! Wire languages, as pure functions over bytes and the canonical conversation.
+//!
+//! A dialect is a language, not a provider: nothing here knows an address, a key or a price. Same language on
+//! both sides passes the bytes through a [`Conduit`] that changes only what must change; two languages meet in
+//! `types::conversation`.
+
+mod conduit;
+mod fault;
+mod fold;
+mod scan;
+mod splice;
+mod translation;
+
+pub mod anthropic;
+pub mod openai_chat;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use types::conversation::{Answer, Change, Conversation, Delivery, Event, Target};
+use types::{DialectId, Fault, ModelName, Operation, Refusal, RequestId, Standing, Tokens, UnixTime};
+
+pub use conduit::{Conduit, Tally};
+pub use fault::read_fault;
+pub use fold::{Fold, unfold};
+pub use scan::{Fields, ScanError, Span};
+pub use splice::Splice;
+
+/// Every wire language there is. A new one is a folder and a line here.
+static DIALECTS: [&dyn Dialect; 2] = [&openai_chat::OpenAiChat, &anthropic::Anthropic];
+
+/// Every wire language. The first is the one errors are told in when nothing says which the caller speaks.
+pub fn all() -> &'static [&'static dyn Dialect] {
+    &DIALECTS
+}
+
+/// The language with this name, as `provider.toml` writes it.
+pub fn by_name(name: &str) -> Option<&'static dyn Dialect> {
+    DIALECTS.iter().copied().find(|dialect| dialect.id().as_str() == name)
+}
+
+/// One wire language. Every method is a pure function of its arguments.
+pub trait Dialect: Send + Sync {
+    /// Its name.
+    fn id(&self) -> DialectId;
+
+    /// The paths callers use for it, below any prefix, and what each asks for.
+    fn routes(&self) -> &'static [(&'static str, Operation)];
+
+    /// Whether these request headers give the caller away as a speaker of this language.
+    fn is_spoken_by(&self, headers: &HeaderMap) -> bool;
+
+    /// Reads of a request what routing and limits need; the rest stays bytes.
+    fn peek(&self, headers: &HeaderMap, body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError>;
+
+    /// Reads a whole request.
+    fn decode_request(&self, headers: &HeaderMap, body: &[u8]) -> Result<Conversation, DecodeError>;
+
+    /// Writes a request for an upstream that speaks this language.
+    fn encode_request(&self, conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError>;
+
+    /// Changes a request of this language as little as this target allows: the model's name, and what the
+    /// target's quirks demand.
+    fn adapt_request(&self, body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError>;
+
+    /// The caller's headers that go on to an upstream of the same language.
+    fn forwarded_request_headers(&self) -> &'static [HeaderName];
+
+    /// The upstream's headers that go back to a caller of the same language.
+    fn forwarded_answer_headers(&self) -> &'static [HeaderName];
+
+    /// Passes an answer of this language through to a caller of the same language.
+    fn forwarder(&self, asked: &Asked) -> Box<dyn Conduit>;
+
+    /// Reads a whole answer.
+    fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault>;
+
+    /// Writes a whole answer.
+    fn encode_answer(&self, answer: &Answer, asked: &Asked) -> Vec<u8>;
+
+    /// Reads a stream.
+    fn decoder(&self) -> Box<dyn Decoder>;
+
+    /// Writes a stream.
+    fn encoder(&self, asked: &Asked) -> Box<dyn Encoder>;
+
+    /// Reads the answer to [`Operation::CountTokens`].
+    fn decode_count(&self, body: &[u8]) -> Result<Tokens, Fault>;
+
+    /// Writes the answer to [`Operation::CountTokens`].
+    fn encode_count(&self, tokens: Tokens) -> Vec<u8>;
+
+    /// Writes an error as a whole answer.
+    fn encode_error(&self, refusal: &Refusal, request: RequestId) -> ErrorAnswer;
+
+    /// Writes an error inside a stream that has begun.
+    fn encode_stream_error(&self, refusal: &Refusal, request: RequestId) -> Vec<u8>;
+
+    /// The caller's own limits in this language's header names.
+    fn limit_headers(&self, standings: &[Standing], now: UnixTime) -> Vec<(HeaderName, HeaderValue)>;
+}
+
+/// Reads the events of an upstream's stream.
+pub trait Decoder: Send {
+    /// Takes the data of one server-sent event and appends what it means.
+    fn push(&mut self, event: &types::SseEvent, events: &mut Vec<Event>) -> Result<(), Fault>;
+
+    /// The upstream's body has ended: closes what is open, or says that the stream broke off.
+    fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Fault>;
+}
+
+/// Writes the events of a caller's stream.
+pub trait Encoder: Send {
+    /// Appends the bytes that say `event`; none for what the language has no word for.
+    fn push(&mut self, event: &Event, out: &mut Vec<u8>);
+}
+
+/// What routing and limits need of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peek {
+    /// The model's name as the caller wrote it.
+    pub model: ModelName,
+    /// Whole or streamed.
+    pub delivery: Delivery,
+    /// The most tokens the caller wants.
+    pub max_tokens: Option<u64>,
+}
+
+/// A request as bytes for an upstream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Encoded {
+    /// The body, in pieces that are sent one after the other.
+    pub body: Vec<Bytes>,
+    /// Headers this language needs for it.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What differs from what the caller asked.
+    pub changes: Vec<Change>,
+}
+
+/// What an answer must know of the request it answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The public name the caller used: what the answer names as its model.
+    pub model: ModelName,
+    /// Whole or streamed.
+    pub delivery: Delivery,
+    /// The gateway's id for the request.
+    pub request: RequestId,
+    /// When, for dialects whose answers carry a time and whose upstream said none.
+    pub at: UnixTime,
+}
+
+/// An error as a whole answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The JSON body.
+    pub body: Vec<u8>,
+}
+
+/// Why a request cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DecodeError {
+    /// A field is missing, of the wrong type or out of range.
+    Field {
+        /// Which, e.g. `messages[2].content`.
+        field: String,
+        /// What is wrong with it, as a clause: `must be a string`.
+        problem: String,
+    },
+    /// A header is missing or wrong.
+    Header {
+        /// Which.
+        header: &'static str,
+        /// What is wrong with it, as a clause.
+        problem: String,
+    },
+    /// The body is not the JSON it has to be.
+    Json(ScanError),
+}
+
+impl std::fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Field { field, problem } => write!(f, "`{field}` {problem}"),
+            Self::Header { header, problem } => write!(f, "header `{header}` {problem}"),
+            Self::Json(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+impl types::Classify for DecodeError {
+    fn verdict(&self) -> types::Verdict {
+        let code = match self {
+            Self::Field { .. } | Self::Header { .. } => types::Code::InvalidField,
+            Self::Json(error) => error.code(),
+        };
+        types::Verdict { blame: types::Blame::Caller, retry: types::Retry::Never, code }
+    }
+}
+
+/// Why a request cannot be said in a target's language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EncodeError {
+    /// In strict mode: what would be dropped or rewritten.
+    Lossy(Vec<Change>),
+    /// Something without which the request makes no sense, e.g. an opaque block as the only message.
+    Unsayable {
+        /// The field in the caller's own language.
+        field: String,
+        /// Why, as a clause: `has no equivalent in …`.
+        problem: String,
+    },
+}
+
+impl std::fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Lossy(changes) => {
+                f.write_str("strict mode forbids these changes:")?;
+                changes.iter().try_for_each(|change| write!(f, " {change}"))
+            }
+            Self::Unsayable { field, problem } => write!(f, "`{field}` {problem}"),
+        }
+    }
+}
+
+impl std::error::Error for EncodeError {}
+
+impl types::Classify for EncodeError {
+    fn verdict(&self) -> types::Verdict {
+        let code = types::Code::Untranslatable;
+        types::Verdict { blame: types::Blame::Caller, retry: types::Retry::Never, code }
+    }
+}
+
+impl Encoded {
+    /// In strict mode, an error if anything would differ from what was asked.
+    pub fn checked(self, target: &Target) -> Result<Self, EncodeError> {
+        let lossy =
+            self.changes.iter().any(|change| change.kind != types::conversation::ChangeKind::Emulated);
+        if target.strict && lossy { Err(EncodeError::Lossy(self.changes)) } else { Ok(self) }
+    }
+}
+
+/// The way from an upstream's answer to the caller: the bytes themselves where both speak the same language and
+/// the upstream answered in the form the caller asked for, a translation otherwise.
+pub fn conduit(
+    upstream: &'static dyn Dialect,
+    caller: &'static dyn Dialect,
+    asked: &Asked,
+    answered: Delivered,
+) -> Box<dyn Conduit> {
+    let as_asked = matches!(
+        (asked.delivery, answered),
+        (Delivery::Stream { .. }, Delivered::Stream) | (Delivery::Whole, Delivered::Whole)
+    );
+    if upstream.id() == caller.id() && as_asked {
+        caller.forwarder(asked)
+    } else {
+        Box::new(translation::Translation::new(upstream, caller, asked))
+    }
+}
+
+/// The form in which an upstream really answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivered {
+    /// As server-sent events.
+    Stream,
+    /// In one body.
+    Whole,
+}

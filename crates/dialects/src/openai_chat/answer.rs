@@ -1,0 +1,238 @@
+//! Whole answers, both ways, and the words for why an answer ended.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use types::conversation::{Answer, Choice, Content, StopReason};
+use types::{Fault, FaultKind, Json};
+
+use super::error::{fault_inside, unreadable};
+use super::message_decode::{CUSTOM, MESSAGE_FIELD, assistant, is_empty, message_field};
+use super::object::{Object, Path, keep};
+use super::usage::{ReadUsage, WriteUsage};
+use super::wire::{FunctionCall, Named, ThinkingBlock, WireToolCall};
+use super::{answer_id, json_bytes};
+use crate::{Asked, DecodeError};
+
+/// Reads a whole answer.
+pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
+    let text = std::str::from_utf8(body).map_err(|error| unreadable(&error))?;
+    let mut object = Object::read(text, &Path::Root).map_err(|error| unreadable(&error))?;
+    let choices = object.take_list("choices").map_err(|error| unreadable(&error))?;
+    if choices.is_empty() {
+        return Err(fault_inside(body)
+            .unwrap_or_else(|| Fault::new(FaultKind::Server, "the provider's answer has no choices")));
+    }
+    let path = Path::Field(&Path::Root, "choices");
+    let mut read = Vec::with_capacity(choices.len());
+    for (index, raw) in choices.into_iter().enumerate() {
+        read.push(choice(raw, index, &Path::Item(&path, index))?);
+    }
+    read.sort_by_key(|(index, _)| *index);
+    Ok(Answer {
+        id: lenient(&mut object, "id"),
+        model: lenient(&mut object, "model"),
+        created: lenient(&mut object, "created"),
+        choices: read.into_iter().map(|(_, choice)| choice).collect(),
+        usage: lenient(&mut object, "usage").map(|usage: ReadUsage| usage.to_usage()),
+    })
+}
+
+/// A field that is nice to have: of another type than foreseen, it is not there.
+fn lenient<T: serde::de::DeserializeOwned>(object: &mut Object<'_, '_>, name: &str) -> Option<T> {
+    serde_json::from_str(object.take(name).ok()??.get()).ok()
+}
+
+fn choice(raw: &RawValue, position: usize, path: &Path<'_>) -> Result<(usize, Choice), Fault> {
+    let as_fault = |error: DecodeError| unreadable(&error);
+    let mut object = Object::read(raw.get(), path).map_err(as_fault)?;
+    let message_path = Path::Field(path, "message");
+    let content = match object.take("message").map_err(as_fault)? {
+        Some(message) => {
+            let mut message = Object::read(message.get(), &message_path).map_err(as_fault)?;
+            let mut content = assistant(&mut message).map_err(as_fault)?;
+            content.extend(own_fields(message));
+            content
+        }
+        None => Vec::new(),
+    };
+    let said =
+        lenient(&mut object, "finish_reason").map(|word: String| stop_reason(&word)).transpose()?.flatten();
+    // vLLM names the text it stopped at.
+    let stop_sequence: Option<String> =
+        lenient(&mut object, "stop_reason").filter(|_| said == Some(StopReason::EndTurn));
+    let reason = match &stop_sequence {
+        Some(_) => StopReason::StopSequence,
+        None => refine(said.unwrap_or(StopReason::EndTurn), Said::of(&content)),
+    };
+    let logprobs = object.take("logprobs").map_err(as_fault)?.map(keep);
+    let index = lenient(&mut object, "index").unwrap_or(position);
+    Ok((index, Choice { content, stop: Some(reason), stop_sequence, logprobs }))
+}
+
+/// Parts of an answer that only this language has.
+fn own_fields(message: Object<'_, '_>) -> impl Iterator<Item = Content> {
+    let known = message
+        .rest()
+        .filter(|(name, json)| matches!(name.as_str(), "annotations" | "audio") && !is_empty(json));
+    known.map(message_field)
+}
+
+/// The reason behind a `finish_reason`; `None` for an empty one, a fault where the provider says that it failed.
+pub(super) fn stop_reason(word: &str) -> Result<Option<StopReason>, Fault> {
+    Ok(Some(match word.to_ascii_lowercase().as_str() {
+        "" => return Ok(None),
+        "content_filter" | "safety" => StopReason::Filtered,
+        "error" => return Err(Fault::new(FaultKind::Server, "the provider ended the answer with an error")),
+        "function_call" | "tool_calls" | "tool_use" => StopReason::ToolUse,
+        "length" | "max_tokens" | "model_length" => StopReason::MaxTokens,
+        _ => StopReason::EndTurn,
+    }))
+}
+
+/// What kinds of content an answer holds, as far as the reason of its end depends on it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Said {
+    pub(super) refusal: bool,
+    pub(super) tool_call: bool,
+}
+
+impl Said {
+    fn of(content: &[Content]) -> Self {
+        let is_call = |content: &Content| match content {
+            Content::ToolCall { .. } => true,
+            Content::Opaque { kind, .. } => kind == CUSTOM,
+            Content::Audio(_)
+            | Content::Document(_)
+            | Content::Image(_)
+            | Content::RedactedThinking { .. }
+            | Content::Refusal(_)
+            | Content::Text { .. }
+            | Content::Thinking { .. }
+            | Content::ToolResult { .. } => false,
+        };
+        Self {
+            refusal: content.iter().any(|content| matches!(content, Content::Refusal(_))),
+            tool_call: content.iter().any(is_call),
+        }
+    }
+}
+
+/// A plain `stop` also ends refusals, calls of a tool the caller forced, and all calls at some providers.
+pub(super) const fn refine(reason: StopReason, said: Said) -> StopReason {
+    match reason {
+        StopReason::EndTurn if said.tool_call => StopReason::ToolUse,
+        StopReason::EndTurn if said.refusal => StopReason::Refusal,
+        StopReason::ContextFull
+        | StopReason::EndTurn
+        | StopReason::Filtered
+        | StopReason::MaxTokens
+        | StopReason::Pause
+        | StopReason::Refusal
+        | StopReason::StopSequence
+        | StopReason::ToolUse => reason,
+    }
+}
+
+/// The `finish_reason` for a reason. A refusal that the answer puts into words is a plain stop.
+pub(super) const fn finish_reason(reason: StopReason, said: Said) -> &'static str {
+    match reason {
+        StopReason::ContextFull | StopReason::MaxTokens => "length",
+        StopReason::Refusal if said.refusal => "stop",
+        StopReason::Filtered | StopReason::Refusal => "content_filter",
+        StopReason::EndTurn | StopReason::Pause | StopReason::StopSequence => "stop",
+        StopReason::ToolUse => "tool_calls",
+    }
+}
+
+#[derive(Serialize)]
+struct WireAnswer<'a> {
+    id: String,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    choices: Vec<WireChoice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<WriteUsage>,
+}
+
+#[derive(Serialize)]
+struct WireChoice<'a> {
+    index: usize,
+    message: AnswerMessage<'a>,
+    logprobs: Option<&'a Json>,
+    finish_reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct AnswerMessage<'a> {
+    role: &'static str,
+    content: Option<String>,
+    refusal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    thinking_blocks: Vec<ThinkingBlock<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<WireToolCall<'a>>,
+    #[serde(flatten)]
+    fields: Named<'a>,
+}
+
+/// Writes a whole answer.
+pub(super) fn encode(answer: &Answer, asked: &Asked) -> Vec<u8> {
+    let choices = answer.choices.iter().enumerate().map(|(index, choice)| WireChoice {
+        index,
+        message: message(&choice.content),
+        logprobs: choice.logprobs.as_ref(),
+        finish_reason: finish_reason(choice.stop.unwrap_or(StopReason::EndTurn), Said::of(&choice.content)),
+    });
+    json_bytes(&WireAnswer {
+        id: answer_id(answer.id.as_deref(), asked),
+        object: "chat.completion",
+        created: answer.created.unwrap_or(asked.at.as_secs()),
+        model: asked.model.as_str(),
+        choices: choices.collect(),
+        usage: answer.usage.as_ref().map(WriteUsage::from),
+    })
+}
+
+fn message(content: &[Content]) -> AnswerMessage<'_> {
+    let blocks: Vec<_> = content.iter().filter_map(ThinkingBlock::of).collect();
+    let mut message = AnswerMessage {
+        role: "assistant",
+        content: None,
+        refusal: None,
+        reasoning_content: None,
+        thinking_blocks: if blocks.iter().any(ThinkingBlock::is_proven) { blocks } else { Vec::new() },
+        tool_calls: Vec::new(),
+        fields: Named::default(),
+    };
+    for content in content {
+        match content {
+            Content::Refusal(text) => message.refusal.get_or_insert_default().push_str(text),
+            Content::Text { text, .. } => message.content.get_or_insert_default().push_str(text),
+            Content::Thinking { text, .. } if !text.is_empty() => {
+                message.reasoning_content.get_or_insert_default().push_str(text);
+            }
+            Content::ToolCall { id, name, arguments, .. } => {
+                let call = FunctionCall::new(id.into(), name, arguments);
+                message.tool_calls.push(WireToolCall::Function(call));
+            }
+            Content::Opaque { kind, json } if kind == CUSTOM => {
+                message.tool_calls.push(WireToolCall::Raw(json));
+            }
+            Content::Opaque { kind, json } if kind.starts_with(MESSAGE_FIELD) => {
+                message.fields.0.push((kind.trim_start_matches(MESSAGE_FIELD), json));
+            }
+            // Another language's blocks, and what no model answers with.
+            Content::Audio(_)
+            | Content::Document(_)
+            | Content::Image(_)
+            | Content::Opaque { .. }
+            | Content::RedactedThinking { .. }
+            | Content::Thinking { .. }
+            | Content::ToolResult { .. } => {}
+        }
+    }
+    message
+}

@@ -1,0 +1,129 @@
+//! One chunk of a stream as upstreams send it: every field may be missing, null or of another kind.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::usage::ReadUsage;
+use super::wire::lenient;
+
+#[derive(Deserialize)]
+pub(super) struct Chunk<'a> {
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) id: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) model: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) created: Option<u64>,
+    #[serde(borrow, default)]
+    pub(super) choices: Option<Vec<ChunkChoice<'a>>>,
+    #[serde(default, deserialize_with = "lenient")]
+    usage: Option<ReadUsage>,
+    #[serde(default, deserialize_with = "lenient")]
+    x_groq: Option<Groq>,
+    #[serde(borrow, default)]
+    pub(super) error: Option<&'a RawValue>,
+}
+
+impl Chunk<'_> {
+    /// The usage, at its usual place or at Groq's.
+    pub(super) fn usage(&self) -> Option<&ReadUsage> {
+        self.usage.as_ref().or_else(|| self.x_groq.as_ref()?.usage.as_ref())
+    }
+}
+
+#[derive(Deserialize)]
+struct Groq {
+    #[serde(default)]
+    usage: Option<ReadUsage>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ChunkChoice<'a> {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) index: Option<u32>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) delta: Option<ChunkDelta<'a>>,
+    /// Some providers send the whole message instead of, or next to, the delta.
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) message: Option<ChunkDelta<'a>>,
+    #[serde(borrow, default)]
+    pub(super) logprobs: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) finish_reason: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) stop_reason: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ChunkDelta<'a> {
+    #[serde(borrow, default)]
+    pub(super) content: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    reasoning_content: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    reasoning: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) thinking_blocks: Option<Vec<ChunkThinking<'a>>>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) refusal: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) tool_calls: Option<Vec<ChunkTool<'a>>>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    function_call: Option<ChunkFunction<'a>>,
+}
+
+impl<'a> ChunkDelta<'a> {
+    /// The reasoning, by whichever of its two names; where both are used they say the same.
+    pub(super) fn reasoning(&self) -> Option<&str> {
+        let texts = [self.reasoning_content.as_deref(), self.reasoning.as_deref()];
+        texts.into_iter().flatten().find(|text| !text.is_empty())
+    }
+
+    /// A call in the language's oldest form, as a fragment of the current one.
+    pub(super) fn function_call(&self) -> Option<ChunkTool<'a>> {
+        let function = self.function_call.clone()?;
+        Some(ChunkTool { index: Some(0), function: Some(function), ..ChunkTool::default() })
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct ChunkThinking<'a> {
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) thinking: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) signature: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) data: Option<Cow<'a, str>>,
+}
+
+/// A fragment of a tool call.
+#[derive(Default, Deserialize)]
+pub(super) struct ChunkTool<'a> {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) index: Option<u64>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) id: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) function: Option<ChunkFunction<'a>>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) custom: Option<ChunkCustom<'a>>,
+}
+
+#[derive(Clone, Deserialize)]
+pub(super) struct ChunkFunction<'a> {
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) name: Option<Cow<'a, str>>,
+    /// Text; at some providers the object itself.
+    #[serde(borrow, default)]
+    pub(super) arguments: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ChunkCustom<'a> {
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) name: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) input: Option<Cow<'a, str>>,
+}

@@ -1,0 +1,229 @@
+//! Reads messages and what they are made of. Requests and answers share the assistant's part.
+
+use serde_json::value::RawValue;
+use types::Json;
+use types::conversation::{CacheMark, Content, Media, MediaSource, Message, Role};
+
+use super::object::{Object, Path, keep};
+use crate::DecodeError;
+
+/// The prefix of [`Content::Opaque`]'s kind for a field of the message itself.
+pub(super) const MESSAGE_FIELD: &str = "message.";
+/// The kind of a call to a custom tool.
+pub(super) const CUSTOM: &str = "custom";
+
+/// The messages of a request, one for one, so that a place in the conversation is a place in the request.
+pub(super) fn messages(list: Vec<&RawValue>) -> Result<Vec<Message>, DecodeError> {
+    let parent = Path::Field(&Path::Root, "messages");
+    list.into_iter().enumerate().map(|(index, raw)| message(raw, &Path::Item(&parent, index))).collect()
+}
+
+fn message(raw: &RawValue, path: &Path<'_>) -> Result<Message, DecodeError> {
+    let mut object = Object::read(raw.get(), path)?;
+    let word = object.require_text("role")?;
+    let name = object.take_text("name")?;
+    let (role, mut content) = match word.as_str() {
+        "assistant" => (Role::Assistant, assistant(&mut object)?),
+        "developer" => (Role::Developer, content(&mut object)?),
+        "system" => (Role::System, content(&mut object)?),
+        "tool" => (Role::User, vec![tool_result(&mut object)?]),
+        "user" => (Role::User, content(&mut object)?),
+        _ => {
+            return Err(Path::Field(path, "role").wrong("must be assistant, developer, system, tool or user"));
+        }
+    };
+    content.extend(object.rest().filter(|(_, json)| !is_empty(json)).map(message_field));
+    Ok(Message { role, content, name })
+}
+
+/// A field of a message that only this language knows.
+pub(super) fn message_field((name, json): (String, Json)) -> Content {
+    Content::Opaque { kind: format!("{MESSAGE_FIELD}{name}"), json }
+}
+
+/// Whether a value says nothing: clients send answers back with all their empty fields.
+pub(super) fn is_empty(json: &Json) -> bool {
+    matches!(json.as_str(), "[]" | "{}" | "\"\"" | "false")
+}
+
+/// What an assistant message says: reasoning first, then words, then calls, as the model produced them.
+pub(super) fn assistant(object: &mut Object<'_, '_>) -> Result<Vec<Content>, DecodeError> {
+    let mut content = thinking(object)?;
+    content.extend(self::content(object)?);
+    if let Some(text) = object.take_text("refusal")?.filter(|text| !text.is_empty()) {
+        content.push(Content::Refusal(text));
+    }
+    let path = Path::Field(object.path(), "tool_calls");
+    for (index, raw) in object.take_list("tool_calls")?.into_iter().enumerate() {
+        content.push(tool_call(raw, &Path::Item(&path, index))?);
+    }
+    Ok(content)
+}
+
+/// `thinking_blocks` with their signatures where a caller kept them, else the bare text of the reasoning.
+fn thinking(object: &mut Object<'_, '_>) -> Result<Vec<Content>, DecodeError> {
+    let text = [reasoning_text(object, "reasoning_content")?, reasoning_text(object, "reasoning")?];
+    let parent = Path::Field(object.path(), "thinking_blocks");
+    let blocks = object.take_list("thinking_blocks")?;
+    if blocks.is_empty() {
+        let text = text.into_iter().flatten().find(|text| !text.is_empty());
+        return Ok(text.map(|text| Content::Thinking { text, signature: None }).into_iter().collect());
+    }
+    blocks.into_iter().enumerate().map(|(index, raw)| part(raw, &Path::Item(&parent, index))).collect()
+}
+
+/// The text of a reasoning field. Some upstreams put an object there: that is no text.
+fn reasoning_text(object: &mut Object<'_, '_>, name: &str) -> Result<Option<String>, DecodeError> {
+    Ok(object.take(name)?.and_then(|raw| serde_json::from_str(raw.get()).ok()))
+}
+
+fn content(object: &mut Object<'_, '_>) -> Result<Vec<Content>, DecodeError> {
+    let Some(raw) = object.take("content")? else { return Ok(Vec::new()) };
+    let path = Path::Field(object.path(), "content");
+    if let Ok(text) = serde_json::from_str::<String>(raw.get()) {
+        return Ok(if text.is_empty() { Vec::new() } else { vec![Content::text(text)] });
+    }
+    let parts: Vec<&RawValue> =
+        serde_json::from_str(raw.get()).map_err(|_| path.wrong("must be a string or an array"))?;
+    let parts = parts.into_iter().enumerate().map(|(index, raw)| part(raw, &Path::Item(&path, index)));
+    let said = |part: &Content| !matches!(part, Content::Text { text, cache: None } if text.is_empty());
+    parts.filter(|part| part.as_ref().map_or(true, said)).collect()
+}
+
+/// One part of a message's content.
+pub(super) fn part(raw: &RawValue, path: &Path<'_>) -> Result<Content, DecodeError> {
+    if let Ok(text) = serde_json::from_str::<String>(raw.get()) {
+        return Ok(Content::text(text));
+    }
+    let mut object = Object::read(raw.get(), path)?;
+    let kind = object.require_text("type")?;
+    Ok(match kind.as_str() {
+        "text" => Content::Text { text: object.require_text("text")?, cache: cache_mark(&mut object)? },
+        "refusal" => Content::Refusal(object.require_text("refusal")?),
+        "thinking" => Content::Thinking {
+            text: thinking_text(&mut object)?,
+            signature: object.take_text("signature")?.filter(|signature| !signature.is_empty()),
+        },
+        "redacted_thinking" => Content::RedactedThinking { data: object.require_text("data")? },
+        "image_url" => Content::Image(image(&mut object)?),
+        "input_audio" => audio(&mut object)?.map_or_else(|| opaque(kind, raw), Content::Audio),
+        "file" => file(&mut object)?.map_or_else(|| opaque(kind, raw), Content::Document),
+        _ => opaque(kind, raw),
+    })
+}
+
+fn opaque(kind: String, raw: &RawValue) -> Content {
+    Content::Opaque { kind, json: keep(raw) }
+}
+
+/// A string, or Mistral's list of text parts.
+fn thinking_text(object: &mut Object<'_, '_>) -> Result<String, DecodeError> {
+    let Some(raw) = object.take("thinking")? else { return Ok(String::new()) };
+    let path = Path::Field(object.path(), "thinking");
+    if let Ok(text) = serde_json::from_str(raw.get()) {
+        return Ok(text);
+    }
+    let parts: Vec<&RawValue> =
+        serde_json::from_str(raw.get()).map_err(|_| path.wrong("must be a string or an array"))?;
+    let mut text = String::new();
+    for (index, raw) in parts.into_iter().enumerate() {
+        let path = Path::Item(&path, index);
+        text.push_str(&Object::read(raw.get(), &path)?.take_text("text")?.unwrap_or_default());
+    }
+    Ok(text)
+}
+
+fn image(object: &mut Object<'_, '_>) -> Result<Media, DecodeError> {
+    let path = Path::Field(object.path(), "image_url");
+    let Some(raw) = object.take("image_url")? else { return Err(path.wrong("is missing")) };
+    let mut media = if let Ok(url) = serde_json::from_str::<String>(raw.get()) {
+        media_at(url)
+    } else {
+        let mut image = Object::read(raw.get(), &path)?;
+        Media { detail: image.take_text("detail")?, ..media_at(image.require_text("url")?) }
+    };
+    media.cache = cache_mark(object)?;
+    Ok(media)
+}
+
+/// Sound; `None` for the bare base64 text that Mistral takes, which says nothing of its format.
+fn audio(object: &mut Object<'_, '_>) -> Result<Option<Media>, DecodeError> {
+    let path = Path::Field(object.path(), "input_audio");
+    let Some(raw) = object.take("input_audio")? else { return Err(path.wrong("is missing")) };
+    if raw.get().starts_with('"') {
+        return Ok(None);
+    }
+    let mut audio = Object::read(raw.get(), &path)?;
+    let format = audio.take_text("format")?;
+    let mime = format
+        .map(|format| if format == "mp3" { "audio/mpeg".to_owned() } else { format!("audio/{format}") });
+    let mut media = media(mime, MediaSource::Base64(audio.require_text("data")?));
+    media.cache = cache_mark(object)?;
+    Ok(Some(media))
+}
+
+/// A file by its bytes or its id; `None` where it is given in a way this gateway does not know.
+fn file(object: &mut Object<'_, '_>) -> Result<Option<Media>, DecodeError> {
+    let path = Path::Field(object.path(), "file");
+    let Some(raw) = object.take("file")? else { return Err(path.wrong("is missing")) };
+    let mut file = Object::read(raw.get(), &path)?;
+    let source = match (file.take_text("file_data")?, file.take_text("file_id")?) {
+        (Some(data), _) => media_at(data),
+        (None, Some(id)) => media(None, MediaSource::File(id)),
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(Media { title: file.take_text("filename")?, cache: cache_mark(object)?, ..source }))
+}
+
+const fn media(mime: Option<String>, source: MediaSource) -> Media {
+    Media { mime, source, title: None, detail: None, cache: None }
+}
+
+/// What a URL points at; a `data:` URL (RFC 2397) in base64 holds the bytes themselves.
+fn media_at(url: String) -> Media {
+    let inline = url.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
+    match inline {
+        Some((mime, data)) => {
+            let mime = (!mime.is_empty()).then(|| mime.to_owned());
+            media(mime, MediaSource::Base64(data.to_owned()))
+        }
+        None => media(None, MediaSource::Url(url)),
+    }
+}
+
+fn tool_result(object: &mut Object<'_, '_>) -> Result<Content, DecodeError> {
+    let call_id = object.require_text("tool_call_id")?;
+    let content = content(object)?;
+    Ok(Content::ToolResult { call_id, content, is_error: false, cache: cache_mark(object)? })
+}
+
+fn tool_call(raw: &RawValue, path: &Path<'_>) -> Result<Content, DecodeError> {
+    let mut object = Object::read(raw.get(), path)?;
+    let kind = object.take_text("type")?.filter(|kind| !kind.is_empty());
+    let Some(function) = object.take("function")? else {
+        let kind = kind.unwrap_or_default();
+        return Ok(opaque(kind, raw));
+    };
+    let id = object.take_text("id")?.unwrap_or_default();
+    let function_path = Path::Field(path, "function");
+    let mut function = Object::read(function.get(), &function_path)?;
+    let name = function.require_text("name")?;
+    let arguments = arguments(function.take("arguments")?);
+    Ok(Content::ToolCall { id, name, arguments, cache: cache_mark(&mut object)? })
+}
+
+/// Arguments as JSON text. Some providers send the object itself; nothing at all means no arguments.
+pub(super) fn arguments(raw: Option<&RawValue>) -> String {
+    let text = raw.map_or_else(String::new, |raw| {
+        serde_json::from_str::<String>(raw.get()).unwrap_or_else(|_| raw.get().to_owned())
+    });
+    if text.trim().is_empty() { "{}".to_owned() } else { text }
+}
+
+/// The `cache_control` mark of a part or tool, as gateways in front of Anthropic's models take it.
+pub(super) fn cache_mark(object: &mut Object<'_, '_>) -> Result<Option<CacheMark>, DecodeError> {
+    let path = Path::Field(object.path(), "cache_control");
+    let Some(raw) = object.take("cache_control")? else { return Ok(None) };
+    let ttl = Object::read(raw.get(), &path)?.take_text("ttl")?;
+    Ok(Some(if ttl.as_deref() == Some("1h") { CacheMark::OneHour } else { CacheMark::FiveMinutes }))
+}

@@ -1,0 +1,330 @@
+//! Writes messages, and says of everything the language has no word for what became of it.
+
+use std::borrow::Cow;
+
+use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Message, Role, Target};
+
+use super::message_decode::{CUSTOM, MESSAGE_FIELD};
+use super::object::Path;
+use super::quirks;
+use super::wire::{
+    CacheControl, FunctionCall, Named, Part, ThinkingBlock, WireAudio, WireContent, WireFile, WireImage,
+    WireMessage, WireToolCall,
+};
+
+/// The messages written so far.
+pub(super) struct Writer<'c> {
+    pub(super) target: &'c Target,
+    /// Whether the caller speaks this language too, so that its opaque parts are understood.
+    pub(super) is_own: bool,
+    pub(super) changes: Vec<Change>,
+    pub(super) messages: Vec<WireMessage<'c>>,
+    /// Pictures and files out of tool results, which only a user message can show. They wait until the last
+    /// of the results, because nothing may stand between a call and its results.
+    pending: Vec<Part<'c>>,
+}
+
+impl<'c> Writer<'c> {
+    pub(super) const fn new(target: &'c Target, is_own: bool) -> Self {
+        Self { target, is_own, changes: Vec::new(), messages: Vec::new(), pending: Vec::new() }
+    }
+
+    /// Writes all of `messages`.
+    pub(super) fn write(&mut self, messages: &'c [Message]) {
+        let path = Path::Field(&Path::Root, "messages");
+        for (index, message) in messages.iter().enumerate() {
+            self.message(message, &Path::Item(&path, index));
+        }
+        self.flush_pending();
+    }
+
+    fn message(&mut self, message: &'c Message, path: &Path<'_>) {
+        let (fields, content) = self.split_fields(message);
+        let content_path = Path::Field(path, "content");
+        let content: Vec<_> = content.collect();
+        let before = self.messages.len();
+        let written = match message.role {
+            Role::Assistant => self.assistant(&content, &content_path),
+            Role::Developer | Role::System => {
+                let role = self.application_role(message.role, path);
+                self.words(&content, &content_path).map(|content| plain(role, content))
+            }
+            Role::User => self.user(&content, &content_path),
+        };
+        // What was empty from the start stays; what became empty by losses goes.
+        let was_empty = content.is_empty() && self.messages.len() == before;
+        if let Some(written) = written.or_else(|| was_empty.then(|| empty(message.role))) {
+            self.flush_pending();
+            self.messages.push(written);
+        }
+        if let Some(last) = self.messages.get_mut(before..).and_then(<[_]>::last_mut) {
+            last.name = message.name.as_deref();
+            last.fields = fields;
+        }
+    }
+
+    /// The fields of the message that only this language knows, and the rest of its content with its places.
+    fn split_fields(
+        &self,
+        message: &'c Message,
+    ) -> (Named<'c>, impl Iterator<Item = (usize, &'c Content)> + use<'c>) {
+        let is_own = self.is_own;
+        let field = move |content: &'c Content| {
+            let Content::Opaque { kind, json } = content else { return None };
+            kind.strip_prefix(MESSAGE_FIELD).filter(|_| is_own).map(|name| (name, json))
+        };
+        let fields = message.content.iter().filter_map(field).collect();
+        let content = message.content.iter().enumerate();
+        (Named(fields), content.filter(move |(_, content)| field(content).is_none()))
+    }
+
+    fn application_role(&mut self, role: Role, path: &Path<'_>) -> &'static str {
+        if role != Role::Developer {
+            return "system";
+        }
+        if self.target.has_quirk(quirks::NO_DEVELOPER_ROLE) {
+            self.changes.push(Change::rewritten(format!("{path}.role")));
+            return "system";
+        }
+        "developer"
+    }
+
+    /// What a person or an application says; `None` if nothing of it can be said.
+    fn words(&mut self, content: &[(usize, &'c Content)], path: &Path<'_>) -> Option<WireContent<'c>> {
+        let parts: Vec<_> = content
+            .iter()
+            .filter_map(|(index, content)| self.part(content, &Path::Item(path, *index)))
+            .collect();
+        (!parts.is_empty()).then(|| parts.into())
+    }
+
+    /// Tool results become messages of their own, before anything else the message says.
+    fn user(&mut self, content: &[(usize, &'c Content)], path: &Path<'_>) -> Option<WireMessage<'c>> {
+        let mut others = Vec::with_capacity(content.len());
+        for (index, content) in content {
+            if let Content::ToolResult { call_id, content, is_error, cache } = content {
+                let path = Path::Item(path, *index);
+                if *is_error {
+                    self.changes.push(Change::dropped(format!("{path}.is_error")));
+                }
+                let cache = self.mark(*cache, &path);
+                self.tool_result(call_id, content, cache, &path);
+            } else {
+                others.push((*index, *content));
+            }
+        }
+        self.words(&others, path).map(|content| plain("user", content))
+    }
+
+    fn tool_result(
+        &mut self,
+        call_id: &'c str,
+        content: &'c [Content],
+        cache: Option<CacheControl>,
+        path: &Path<'_>,
+    ) {
+        let path = Path::Field(path, "content");
+        let (mut texts, mut shown) = (Vec::new(), Vec::new());
+        for (index, content) in content.iter().enumerate() {
+            let path = Path::Item(&path, index);
+            match self.part(content, &path) {
+                Some(part @ Part::Text { .. }) => texts.push(part),
+                Some(part) => {
+                    self.changes.push(Change::emulated(path.to_string()));
+                    shown.push(part);
+                }
+                None => {}
+            }
+        }
+        if let Some(Part::Text { cache_control, .. }) = texts.last_mut() {
+            *cache_control = cache_control.or(cache);
+        }
+        if !shown.is_empty() {
+            let text = Cow::Owned(format!("Attached to the result of tool call {call_id}:"));
+            self.pending.push(Part::Text { text, cache_control: None });
+            self.pending.append(&mut shown);
+        }
+        let tool_call_id = Some(self.tool_call_id(call_id));
+        self.messages.push(WireMessage { tool_call_id, ..plain("tool", texts.into()) });
+    }
+
+    fn flush_pending(&mut self) {
+        if !self.pending.is_empty() {
+            let parts = std::mem::take(&mut self.pending);
+            self.messages.push(plain("user", WireContent::Parts(parts)));
+        }
+    }
+
+    fn assistant(&mut self, content: &[(usize, &'c Content)], path: &Path<'_>) -> Option<WireMessage<'c>> {
+        let mut message = WireMessage { role: "assistant", ..WireMessage::default() };
+        let mut parts = Vec::new();
+        for (index, content) in content {
+            let path = Path::Item(path, *index);
+            match content {
+                Content::RedactedThinking { .. } | Content::Thinking { .. } => {
+                    self.thinking(content, &mut message, &path);
+                }
+                Content::Refusal(text) => message.refusal.get_or_insert_default().push_str(text),
+                Content::ToolCall { id, name, arguments, cache } => {
+                    let cache_control = self.mark(*cache, &path);
+                    let call = FunctionCall::new(self.tool_call_id(id), name, arguments);
+                    message.tool_calls.push(WireToolCall::Function(FunctionCall { cache_control, ..call }));
+                }
+                Content::Opaque { kind, json } if self.is_own && kind == CUSTOM => {
+                    message.tool_calls.push(WireToolCall::Raw(json));
+                }
+                Content::Audio(_) | Content::Document(_) | Content::Image(_) | Content::ToolResult { .. } => {
+                    self.lose(&path);
+                }
+                Content::Opaque { .. } | Content::Text { .. } => parts.extend(self.part(content, &path)),
+            }
+        }
+        let has_more = !message.tool_calls.is_empty() || message.refusal.is_some();
+        if parts.is_empty()
+            && !has_more
+            && message.reasoning_content.is_none()
+            && message.thinking_blocks.is_empty()
+        {
+            return None;
+        }
+        message.content = (!parts.is_empty() || !has_more).then(|| parts.into());
+        Some(message)
+    }
+
+    /// Reasoning goes back only to those who want it: others refuse the field, and a proof is worth nothing
+    /// to a provider that did not make it.
+    fn thinking(&mut self, content: &'c Content, message: &mut WireMessage<'c>, path: &Path<'_>) {
+        let as_blocks = self.target.has_quirk(quirks::THINKING_BLOCKS);
+        let as_text = self.target.has_quirk(quirks::REASONING_CONTENT);
+        let Some(block) = ThinkingBlock::of(content) else { return };
+        if let ThinkingBlock::Thinking { thinking, .. } = &block
+            && (as_text || (as_blocks && !block.is_proven()))
+        {
+            message.reasoning_content.get_or_insert_default().push_str(thinking);
+        }
+        let is_proven = block.is_proven();
+        if is_proven && as_blocks {
+            message.thinking_blocks.push(block);
+        } else if is_proven || !(as_blocks || as_text) {
+            self.lose(path);
+        }
+    }
+
+    /// One part of a message, or `None` where there is nothing to say or no way to say it.
+    fn part(&mut self, content: &'c Content, path: &Path<'_>) -> Option<Part<'c>> {
+        match content {
+            Content::Text { text, .. } if text.is_empty() => None,
+            Content::Text { text, cache } => {
+                Some(Part::Text { text: Cow::Borrowed(text), cache_control: self.mark(*cache, path) })
+            }
+            Content::Image(media) => self.image(media, path),
+            Content::Document(media) => self.document(media, path),
+            Content::Audio(media) => self.audio(media, path),
+            Content::Opaque { json, .. } if self.is_own => Some(Part::Raw(json)),
+            Content::Opaque { .. }
+            | Content::RedactedThinking { .. }
+            | Content::Refusal(_)
+            | Content::Thinking { .. }
+            | Content::ToolCall { .. }
+            | Content::ToolResult { .. } => self.lose(path),
+        }
+    }
+
+    fn image(&mut self, media: &'c Media, path: &Path<'_>) -> Option<Part<'c>> {
+        let url = match &media.source {
+            MediaSource::Base64(data) => {
+                Cow::Owned(data_url(media.mime.as_deref().unwrap_or("image/png"), data))
+            }
+            MediaSource::Url(url) => Cow::Borrowed(url.as_str()),
+            MediaSource::File(_) | MediaSource::Text(_) => return self.lose(path),
+        };
+        let image_url = WireImage { url, detail: media.detail.as_deref() };
+        Some(Part::ImageUrl { image_url, cache_control: self.mark(media.cache, path) })
+    }
+
+    fn document(&mut self, media: &'c Media, path: &Path<'_>) -> Option<Part<'c>> {
+        let title = media.title.as_deref();
+        let file = match &media.source {
+            MediaSource::Base64(data) => {
+                let file_data = Some(data_url(media.mime.as_deref().unwrap_or("application/pdf"), data));
+                // OpenAI refuses a file without a name.
+                WireFile { file_data, file_id: None, filename: Some(title.unwrap_or("document.pdf")) }
+            }
+            // Another provider's file id means nothing here.
+            MediaSource::File(id) if self.is_own => {
+                WireFile { file_data: None, file_id: Some(id), filename: title }
+            }
+            MediaSource::Url(url) if self.is_own => {
+                WireFile { file_data: Some(url.clone()), file_id: None, filename: title }
+            }
+            MediaSource::Text(text) => {
+                self.changes.push(Change::emulated(path.to_string()));
+                let cache_control = self.mark(media.cache, path);
+                return Some(Part::Text { text: Cow::Borrowed(text), cache_control });
+            }
+            MediaSource::File(_) | MediaSource::Url(_) => return self.lose(path),
+        };
+        Some(Part::File { file, cache_control: self.mark(media.cache, path) })
+    }
+
+    fn audio(&mut self, media: &'c Media, path: &Path<'_>) -> Option<Part<'c>> {
+        let MediaSource::Base64(data) = &media.source else { return self.lose(path) };
+        let format = match media.mime.as_deref().and_then(|mime| mime.strip_prefix("audio/")) {
+            Some("mpeg") => "mp3",
+            Some(format) => format,
+            None => "wav",
+        };
+        Some(Part::InputAudio { input_audio: WireAudio { data, format } })
+    }
+
+    /// A cache mark where the target takes them. Where it does not, the text goes without.
+    pub(super) fn mark(&mut self, mark: Option<CacheMark>, path: &Path<'_>) -> Option<CacheControl> {
+        let mark = mark?;
+        if self.target.has_quirk(quirks::CACHE_CONTROL) {
+            return Some(mark.into());
+        }
+        self.changes.push(Change::dropped(format!("{path}.cache_control")));
+        None
+    }
+
+    fn lose(&mut self, path: &Path<'_>) -> Option<Part<'c>> {
+        self.changes.push(Change::dropped(path.to_string()));
+        None
+    }
+
+    /// The id as the target takes it. Call and result are mapped alike, so they still belong together.
+    fn tool_call_id(&self, id: &'c str) -> Cow<'c, str> {
+        let fits = id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if fits || !self.target.has_quirk(quirks::NINE_CHARACTER_TOOL_IDS) {
+            Cow::Borrowed(id)
+        } else {
+            Cow::Owned(nine_characters(id))
+        }
+    }
+}
+
+fn plain<'a>(role: &'static str, content: WireContent<'a>) -> WireMessage<'a> {
+    WireMessage { role, content: Some(content), ..WireMessage::default() }
+}
+
+fn empty<'a>(role: Role) -> WireMessage<'a> {
+    let role = match role {
+        Role::Assistant => "assistant",
+        Role::Developer | Role::System => "system",
+        Role::User => "user",
+    };
+    plain(role, WireContent::Text(Cow::Borrowed("")))
+}
+
+fn data_url(mime: &str, data: &str) -> String {
+    format!("data:{mime};base64,{data}")
+}
+
+/// Nine letters and digits that stand for `id`: its 64-bit FNV-1a hash in base 36.
+fn nine_characters(id: &str) -> String {
+    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let digits = std::iter::successors(Some(hash), |rest| Some(rest / 36));
+    digits.take(9).filter_map(|rest| char::from_digit(u32::try_from(rest % 36).unwrap_or(0), 36)).collect()
+}

@@ -1,0 +1,148 @@
+//! `OpenAI` Chat Completions (<https://platform.openai.com/docs/api-reference/chat>), with the habits of the many
+//! providers that speak it.
+
+mod adapt;
+mod answer;
+mod chunk;
+mod error;
+mod forward;
+mod limits;
+mod message_decode;
+mod message_encode;
+mod object;
+mod peek;
+mod quirks;
+mod request_decode;
+mod request_encode;
+mod stream_decode;
+mod stream_encode;
+mod stream_tools;
+mod usage;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
+use types::conversation::{Answer, Conversation, Target};
+use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, Tokens, UnixTime};
+
+use crate::{
+    Asked, Conduit, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder, ErrorAnswer, Fields, Peek,
+};
+
+/// The language's name.
+const ID: DialectId = DialectId("openai_chat");
+/// The data that ends a stream.
+const DONE: &[u8] = b"[DONE]";
+/// How deeply an upstream's answer, or a part of a request, may be nested; `serde_json`'s own limit.
+const MAX_DEPTH: usize = 128;
+
+/// `OpenAI` Chat Completions.
+#[derive(Debug)]
+pub struct OpenAiChat;
+
+impl Dialect for OpenAiChat {
+    fn id(&self) -> DialectId {
+        ID
+    }
+
+    fn routes(&self) -> &'static [(&'static str, Operation)] {
+        &[("/v1/chat/completions", Operation::Chat)]
+    }
+
+    fn is_spoken_by(&self, headers: &HeaderMap) -> bool {
+        let marks = ["openai-beta", "openai-organization", "openai-project"];
+        marks.into_iter().any(|name| headers.contains_key(name))
+    }
+
+    fn peek(&self, _headers: &HeaderMap, body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
+        peek::peek(body, fields)
+    }
+
+    fn decode_request(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Conversation, DecodeError> {
+        request_decode::decode(body)
+    }
+
+    fn encode_request(&self, conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
+        request_encode::encode(conversation, target)
+    }
+
+    fn adapt_request(&self, body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {
+        adapt::adapt(body, fields, target)
+    }
+
+    fn forwarded_request_headers(&self) -> &'static [HeaderName] {
+        static NAMES: [HeaderName; 1] = [HeaderName::from_static("openai-beta")];
+        &NAMES
+    }
+
+    fn forwarded_answer_headers(&self) -> &'static [HeaderName] {
+        static NAMES: [HeaderName; 2] =
+            [HeaderName::from_static("openai-processing-ms"), HeaderName::from_static("openai-version")];
+        &NAMES
+    }
+
+    fn forwarder(&self, asked: &Asked) -> Box<dyn Conduit> {
+        Box::new(forward::Forwarder::new(asked))
+    }
+
+    fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
+        answer::decode(body)
+    }
+
+    fn encode_answer(&self, answer: &Answer, asked: &Asked) -> Vec<u8> {
+        answer::encode(answer, asked)
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        Box::new(stream_decode::StreamDecoder::default())
+    }
+
+    fn encoder(&self, asked: &Asked) -> Box<dyn Encoder> {
+        Box::new(stream_encode::StreamEncoder::new(asked))
+    }
+
+    fn decode_count(&self, body: &[u8]) -> Result<Tokens, Fault> {
+        let count: InputTokens = serde_json::from_slice(body).map_err(|error| error::unreadable(&error))?;
+        Ok(Tokens(count.input_tokens))
+    }
+
+    fn encode_count(&self, tokens: Tokens) -> Vec<u8> {
+        json_bytes(&InputTokens { input_tokens: tokens.0 })
+    }
+
+    fn encode_error(&self, refusal: &Refusal, _request: RequestId) -> ErrorAnswer {
+        error::encode(refusal)
+    }
+
+    fn encode_stream_error(&self, refusal: &Refusal, _request: RequestId) -> Vec<u8> {
+        error::encode_in_stream(refusal)
+    }
+
+    fn limit_headers(&self, standings: &[Standing], _now: UnixTime) -> Vec<(HeaderName, HeaderValue)> {
+        limits::headers(standings)
+    }
+}
+
+/// A count in the form of `OpenAI`'s `input_tokens` endpoint: Chat Completions itself has none.
+#[derive(Deserialize, Serialize)]
+struct InputTokens {
+    input_tokens: u64,
+}
+
+/// The answer's id: the upstream's where it looks like one of this language, else one made of the request's.
+fn answer_id(upstream: Option<&str>, asked: &Asked) -> String {
+    match upstream.filter(|id| id.starts_with("chatcmpl-")) {
+        Some(id) => id.to_owned(),
+        None => format!("chatcmpl-{}", asked.request),
+    }
+}
+
+/// `value` as JSON.
+#[expect(clippy::expect_used, reason = "what is written has text for keys and no serialiser that fails")]
+fn json_bytes(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("the language's own structures are JSON")
+}

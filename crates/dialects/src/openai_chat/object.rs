@@ -1,0 +1,150 @@
+//! Reads JSON objects field by field: what is taken is interpreted, what is left over is kept as it came.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use types::Json;
+
+use crate::{DecodeError, ScanError};
+
+/// Where a value stands, for error messages and for the names of changes.
+#[derive(Clone, Copy)]
+pub(super) enum Path<'p> {
+    Root,
+    Field(&'p Path<'p>, &'p str),
+    Item(&'p Path<'p>, usize),
+}
+
+impl fmt::Display for Path<'_> {
+    /// As in `messages[2].content[0]`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Field(Self::Root, name) => f.write_str(name),
+            Self::Field(parent, name) => write!(f, "{parent}.{name}"),
+            Self::Item(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
+impl Path<'_> {
+    /// The error that the value here is not what it has to be.
+    pub(super) fn wrong(&self, problem: impl Into<String>) -> DecodeError {
+        let field = match self {
+            Self::Root => "the body".to_owned(),
+            Self::Field(..) | Self::Item(..) => self.to_string(),
+        };
+        DecodeError::Field { field, problem: problem.into() }
+    }
+}
+
+/// The fields of one object that have not been taken yet.
+pub(super) struct Object<'a, 'p> {
+    path: &'p Path<'p>,
+    fields: Pairs<'a>,
+}
+
+impl<'a, 'p> Object<'a, 'p> {
+    /// The object that `text` must be.
+    pub(super) fn read(text: &'a str, path: &'p Path<'p>) -> Result<Self, DecodeError> {
+        match serde_json::from_str(text) {
+            Ok(fields) => Ok(Self { path, fields }),
+            Err(_) => Err(path.wrong("must be an object")),
+        }
+    }
+
+    /// Where the object stands.
+    pub(super) const fn path(&self) -> &'p Path<'p> {
+        self.path
+    }
+
+    /// Takes a field out. A field that is null is not there.
+    pub(super) fn take(&mut self, name: &str) -> Result<Option<&'a RawValue>, DecodeError> {
+        let fields = &mut self.fields.0;
+        let Some(at) = fields.iter().position(|(key, _)| key == name) else { return Ok(None) };
+        let (_, value) = fields.remove(at);
+        if fields.iter().any(|(key, _)| key == name) {
+            let field = Path::Field(self.path, name).to_string();
+            return Err(DecodeError::Json(ScanError::Duplicate { field }));
+        }
+        Ok((value.get() != "null").then_some(value))
+    }
+
+    /// Takes a field that must be a `T`; `expected` says so in words, e.g. `must be a string`.
+    pub(super) fn take_as<T: Deserialize<'a>>(
+        &mut self,
+        name: &str,
+        expected: &str,
+    ) -> Result<Option<T>, DecodeError> {
+        let Some(raw) = self.take(name)? else { return Ok(None) };
+        match serde_json::from_str(raw.get()) {
+            Ok(value) => Ok(Some(value)),
+            Err(_) => Err(Path::Field(self.path, name).wrong(expected)),
+        }
+    }
+
+    /// Takes a field that must be text.
+    pub(super) fn take_text(&mut self, name: &str) -> Result<Option<String>, DecodeError> {
+        self.take_as(name, "must be a string")
+    }
+
+    /// Takes a field that must be there and be text.
+    pub(super) fn require_text(&mut self, name: &str) -> Result<String, DecodeError> {
+        self.take_text(name)?.ok_or_else(|| Path::Field(self.path, name).wrong("is missing"))
+    }
+
+    /// Takes a field that must be a list; nothing is an empty one.
+    pub(super) fn take_list(&mut self, name: &str) -> Result<Vec<&'a RawValue>, DecodeError> {
+        Ok(self.take_as(name, "must be an array")?.unwrap_or_default())
+    }
+
+    /// Puts a field back that turned out not to be understood after all.
+    pub(super) fn put_back(&mut self, name: &'static str, value: &'a RawValue) {
+        self.fields.0.push((Cow::Borrowed(name), value));
+    }
+
+    /// What has not been taken and is not null.
+    pub(super) fn rest(self) -> impl Iterator<Item = (String, Json)> {
+        let said = self.fields.0.into_iter().filter(|(_, value)| value.get() != "null");
+        said.map(|(name, value)| (name.into_owned(), keep(value)))
+    }
+}
+
+/// A value kept as it came.
+pub(super) fn keep(value: &RawValue) -> Json {
+    Json::from(value.to_owned())
+}
+
+/// Names and values in the order they came.
+struct Pairs<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PairsVisitor).map(Self)
+    }
+}
+
+struct PairsVisitor;
+
+impl<'de> Visitor<'de> for PairsVisitor {
+    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut pairs = Vec::with_capacity(map.size_hint().unwrap_or(8));
+        while let Some(Key(name)) = map.next_key()? {
+            pairs.push((name, map.next_value()?));
+        }
+        Ok(pairs)
+    }
+}
+
+/// A field's name, borrowed where it has no escapes.
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);

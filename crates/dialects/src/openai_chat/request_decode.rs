@@ -1,0 +1,205 @@
+//! Reads a request into the canonical conversation.
+
+use serde_json::value::RawValue;
+use types::conversation::{
+    Conversation, Delivery, Effort, Extras, OutputFormat, Reasoning, Sampling, Tool, ToolChoice,
+};
+use types::{Json, ModelName};
+
+use super::message_decode::{cache_mark, messages};
+use super::object::{Object, Path, keep};
+use super::{ID, MAX_DEPTH};
+use crate::{DecodeError, Fields};
+
+/// Reads a whole request. What has no canonical word goes into the extras as it came.
+pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
+    let text = checked_text(body)?;
+    let mut object = Object::read(text, &Path::Root)?;
+    let model = object.require_text("model")?;
+    if model.is_empty() {
+        return Err(Path::Field(&Path::Root, "model").wrong("must be a non-empty string"));
+    }
+    let Some(said) = object.take_as("messages", "must be an array")? else {
+        return Err(Path::Field(&Path::Root, "messages").wrong("is missing"));
+    };
+    Ok(Conversation {
+        model: ModelName::from(model),
+        messages: messages(said)?,
+        tools: tools(object.take_list("tools")?)?,
+        tool_choice: tool_choice(&mut object)?,
+        parallel_tool_calls: object.take_as("parallel_tool_calls", "must be a boolean")?,
+        sampling: sampling(&mut object)?,
+        reasoning: reasoning(&mut object)?,
+        format: format(&mut object)?,
+        delivery: delivery(&mut object)?,
+        user: user(&mut object)?,
+        extras: Extras { dialect: Some(ID), fields: object.rest().collect() },
+    })
+}
+
+/// The body as text, if it is JSON at all.
+fn checked_text(body: &[u8]) -> Result<&str, DecodeError> {
+    Fields::scan(body, MAX_DEPTH).map_err(DecodeError::Json)?;
+    let not_utf8 = |error: std::str::Utf8Error| crate::ScanError::NotUtf8 { offset: error.valid_up_to() };
+    std::str::from_utf8(body).map_err(|error| DecodeError::Json(not_utf8(error)))
+}
+
+fn sampling(object: &mut Object<'_, '_>) -> Result<Sampling, DecodeError> {
+    const NUMBER: &str = "must be a number";
+    const WHOLE: &str = "must be a whole number";
+    let newer = object.take_as("max_completion_tokens", WHOLE)?;
+    let older = object.take_as("max_tokens", WHOLE)?;
+    Ok(Sampling {
+        temperature: object.take_as("temperature", NUMBER)?,
+        top_p: object.take_as("top_p", NUMBER)?,
+        top_k: object.take_as("top_k", WHOLE)?,
+        frequency_penalty: object.take_as("frequency_penalty", NUMBER)?,
+        presence_penalty: object.take_as("presence_penalty", NUMBER)?,
+        seed: object.take_as("seed", WHOLE)?,
+        choices: object.take_as("n", WHOLE)?,
+        logprobs: object.take_as("logprobs", "must be a boolean")?,
+        top_logprobs: object.take_as("top_logprobs", WHOLE)?,
+        max_tokens: newer.or(older),
+        stop: stop(object)?,
+    })
+}
+
+fn stop(object: &mut Object<'_, '_>) -> Result<Vec<String>, DecodeError> {
+    const EXPECTED: &str = "must be a string or an array of strings";
+    let Some(raw) = object.take("stop")? else { return Ok(Vec::new()) };
+    let one = serde_json::from_str(raw.get()).map(|text| vec![text]);
+    one.or_else(|_| serde_json::from_str(raw.get()))
+        .map_err(|_| Path::Field(&Path::Root, "stop").wrong(EXPECTED))
+}
+
+/// `user`; where only the newer `safety_identifier` is there, that.
+fn user(object: &mut Object<'_, '_>) -> Result<Option<String>, DecodeError> {
+    match object.take_text("user")? {
+        Some(user) => Ok(Some(user)),
+        None => object.take_text("safety_identifier"),
+    }
+}
+
+fn delivery(object: &mut Object<'_, '_>) -> Result<Delivery, DecodeError> {
+    let streams = object.take_as("stream", "must be a boolean")?.unwrap_or(false);
+    let path = Path::Field(&Path::Root, "stream_options");
+    let mut include_usage = None;
+    if let Some(raw) = object.take("stream_options")? {
+        let mut options = Object::read(raw.get(), &path)?;
+        include_usage = options.take_as("include_usage", "must be a boolean")?;
+        if options.rest().next().is_some() {
+            object.put_back("stream_options", raw);
+        }
+    }
+    let include_usage = include_usage.unwrap_or(false);
+    Ok(if streams { Delivery::Stream { include_usage } } else { Delivery::Whole })
+}
+
+/// How much to think: `reasoning_effort`, or the widespread `reasoning` and `thinking` objects.
+fn reasoning(object: &mut Object<'_, '_>) -> Result<Option<Reasoning>, DecodeError> {
+    let mut reasoning = Reasoning::default();
+    if let Some(word) = object.take_text("reasoning_effort")? {
+        let path = Path::Field(&Path::Root, "reasoning_effort");
+        reasoning.effort = Some(effort(&word, &path)?);
+    }
+    if let Some(raw) = object.take("reasoning")? {
+        let path = Path::Field(&Path::Root, "reasoning");
+        let mut said = Object::read(raw.get(), &path)?;
+        if let Some(word) = said.take_text("effort")? {
+            reasoning.effort.get_or_insert(effort(&word, &Path::Field(&path, "effort"))?);
+        }
+        reasoning.budget_tokens = said.take_as("max_tokens", "must be a whole number")?;
+        reasoning.enabled = said.take_as("enabled", "must be a boolean")?;
+    }
+    if let Some(raw) = object.take("thinking")? {
+        let path = Path::Field(&Path::Root, "thinking");
+        let mut said = Object::read(raw.get(), &path)?;
+        let kind = said.take_text("type")?;
+        reasoning.enabled = kind.map(|kind| kind != "disabled").or(reasoning.enabled);
+        let budget = said.take_as("budget_tokens", "must be a whole number")?;
+        reasoning.budget_tokens = budget.or(reasoning.budget_tokens);
+    }
+    Ok((reasoning != Reasoning::default()).then_some(reasoning))
+}
+
+fn effort(word: &str, path: &Path<'_>) -> Result<Effort, DecodeError> {
+    let words = Effort::ALL.map(Effort::as_str).join(", ");
+    Effort::parse(word).ok_or_else(|| path.wrong(format!("must be one of {words}")))
+}
+
+fn format(object: &mut Object<'_, '_>) -> Result<OutputFormat, DecodeError> {
+    let Some(raw) = object.take("response_format")? else { return Ok(OutputFormat::Text) };
+    let path = Path::Field(&Path::Root, "response_format");
+    let mut said = Object::read(raw.get(), &path)?;
+    match said.require_text("type")?.as_str() {
+        "text" => Ok(OutputFormat::Text),
+        "json_object" => Ok(OutputFormat::JsonObject),
+        "json_schema" => json_schema(&mut said),
+        // A form newer than this gateway (a grammar, say) is its own dialect's business.
+        _ => {
+            object.put_back("response_format", raw);
+            Ok(OutputFormat::Text)
+        }
+    }
+}
+
+fn json_schema(said: &mut Object<'_, '_>) -> Result<OutputFormat, DecodeError> {
+    let parent = said.path();
+    let path = Path::Field(parent, "json_schema");
+    let Some(raw) = said.take("json_schema")? else { return Err(path.wrong("is missing")) };
+    let mut form = Object::read(raw.get(), &path)?;
+    let any = || Json::parse("{}").ok_or_else(|| path.wrong("is missing"));
+    Ok(OutputFormat::JsonSchema {
+        name: form.take_text("name")?,
+        description: form.take_text("description")?,
+        // A name without a schema asks for any JSON.
+        schema: form.take("schema")?.map(keep).map_or_else(any, Ok)?,
+        strict: form.take_as("strict", "must be a boolean")?,
+    })
+}
+
+fn tools(list: Vec<&RawValue>) -> Result<Vec<Tool>, DecodeError> {
+    let parent = Path::Field(&Path::Root, "tools");
+    list.into_iter().enumerate().map(|(index, raw)| tool(raw, &Path::Item(&parent, index))).collect()
+}
+
+fn tool(raw: &RawValue, path: &Path<'_>) -> Result<Tool, DecodeError> {
+    let mut said = Object::read(raw.get(), path)?;
+    // Some clients leave the type out; a `function` object says it as well.
+    let kind = said.take_text("type")?.unwrap_or_else(|| "function".to_owned());
+    if kind != "function" {
+        return Ok(Tool::Opaque { kind, json: keep(raw) });
+    }
+    let path = Path::Field(path, "function");
+    let Some(function) = said.take("function")? else { return Err(path.wrong("is missing")) };
+    let mut function = Object::read(function.get(), &path)?;
+    Ok(Tool::Function {
+        name: function.require_text("name")?,
+        description: function.take_text("description")?,
+        parameters: function.take("parameters")?.map(keep),
+        strict: function.take_as("strict", "must be a boolean")?,
+        cache: cache_mark(&mut said)?.or(cache_mark(&mut function)?),
+    })
+}
+
+fn tool_choice(object: &mut Object<'_, '_>) -> Result<Option<ToolChoice>, DecodeError> {
+    let Some(raw) = object.take("tool_choice")? else { return Ok(None) };
+    let path = Path::Field(&Path::Root, "tool_choice");
+    if let Ok(word) = serde_json::from_str::<String>(raw.get()) {
+        return match word.as_str() {
+            "auto" => Ok(Some(ToolChoice::Auto)),
+            "none" => Ok(Some(ToolChoice::Never)),
+            "any" | "required" => Ok(Some(ToolChoice::Any)),
+            _ => Err(path.wrong("must be auto, none, required or an object")),
+        };
+    }
+    let mut said = Object::read(raw.get(), &path)?;
+    let Some(function) = said.take("function")? else {
+        // `allowed_tools` and custom tools have no canonical word.
+        object.put_back("tool_choice", raw);
+        return Ok(None);
+    };
+    let path = Path::Field(&path, "function");
+    let name = Object::read(function.get(), &path)?.require_text("name")?;
+    Ok(Some(ToolChoice::Named(name)))
+}

@@ -1,0 +1,324 @@
+//! Writes a canonical conversation as a request.
+
+use serde::Serialize;
+use serde::ser::Serializer;
+use types::Json;
+use types::conversation::{
+    Change, Conversation, Delivery, Effort, Extras, OutputFormat, Reasoning, Sampling, Target, Tool,
+    ToolChoice,
+};
+
+use super::message_encode::Writer;
+use super::object::Path;
+use super::quirks;
+use super::wire::{CacheControl, Named, WireMessage};
+use super::{ID, json_bytes};
+use crate::{EncodeError, Encoded};
+
+/// The largest thinking budgets that still count as little and as middling effort. The words stand for no
+/// fixed numbers; these keep what other gateways' users know.
+const LOW_BUDGET: u64 = 2048;
+const MEDIUM_BUDGET: u64 = 8192;
+
+/// Writes a request for an upstream that speaks this language.
+pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
+    let is_own = conversation.extras.dialect == Some(ID);
+    let mut writer = Writer::new(target, is_own);
+    writer.write(&conversation.messages);
+    if writer.messages.is_empty() && !conversation.messages.is_empty() {
+        let problem = "holds nothing that Chat Completions can say".to_owned();
+        return Err(EncodeError::Unsayable { field: "messages".to_owned(), problem });
+    }
+    let mut body = Body { model: target.model.as_str(), ..Body::default() };
+    body.tools = tools(&conversation.tools, &mut writer);
+    let Writer { mut changes, messages, .. } = writer;
+    body.messages = messages;
+    body.tool_fields(conversation, target, &mut changes);
+    body.sampling(&conversation.sampling, target, &mut changes);
+    body.reasoning_effort =
+        conversation.reasoning.as_ref().and_then(|reasoning| effort(reasoning, target, &mut changes));
+    body.response_format = response_format(&conversation.format);
+    body.user = conversation.user.as_deref();
+    body.delivery(conversation.delivery, target);
+    body.extras(&conversation.extras, &mut changes);
+    Encoded { body: vec![json_bytes(&body).into()], headers: Vec::new(), changes }.checked(target)
+}
+
+/// A request on the wire.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+struct Body<'a> {
+    model: &'a str,
+    messages: Vec<WireMessage<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<WireTool<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<WireToolChoice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parallel_tool_calls: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frequency_penalty: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence_penalty: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_logprobs: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_completion_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    stop: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_effort: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<ResponseFormat<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_options: Option<StreamOptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'static str>,
+    #[serde(flatten)]
+    extras: Named<'a>,
+}
+
+impl<'a> Body<'a> {
+    /// What only makes sense next to tools: the language refuses it without.
+    fn tool_fields(&mut self, conversation: &'a Conversation, target: &Target, changes: &mut Vec<Change>) {
+        let choice = conversation.tool_choice.as_ref();
+        if self.tools.is_empty() {
+            if let Some(ToolChoice::Any | ToolChoice::Named(_)) = choice {
+                changes.push(Change::dropped("tool_choice"));
+            }
+            return;
+        }
+        self.tool_choice = choice.map(WireToolChoice);
+        self.parallel_tool_calls = conversation.parallel_tool_calls;
+        if self.parallel_tool_calls.is_some() && target.has_quirk(quirks::NO_PARALLEL_TOOL_CALLS) {
+            self.parallel_tool_calls = None;
+            changes.push(Change::dropped("parallel_tool_calls"));
+        }
+    }
+
+    fn sampling(&mut self, sampling: &'a Sampling, target: &Target, changes: &mut Vec<Change>) {
+        let mut where_allowed = |value: Option<f64>, name: &str| {
+            if value.is_some() && target.has_quirk(quirks::NO_SAMPLING) {
+                changes.push(Change::dropped(name));
+                return None;
+            }
+            value
+        };
+        self.temperature = where_allowed(sampling.temperature, "temperature");
+        self.top_p = where_allowed(sampling.top_p, "top_p");
+        if target.has_quirk(quirks::TOP_K) {
+            self.top_k = sampling.top_k;
+        } else if sampling.top_k.is_some() {
+            changes.push(Change::dropped("top_k"));
+        }
+        self.frequency_penalty = sampling.frequency_penalty;
+        self.presence_penalty = sampling.presence_penalty;
+        self.seed = sampling.seed;
+        self.n = sampling.choices;
+        self.logprobs = sampling.logprobs;
+        self.top_logprobs = sampling.top_logprobs;
+        self.stop = &sampling.stop;
+        if target.has_quirk(quirks::MAX_TOKENS_ONLY) {
+            self.max_tokens = sampling.max_tokens;
+        } else {
+            self.max_completion_tokens = sampling.max_tokens;
+        }
+    }
+
+    /// The gateway always wants the usage, whether or not the caller asked for it.
+    fn delivery(&mut self, delivery: Delivery, target: &Target) {
+        if let Delivery::Stream { .. } = delivery {
+            self.stream = Some(true);
+            let include_usage = !target.has_quirk(quirks::NO_STREAM_OPTIONS);
+            self.stream_options =
+                include_usage.then_some(StreamOptions { include_usage, include_obfuscation: None });
+        }
+    }
+
+    fn extras(&mut self, extras: &'a Extras, changes: &mut Vec<Change>) {
+        for (name, value) in &extras.fields {
+            if extras.dialect != Some(ID) {
+                self.foreign(name, value, changes);
+            } else if name == "stream_options" {
+                // Its other part, whether to ask for usage, was decided above.
+                if let Some(options) = &mut self.stream_options {
+                    options.include_obfuscation =
+                        value.to().and_then(|said: SaidOptions| said.include_obfuscation);
+                }
+            } else {
+                self.extras.0.push((name.as_str(), value));
+            }
+        }
+    }
+
+    /// Another language's field: the service tier has words on both sides, the rest has none here.
+    fn foreign(&mut self, name: &str, value: &Json, changes: &mut Vec<Change>) {
+        match (name, value.to::<&str>()) {
+            ("service_tier", Some("auto")) => self.service_tier = Some("auto"),
+            ("service_tier", Some("standard_only")) => self.service_tier = Some("default"),
+            (_, _) => changes.push(Change::dropped(name)),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct StreamOptions {
+    include_usage: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    include_obfuscation: Option<bool>,
+}
+
+/// What a caller's `stream_options` may hold besides the usage.
+#[derive(serde::Deserialize)]
+struct SaidOptions {
+    include_obfuscation: Option<bool>,
+}
+
+/// The effort that stands for what was asked.
+fn effort(reasoning: &Reasoning, target: &Target, changes: &mut Vec<Change>) -> Option<&'static str> {
+    match (reasoning.effort, reasoning.budget_tokens, reasoning.enabled) {
+        (Some(Effort::Max), _, _) => {
+            changes.push(Change::rewritten("reasoning_effort"));
+            Some(Effort::Xhigh.as_str())
+        }
+        (Some(effort), _, _) => Some(effort.as_str()),
+        (None, _, Some(false)) if target.has_quirk(quirks::REASONING_NONE) => Some(Effort::None.as_str()),
+        (None, _, Some(false)) => {
+            changes.push(Change::dropped("thinking"));
+            None
+        }
+        (None, Some(budget), Some(true) | None) => {
+            changes.push(Change::emulated("thinking.budget_tokens"));
+            Some(effort_of(budget).as_str())
+        }
+        // Thinking as much as the model likes is what it does unasked.
+        (None, None, Some(true) | None) => None,
+    }
+}
+
+const fn effort_of(budget: u64) -> Effort {
+    if budget <= LOW_BUDGET {
+        Effort::Low
+    } else if budget <= MEDIUM_BUDGET {
+        Effort::Medium
+    } else {
+        Effort::High
+    }
+}
+
+/// The form of the answer on the wire.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ResponseFormat<'a> {
+    JsonObject,
+    JsonSchema { json_schema: WireSchema<'a> },
+}
+
+#[derive(Serialize)]
+struct WireSchema<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    schema: &'a Json,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
+}
+
+fn response_format(format: &OutputFormat) -> Option<ResponseFormat<'_>> {
+    match format {
+        OutputFormat::Text => None,
+        OutputFormat::JsonObject => Some(ResponseFormat::JsonObject),
+        OutputFormat::JsonSchema { name, description, schema, strict } => {
+            // The name is mandatory here and of no consequence.
+            let name = name.as_deref().unwrap_or("answer");
+            let json_schema =
+                WireSchema { name, description: description.as_deref(), schema, strict: *strict };
+            Some(ResponseFormat::JsonSchema { json_schema })
+        }
+    }
+}
+
+/// A tool on the wire.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum WireTool<'a> {
+    Function {
+        function: WireFunction<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<CacheControl>,
+    },
+    #[serde(untagged)]
+    Raw(&'a Json),
+}
+
+#[derive(Serialize)]
+struct WireFunction<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<&'a Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
+}
+
+fn tools<'c>(tools: &'c [Tool], writer: &mut Writer<'c>) -> Vec<WireTool<'c>> {
+    let parent = Path::Field(&Path::Root, "tools");
+    let mut written = Vec::with_capacity(tools.len());
+    for (index, tool) in tools.iter().enumerate() {
+        let path = Path::Item(&parent, index);
+        match tool {
+            Tool::Function { name, description, parameters, strict, cache } => {
+                let (description, parameters) = (description.as_deref(), parameters.as_ref());
+                let function = WireFunction { name, description, parameters, strict: *strict };
+                written.push(WireTool::Function { function, cache_control: writer.mark(*cache, &path) });
+            }
+            Tool::Opaque { json, .. } if writer.is_own => written.push(WireTool::Raw(json)),
+            Tool::Opaque { .. } => writer.changes.push(Change::dropped(path.to_string())),
+        }
+    }
+    written
+}
+
+/// Which tool to call, on the wire.
+struct WireToolChoice<'a>(&'a ToolChoice);
+
+impl Serialize for WireToolChoice<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            ToolChoice::Any => serializer.serialize_str("required"),
+            ToolChoice::Auto => serializer.serialize_str("auto"),
+            ToolChoice::Named(name) => {
+                #[derive(Serialize)]
+                struct Named<'a> {
+                    r#type: &'static str,
+                    function: Name<'a>,
+                }
+                #[derive(Serialize)]
+                struct Name<'a> {
+                    name: &'a str,
+                }
+                Named { r#type: "function", function: Name { name } }.serialize(serializer)
+            }
+            ToolChoice::Never => serializer.serialize_str("none"),
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! Reads a stream: numbers the blocks of each choice in the order they open, and says when each begins and ends.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+use types::conversation::{Delta, Event, Opening, StopReason};
+use types::{Fault, SseEvent};
+
+use super::answer::{Said, refine, stop_reason};
+use super::chunk::{Chunk, ChunkChoice, ChunkDelta};
+use super::error::{broken_off, empty_stream, fault_inside, fault_of_event, is_truthy, unreadable};
+use super::object::keep;
+use super::stream_tools::Tools;
+use super::{DONE, message_decode};
+use crate::Decoder;
+
+/// The most choices of one stream that are told apart; `OpenAI`'s own limit for `n`.
+const MAX_CHOICES: u32 = 128;
+
+/// What is known of a stream so far.
+#[derive(Default)]
+pub(super) struct StreamDecoder {
+    has_started: bool,
+    is_done: bool,
+    id: String,
+    choices: Vec<OpenChoice>,
+}
+
+impl Decoder for StreamDecoder {
+    fn push(&mut self, event: &SseEvent, events: &mut Vec<Event>) -> Result<(), Fault> {
+        let data = event.data.as_ref();
+        if event.name.as_ref() == b"error" {
+            return Err(fault_of_event(data));
+        }
+        if data.is_empty() {
+            if let Some(fault) = misnamed_error(event) {
+                return Err(fault);
+            }
+            events.push(Event::Ping);
+            return Ok(());
+        }
+        if self.is_done {
+            return Ok(());
+        }
+        if data.trim_ascii() == DONE {
+            return self.complete(events);
+        }
+        let chunk: Chunk<'_> = serde_json::from_slice(data).map_err(|error| unreadable(&error))?;
+        if chunk.error.is_some_and(|error| is_truthy(error.get().as_bytes())) {
+            return Err(fault_inside(data).unwrap_or_else(|| fault_of_event(data)));
+        }
+        self.start(&chunk, events);
+        for (position, choice) in (0..).zip(chunk.choices.iter().flatten()) {
+            self.choice(position, choice, events)?;
+        }
+        if let Some(usage) = chunk.usage() {
+            events.push(Event::Usage(usage.to_usage()));
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Fault> {
+        // Some providers send no `[DONE]`: a reason for the end is as good.
+        let has_finished = self.choices.iter().any(|choice| choice.reason.is_some());
+        match (self.is_done, has_finished) {
+            (true, _) => Ok(()),
+            (false, true) => self.complete(events),
+            (false, false) => Err(broken_off()),
+        }
+    }
+}
+
+impl StreamDecoder {
+    /// Begins the answer with the first chunk that says something: Azure's first one is empty.
+    fn start(&mut self, chunk: &Chunk<'_>, events: &mut Vec<Event>) {
+        let id = chunk.id.as_deref().filter(|id| !id.is_empty());
+        let says_something =
+            id.is_some() || chunk.choices.as_ref().is_some_and(|choices| !choices.is_empty());
+        if self.has_started || !says_something {
+            return;
+        }
+        self.has_started = true;
+        id.unwrap_or_default().clone_into(&mut self.id);
+        let model = chunk.model.as_deref().filter(|model| !model.is_empty());
+        events.push(Event::Start {
+            id: id.map(str::to_owned),
+            model: model.map(str::to_owned),
+            created: chunk.created,
+        });
+    }
+
+    fn choice(
+        &mut self,
+        position: u32,
+        choice: &ChunkChoice<'_>,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Fault> {
+        let index = choice.index.unwrap_or(position).min(MAX_CHOICES - 1);
+        if self.choices.len() <= index as usize {
+            self.choices.resize_with(index as usize + 1, OpenChoice::default);
+        }
+        let Some(open) = self.choices.get_mut(index as usize) else { return Ok(()) };
+        let mut blocks = Blocks { choice: index, answer: &self.id, state: &mut open.blocks, events };
+        if let Some(delta) = choice.delta.as_ref().or(choice.message.as_ref()) {
+            open.is_used = true;
+            blocks.delta(delta, &mut open.tools);
+        }
+        if let Some(logprobs) = choice.logprobs {
+            blocks.events.push(Event::Logprobs { choice: index, json: keep(logprobs) });
+        }
+        let word = choice.finish_reason.as_deref().unwrap_or_default();
+        if let Some(reason) = stop_reason(word)? {
+            blocks.close_all(&mut open.tools);
+            open.is_used = true;
+            open.finish(reason, choice.stop_reason.as_deref());
+        }
+        Ok(())
+    }
+
+    /// The stream is complete: closes what is open and says why each choice ended. The reasons come only now
+    /// because some providers go on, or correct themselves, behind the first.
+    fn complete(&mut self, events: &mut Vec<Event>) -> Result<(), Fault> {
+        self.is_done = true;
+        if !self.choices.iter().any(|choice| choice.is_used) {
+            return Err(empty_stream());
+        }
+        for (index, open) in (0..).zip(&mut self.choices) {
+            let mut blocks = Blocks { choice: index, answer: &self.id, state: &mut open.blocks, events };
+            blocks.close_all(&mut open.tools);
+            let stop_sequence = open.stop_sequence.take();
+            let reason = match &stop_sequence {
+                Some(_) => StopReason::StopSequence,
+                None => refine(open.reason.unwrap_or(StopReason::EndTurn), open.blocks.said),
+            };
+            events.push(Event::Finish { choice: index, reason, stop_sequence });
+        }
+        events.push(Event::End);
+        Ok(())
+    }
+}
+
+/// One choice so far.
+#[derive(Default)]
+struct OpenChoice {
+    is_used: bool,
+    blocks: BlockState,
+    tools: Tools,
+    reason: Option<StopReason>,
+    stop_sequence: Option<String>,
+}
+
+impl OpenChoice {
+    /// Notes a reason. A plain stop does not replace a reason that says more.
+    fn finish(&mut self, reason: StopReason, stop_sequence: Option<&str>) {
+        if self.reason.is_none() || reason != StopReason::EndTurn {
+            self.reason = Some(reason);
+        }
+        // vLLM names the text it stopped at.
+        if reason == StopReason::EndTurn {
+            self.stop_sequence = stop_sequence.map(str::to_owned);
+        }
+    }
+}
+
+/// Where the numbering of blocks stands.
+#[derive(Default)]
+pub(super) struct BlockState {
+    next: u32,
+    /// The block of words that is open: at most one at a time.
+    open: Option<(u32, Words)>,
+    /// The reasoning of the open block, to know a repetition of it.
+    thought: String,
+    pub(super) said: Said,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Words {
+    Refusal,
+    Text,
+    Thinking,
+}
+
+/// The blocks of one choice, and where their events go.
+pub(super) struct Blocks<'a> {
+    pub(super) choice: u32,
+    /// The upstream's id for the answer.
+    pub(super) answer: &'a str,
+    pub(super) state: &'a mut BlockState,
+    pub(super) events: &'a mut Vec<Event>,
+}
+
+impl Blocks<'_> {
+    fn delta(&mut self, delta: &ChunkDelta<'_>, tools: &mut Tools) {
+        if let Some(text) = delta.reasoning() {
+            self.words(Words::Thinking, text);
+        }
+        for block in delta.thinking_blocks.iter().flatten() {
+            self.thinking_block(block.thinking.as_deref(), block.signature.as_deref(), block.data.as_deref());
+        }
+        if let Some(content) = delta.content {
+            self.content(content);
+        }
+        if let Some(text) = delta.refusal.as_deref() {
+            self.words(Words::Refusal, text);
+        }
+        for fragment in delta.tool_calls.iter().flatten().chain(&delta.function_call()) {
+            tools.take(fragment, self);
+        }
+    }
+
+    /// A string, or a list of parts as Mistral sends them.
+    fn content(&mut self, content: &RawValue) {
+        if let Ok(text) = serde_json::from_str::<Cow<'_, str>>(content.get()) {
+            return self.words(Words::Text, &text);
+        }
+        let parts: Vec<&RawValue> = serde_json::from_str(content.get()).unwrap_or_default();
+        for part in parts {
+            use types::conversation::Content;
+            match message_decode::part(part, &super::object::Path::Root) {
+                Ok(Content::Text { text, .. }) => self.words(Words::Text, &text),
+                Ok(Content::Refusal(text)) => self.words(Words::Refusal, &text),
+                Ok(Content::Thinking { text, signature }) => {
+                    self.words(Words::Thinking, &text);
+                    self.thinking_block(None, signature.as_deref(), None);
+                }
+                // References, pictures and the like have no place in a stream.
+                Ok(
+                    Content::Audio(_)
+                    | Content::Document(_)
+                    | Content::Image(_)
+                    | Content::Opaque { .. }
+                    | Content::RedactedThinking { .. }
+                    | Content::ToolCall { .. }
+                    | Content::ToolResult { .. },
+                )
+                | Err(_) => {}
+            }
+        }
+    }
+
+    /// A piece of words. Another kind than the open block's ends that block and begins one.
+    fn words(&mut self, kind: Words, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let block = self.words_block(kind);
+        let delta = match kind {
+            Words::Refusal => Delta::Refusal(text.to_owned()),
+            Words::Text => Delta::Text(text.to_owned()),
+            Words::Thinking => {
+                self.state.thought.push_str(text);
+                Delta::Thinking(text.to_owned())
+            }
+        };
+        self.events.push(Event::Delta { choice: self.choice, block, delta });
+    }
+
+    fn words_block(&mut self, kind: Words) -> u32 {
+        if let Some((block, open)) = self.state.open
+            && open == kind
+        {
+            return block;
+        }
+        let opening = match kind {
+            Words::Refusal => Opening::Refusal,
+            Words::Text => Opening::Text,
+            Words::Thinking => Opening::Thinking,
+        };
+        self.state.said.refusal |= kind == Words::Refusal;
+        let block = self.open(opening);
+        self.state.open = Some((block, kind));
+        block
+    }
+
+    /// A block of reasoning with its proof. Its text may repeat what the deltas before it said.
+    fn thinking_block(&mut self, text: Option<&str>, signature: Option<&str>, data: Option<&str>) {
+        if let Some(data) = data {
+            let block = self.open(Opening::RedactedThinking { data: data.to_owned() });
+            self.events.push(Event::Close { choice: self.choice, block });
+        }
+        if let Some(text) = text
+            && !self.state.thought.ends_with(text)
+        {
+            self.words(Words::Thinking, text);
+        }
+        if let Some(signature) = signature.filter(|signature| !signature.is_empty()) {
+            let block = self.words_block(Words::Thinking);
+            let delta = Delta::Signature(signature.to_owned());
+            self.events.push(Event::Delta { choice: self.choice, block, delta });
+            // The proof stands at the end of its block.
+            self.close_words();
+        }
+    }
+
+    /// Begins a block of its own; the words before it end here.
+    pub(super) fn open(&mut self, opening: Opening) -> u32 {
+        self.close_words();
+        let block = self.state.next;
+        self.state.next += 1;
+        self.events.push(Event::Open { choice: self.choice, block, opening });
+        block
+    }
+
+    fn close_words(&mut self) {
+        self.state.thought.clear();
+        if let Some((block, _)) = self.state.open.take() {
+            self.events.push(Event::Close { choice: self.choice, block });
+        }
+    }
+
+    fn close_all(&mut self, tools: &mut Tools) {
+        self.close_words();
+        tools.close(self);
+    }
+}
+
+/// The error in an event that llama.cpp wrote under the field name `error` instead of `data`.
+pub(super) fn misnamed_error(event: &SseEvent) -> Option<Fault> {
+    let rest = event.raw.strip_prefix(b"error:")?.trim_ascii();
+    // llama.cpp writes the inner object alone; it is put where errors are looked for.
+    let is_object = rest.starts_with(b"{");
+    let wrapped = [br#"{"error":"#.as_slice(), rest, b"}"].concat();
+    Some(fault_inside(rest).unwrap_or_else(|| fault_of_event(if is_object { &wrapped } else { rest })))
+}

@@ -1,0 +1,171 @@
+//! The tool calls of one choice of a stream, put together from fragments that come in every shape.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use types::Json;
+use types::conversation::{Delta, Event, Opening};
+
+use super::chunk::ChunkTool;
+use super::message_decode::CUSTOM;
+use super::stream_decode::Blocks;
+
+/// The tool calls seen so far, in order.
+#[derive(Default)]
+pub(super) struct Tools {
+    calls: Vec<Call>,
+}
+
+struct Call {
+    /// The number the upstream gave it, where it numbers at all.
+    index: Option<u64>,
+    id: String,
+    name: String,
+    progress: Progress,
+}
+
+enum Progress {
+    /// Done.
+    Closed,
+    /// A custom tool's: gathered until it is whole.
+    Custom { input: String },
+    /// Its block is open.
+    Open { block: u32 },
+    /// Its name has not come yet; these are the arguments so far.
+    Waiting { arguments: String },
+}
+
+impl Tools {
+    /// Takes one fragment.
+    pub(super) fn take(&mut self, fragment: &ChunkTool<'_>, blocks: &mut Blocks<'_>) {
+        let at = self.find(fragment).unwrap_or_else(|| self.begin(fragment));
+        let number = at;
+        let Some(call) = self.calls.get_mut(at) else { return };
+        if call.id.is_empty() {
+            fragment.id.as_deref().unwrap_or_default().clone_into(&mut call.id);
+        }
+        if call.name.is_empty() {
+            name(fragment).unwrap_or_default().clone_into(&mut call.name);
+        }
+        let piece = piece(fragment);
+        match &mut call.progress {
+            Progress::Closed => {}
+            Progress::Custom { input } => input.push_str(&piece),
+            Progress::Open { block } => send(*block, piece.into_owned(), blocks),
+            Progress::Waiting { arguments } => {
+                arguments.push_str(&piece);
+                if !call.name.is_empty() {
+                    let arguments = std::mem::take(arguments);
+                    call.open(number, blocks);
+                    if let Progress::Open { block } = call.progress {
+                        send(block, arguments, blocks);
+                    }
+                }
+            }
+        }
+        blocks.state.said.tool_call = true;
+    }
+
+    /// The call that a fragment belongs to, if it has begun.
+    fn find(&self, fragment: &ChunkTool<'_>) -> Option<usize> {
+        let id = fragment.id.as_deref().filter(|id| !id.is_empty());
+        let begins = id.is_some() && name(fragment).is_some();
+        // The last one counts: some providers number every call zero and tell them apart by id.
+        let at = match (fragment.index, id) {
+            (Some(index), _) => self.calls.iter().rposition(|call| call.index == Some(index)),
+            (None, Some(id)) => self.calls.iter().rposition(|call| call.id == id),
+            (None, None) if name(fragment).is_some() => None,
+            (None, None) => self.calls.len().checked_sub(1),
+        }?;
+        let call = self.calls.get(at)?;
+        let is_another = begins && !call.id.is_empty() && id != Some(call.id.as_str());
+        (!is_another).then_some(at)
+    }
+
+    fn begin(&mut self, fragment: &ChunkTool<'_>) -> usize {
+        let progress = match fragment.custom {
+            Some(_) => Progress::Custom { input: String::new() },
+            None => Progress::Waiting { arguments: String::new() },
+        };
+        let call = Call { index: fragment.index, id: String::new(), name: String::new(), progress };
+        self.calls.push(call);
+        self.calls.len() - 1
+    }
+
+    /// Closes every call that is open.
+    pub(super) fn close(&mut self, blocks: &mut Blocks<'_>) {
+        for (number, call) in self.calls.iter_mut().enumerate() {
+            match std::mem::replace(&mut call.progress, Progress::Closed) {
+                // A call that never got a name cannot be made.
+                Progress::Closed | Progress::Waiting { .. } => {}
+                Progress::Open { block } => blocks.events.push(Event::Close { choice: blocks.choice, block }),
+                Progress::Custom { input } => {
+                    call.identify(number, blocks);
+                    let Some(json) = custom_call(&call.id, &call.name, &input) else { continue };
+                    let block = blocks.open(Opening::Opaque { kind: CUSTOM.to_owned(), json });
+                    blocks.events.push(Event::Close { choice: blocks.choice, block });
+                }
+            }
+        }
+    }
+}
+
+impl Call {
+    fn open(&mut self, number: usize, blocks: &mut Blocks<'_>) {
+        self.identify(number, blocks);
+        let block = blocks.open(Opening::ToolCall { id: self.id.clone(), name: self.name.clone() });
+        self.progress = Progress::Open { block };
+    }
+
+    /// Gives a call an id where the upstream gave none. It holds the answer's id, so that the calls of two
+    /// turns do not meet under one id.
+    fn identify(&mut self, number: usize, blocks: &Blocks<'_>) {
+        if self.id.is_empty() {
+            let answer: String = blocks.answer.chars().filter(char::is_ascii_alphanumeric).collect();
+            self.id = format!("call_{answer}_{}_{number}", blocks.choice);
+        }
+    }
+}
+
+fn send(block: u32, piece: String, blocks: &mut Blocks<'_>) {
+    if !piece.is_empty() {
+        let delta = Delta::Arguments(piece);
+        blocks.events.push(Event::Delta { choice: blocks.choice, block, delta });
+    }
+}
+
+fn name<'a>(fragment: &'a ChunkTool<'_>) -> Option<&'a str> {
+    let function = fragment.function.as_ref().and_then(|function| function.name.as_deref());
+    let custom = fragment.custom.as_ref().and_then(|custom| custom.name.as_deref());
+    function.or(custom).filter(|name| !name.is_empty())
+}
+
+/// The piece of arguments or input in a fragment. Arguments sent as an object are written out.
+fn piece<'a>(fragment: &'a ChunkTool<'_>) -> Cow<'a, str> {
+    if let Some(custom) = &fragment.custom {
+        return Cow::Borrowed(custom.input.as_deref().unwrap_or_default());
+    }
+    let Some(raw) = fragment.function.as_ref().and_then(|function| function.arguments) else {
+        return Cow::Borrowed("");
+    };
+    match serde_json::from_str::<String>(raw.get()) {
+        Ok(text) => Cow::Owned(text),
+        Err(_) if raw.get() == "null" => Cow::Borrowed(""),
+        Err(_) => Cow::Borrowed(raw.get()),
+    }
+}
+
+fn custom_call(id: &str, name: &str, input: &str) -> Option<Json> {
+    #[derive(Serialize)]
+    struct Whole<'a> {
+        id: &'a str,
+        r#type: &'static str,
+        custom: Custom<'a>,
+    }
+    #[derive(Serialize)]
+    struct Custom<'a> {
+        name: &'a str,
+        input: &'a str,
+    }
+    Json::of(&Whole { id, r#type: CUSTOM, custom: Custom { name, input } })
+}

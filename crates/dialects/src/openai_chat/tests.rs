@@ -1,0 +1,124 @@
+//! Behaviour of the language through the crate's public surface.
+
+mod answers;
+mod errors;
+mod forwarding;
+mod recordings;
+mod requests;
+mod streams;
+
+use bytes::Bytes;
+use serde_json::Value;
+use types::conversation::{Conversation, Delivery, Event, Target};
+use types::{Fault, Frame, RequestId, SseEvent, UnixTime};
+
+use super::OpenAiChat;
+use crate::{Asked, Conduit, Dialect, EncodeError, Fields, Fold, Tally};
+
+const STREAM: Delivery = Delivery::Stream { include_usage: false };
+const STREAM_WITH_USAGE: Delivery = Delivery::Stream { include_usage: true };
+
+fn asked(delivery: Delivery) -> Asked {
+    let request = RequestId::generate();
+    Asked { model: "public".into(), delivery, request, at: UnixTime::from_secs(1_760_000_000) }
+}
+
+fn target(quirks: &[&str]) -> Target {
+    Target {
+        model: "upstream".into(),
+        max_output_tokens: None,
+        quirks: quirks.iter().map(|quirk| (*quirk).to_owned()).collect(),
+        strict: false,
+    }
+}
+
+/// The events of a stream written with line feeds.
+fn split(stream: &str) -> Vec<SseEvent> {
+    let events = stream.replace("\r\n", "\n");
+    let events = events.split_inclusive("\n\n").filter(|event| !event.trim().is_empty());
+    events.map(|raw| event(raw.to_owned())).collect()
+}
+
+fn event(raw: String) -> SseEvent {
+    let field = |name: &str| {
+        let lines = raw.lines().filter_map(|line| line.strip_prefix(name));
+        lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
+    };
+    SseEvent { name: field("event:").into(), data: field("data:").into(), raw: Bytes::from(raw) }
+}
+
+/// A stream of these data lines.
+fn stream(data: &[&str]) -> String {
+    data.iter().flat_map(|data| ["data: ", data, "\n\n"]).collect()
+}
+
+/// A chunk whose only choice is this.
+fn chunk(choice: &str) -> String {
+    format!(r#"{{"id":"chatcmpl-1","model":"m","created":5,"choices":[{choice}]}}"#)
+}
+
+/// A stream of the deltas of one choice, complete with a reason and `[DONE]`.
+fn deltas(deltas: &[&str], finish: &str) -> String {
+    let choices = deltas.iter().map(|delta| chunk(&format!(r#"{{"index":0,"delta":{delta}}}"#)));
+    let last = chunk(&format!(r#"{{"index":0,"delta":{{}},"finish_reason":"{finish}"}}"#));
+    let data: Vec<String> = choices.chain([last, "[DONE]".to_owned()]).collect();
+    stream(&data.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn decode(stream: &str) -> Result<Vec<Event>, Fault> {
+    let mut decoder = OpenAiChat.decoder();
+    let mut events = Vec::new();
+    for event in split(stream) {
+        decoder.push(&event, &mut events)?;
+    }
+    decoder.end(&mut events)?;
+    Ok(events)
+}
+
+fn encode(events: &[Event], asked: &Asked) -> String {
+    let mut encoder = OpenAiChat.encoder(asked);
+    let mut out = Vec::new();
+    for event in events {
+        encoder.push(event, &mut out);
+    }
+    String::from_utf8(out).unwrap()
+}
+
+fn fold(events: Vec<Event>) -> types::conversation::Answer {
+    let mut fold = Fold::default();
+    for event in events {
+        fold.push(event).unwrap();
+    }
+    fold.finish()
+}
+
+/// What a conduit makes of these frames.
+fn pass(mut conduit: Box<dyn Conduit>, frames: Vec<Frame>) -> (String, Result<(), Fault>, Tally) {
+    let mut out = Vec::new();
+    let result = frames.into_iter().try_for_each(|frame| conduit.push(frame, &mut out));
+    let result = result.and_then(|()| conduit.end(&mut out));
+    (String::from_utf8(out.concat()).unwrap(), result, conduit.tally().clone())
+}
+
+fn forward(stream: &str, asked: &Asked) -> (String, Result<(), Fault>, Tally) {
+    pass(OpenAiChat.forwarder(asked), split(stream).into_iter().map(Frame::Event).collect())
+}
+
+fn conversation(body: &str) -> Conversation {
+    OpenAiChat.decode_request(&http::HeaderMap::new(), body.as_bytes()).unwrap()
+}
+
+/// The request written for a target, and the changes as they are told.
+fn written(conversation: &Conversation, target: &Target) -> (Value, Vec<String>) {
+    let encoded = OpenAiChat.encode_request(conversation, target).unwrap();
+    let body = serde_json::from_slice(&encoded.body.concat()).unwrap();
+    (body, encoded.changes.iter().map(ToString::to_string).collect())
+}
+
+fn adapted(body: &str, target: &Target) -> Result<(String, Vec<String>), EncodeError> {
+    let body = Bytes::from(body.to_owned());
+    let fields = Fields::scan(&body, 64).unwrap();
+    let encoded = OpenAiChat.adapt_request(&body, &fields, target)?;
+    let changes = encoded.changes.iter().map(ToString::to_string).collect();
+    Ok((String::from_utf8(encoded.body.concat()).unwrap(), changes))
+}

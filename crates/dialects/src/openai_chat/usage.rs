@@ -1,0 +1,190 @@
+//! Token counts: inclusive on the wire (`cached_tokens` is part of `prompt_tokens`), disjoint in `types::Usage`.
+
+use serde::de::{Deserializer, Visitor};
+use serde::{Deserialize, Serialize};
+use types::{Tokens, Usage};
+
+/// `usage` as upstreams write it, with the fields of all providers' flavours.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ReadUsage {
+    prompt_tokens: Count,
+    completion_tokens: Count,
+    total_tokens: Count,
+    prompt_tokens_details: Option<ReadPromptDetails>,
+    completion_tokens_details: Option<ReadCompletionDetails>,
+    /// `DeepSeek`'s word for `cached_tokens`.
+    prompt_cache_hit_tokens: Count,
+    /// Words of gateways in front of Anthropic's models.
+    cache_read_input_tokens: Count,
+    cache_creation_input_tokens: Count,
+    cache_creation: Option<ReadCacheCreation>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+#[expect(clippy::struct_field_names, reason = "the wire's own names")]
+struct ReadPromptDetails {
+    cached_tokens: Count,
+    audio_tokens: Count,
+    cache_write_tokens: Count,
+    cache_creation_tokens: Count,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ReadCompletionDetails {
+    reasoning_tokens: Count,
+    audio_tokens: Count,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ReadCacheCreation {
+    ephemeral_1h_input_tokens: Count,
+}
+
+impl ReadUsage {
+    /// The disjoint classes. Where a provider's parts exceed their whole, the whole holds.
+    pub(super) fn to_usage(&self) -> Usage {
+        let input = self.prompt_tokens_details.as_ref();
+        let output = self.completion_tokens_details.as_ref();
+        let (prompt, completion) = (self.prompt_tokens.0, self.completion_tokens.0);
+        let input_audio = input.map_or(0, |details| details.audio_tokens.0);
+        let output_audio = output.map_or(0, |details| details.audio_tokens.0);
+        let reasoning = output.map_or(0, |details| details.reasoning_tokens.0);
+        // What the total holds beyond its two parts: audio that Mistral keeps out of the prompt, or reasoning
+        // that Google's and xAI's endpoints keep out of the completion.
+        let gap = self.total_tokens.0.saturating_sub(prompt).saturating_sub(completion);
+        let (more_input, hidden) = if gap == input_audio { (gap, 0) } else { (0, gap) };
+
+        let mut input_left = prompt.saturating_add(more_input);
+        let cache_read = take(&mut input_left, self.cache_read());
+        let written = take(&mut input_left, self.cache_written());
+        let hour = self.cache_creation.as_ref().map_or(0, |split| split.ephemeral_1h_input_tokens.0);
+        let hour = hour.min(written);
+        let input_audio = take(&mut input_left, input_audio);
+        let mut output_left = completion.saturating_add(hidden);
+        let output_audio = take(&mut output_left, output_audio);
+        let reasoning = take(&mut output_left, reasoning.max(hidden));
+        Usage {
+            input: Tokens(input_left),
+            input_audio: Tokens(input_audio),
+            cache_read: Tokens(cache_read),
+            cache_write_5m: Tokens(written.saturating_sub(hour)),
+            cache_write_1h: Tokens(hour),
+            output: Tokens(output_left),
+            output_audio: Tokens(output_audio),
+            reasoning: Tokens(reasoning),
+        }
+    }
+
+    fn cache_read(&self) -> u64 {
+        let detail = self.prompt_tokens_details.as_ref().map_or(0, |details| details.cached_tokens.0);
+        detail.max(self.prompt_cache_hit_tokens.0).max(self.cache_read_input_tokens.0)
+    }
+
+    fn cache_written(&self) -> u64 {
+        let detail = self.prompt_tokens_details.as_ref();
+        let detail =
+            detail.map_or(0, |details| details.cache_write_tokens.0.max(details.cache_creation_tokens.0));
+        detail.max(self.cache_creation_input_tokens.0)
+    }
+}
+
+/// Takes at most `wanted` out of what is left.
+fn take(left: &mut u64, wanted: u64) -> u64 {
+    let taken = wanted.min(*left);
+    *left = left.saturating_sub(taken);
+    taken
+}
+
+/// A count, however a provider spells it: null and negative numbers are none, fractions are cut.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count(u64);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CountVisitor)
+    }
+}
+
+struct CountVisitor;
+
+impl Visitor<'_> for CountVisitor {
+    type Value = Count;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a number of tokens")
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Count, E> {
+        Ok(Count(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Count, E> {
+        Ok(Count(u64::try_from(value).unwrap_or(0)))
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a cast from float saturates, which is what a count out of range should do"
+    )]
+    fn visit_f64<E>(self, value: f64) -> Result<Count, E> {
+        Ok(Count(value as u64))
+    }
+
+    fn visit_unit<E>(self) -> Result<Count, E> {
+        Ok(Count(0))
+    }
+}
+
+/// `usage` as callers read it.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct WriteUsage {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+    prompt_tokens_details: WritePromptDetails,
+    completion_tokens_details: WriteCompletionDetails,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the wire's own names")]
+struct WritePromptDetails {
+    cached_tokens: u64,
+    audio_tokens: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    cache_write_tokens: u64,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct WriteCompletionDetails {
+    reasoning_tokens: u64,
+    audio_tokens: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl From<&Usage> for WriteUsage {
+    fn from(usage: &Usage) -> Self {
+        Self {
+            prompt_tokens: usage.input_total().0,
+            completion_tokens: usage.output_total().0,
+            total_tokens: usage.total().0,
+            prompt_tokens_details: WritePromptDetails {
+                cached_tokens: usage.cache_read.0,
+                audio_tokens: usage.input_audio.0,
+                cache_write_tokens: usage.cache_write_5m.0.saturating_add(usage.cache_write_1h.0),
+            },
+            completion_tokens_details: WriteCompletionDetails {
+                reasoning_tokens: usage.reasoning.0,
+                audio_tokens: usage.output_audio.0,
+            },
+        }
+    }
+}

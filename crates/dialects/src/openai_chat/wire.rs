@@ -1,0 +1,217 @@
+//! What is written on the wire: messages, parts and tool calls, for requests and answers alike.
+
+use std::borrow::Cow;
+
+use serde::ser::{SerializeMap, Serializer};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use types::Json;
+use types::conversation::{CacheMark, Content};
+
+/// One message of a request.
+#[derive(Default, Serialize)]
+pub(super) struct WireMessage<'a> {
+    pub(super) role: &'static str,
+    pub(super) content: Option<WireContent<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) refusal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reasoning_content: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) thinking_blocks: Vec<ThinkingBlock<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) tool_calls: Vec<WireToolCall<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tool_call_id: Option<Cow<'a, str>>,
+    #[serde(flatten)]
+    pub(super) fields: Named<'a>,
+}
+
+/// A message's content: a string where one plain text is all there is.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum WireContent<'a> {
+    Text(Cow<'a, str>),
+    Parts(Vec<Part<'a>>),
+}
+
+impl<'a> From<Vec<Part<'a>>> for WireContent<'a> {
+    fn from(mut parts: Vec<Part<'a>>) -> Self {
+        match parts.pop() {
+            None => Self::Text(Cow::Borrowed("")),
+            Some(Part::Text { text, cache_control: None }) if parts.is_empty() => Self::Text(text),
+            Some(last) => {
+                parts.push(last);
+                Self::Parts(parts)
+            }
+        }
+    }
+}
+
+/// One part of a message's content.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Part<'a> {
+    File {
+        file: WireFile<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<CacheControl>,
+    },
+    ImageUrl {
+        image_url: WireImage<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<CacheControl>,
+    },
+    InputAudio {
+        input_audio: WireAudio<'a>,
+    },
+    Text {
+        text: Cow<'a, str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<CacheControl>,
+    },
+    #[serde(untagged)]
+    Raw(&'a Json),
+}
+
+#[derive(Serialize)]
+pub(super) struct WireFile<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) file_data: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) file_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) filename: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct WireImage<'a> {
+    pub(super) url: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) detail: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct WireAudio<'a> {
+    pub(super) data: &'a str,
+    pub(super) format: &'a str,
+}
+
+/// A prompt-cache mark, as gateways in front of Anthropic's models take it.
+#[derive(Clone, Copy, Serialize)]
+pub(super) struct CacheControl {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl: Option<&'static str>,
+}
+
+impl From<CacheMark> for CacheControl {
+    fn from(mark: CacheMark) -> Self {
+        let ttl = match mark {
+            CacheMark::FiveMinutes => None,
+            CacheMark::OneHour => Some("1h"),
+        };
+        Self { kind: "ephemeral", ttl }
+    }
+}
+
+/// A block of reasoning with what proves it, in the form `LiteLLM` made common.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum ThinkingBlock<'a> {
+    RedactedThinking {
+        data: &'a str,
+    },
+    Thinking {
+        thinking: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        signature: Option<&'a str>,
+    },
+}
+
+impl<'a> ThinkingBlock<'a> {
+    /// The block that `content` is, if it is reasoning.
+    pub(super) fn of(content: &'a Content) -> Option<Self> {
+        match content {
+            Content::Thinking { text, signature } => {
+                Some(Self::Thinking { thinking: text, signature: signature.as_deref() })
+            }
+            Content::RedactedThinking { data } => Some(Self::RedactedThinking { data }),
+            Content::Audio(_)
+            | Content::Document(_)
+            | Content::Image(_)
+            | Content::Opaque { .. }
+            | Content::Refusal(_)
+            | Content::Text { .. }
+            | Content::ToolCall { .. }
+            | Content::ToolResult { .. } => None,
+        }
+    }
+
+    /// Whether the block is more than its text: bare text is said in `reasoning_content` already.
+    pub(super) const fn is_proven(&self) -> bool {
+        match self {
+            Self::RedactedThinking { .. } => true,
+            Self::Thinking { signature, .. } => signature.is_some(),
+        }
+    }
+}
+
+/// A call to a tool.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum WireToolCall<'a> {
+    Function(FunctionCall<'a>),
+    Raw(&'a Json),
+}
+
+#[derive(Serialize)]
+pub(super) struct FunctionCall<'a> {
+    pub(super) id: Cow<'a, str>,
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) function: CalledFunction<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cache_control: Option<CacheControl>,
+}
+
+#[derive(Serialize)]
+pub(super) struct CalledFunction<'a> {
+    pub(super) name: &'a str,
+    pub(super) arguments: &'a str,
+}
+
+impl<'a> FunctionCall<'a> {
+    /// A call of the function `name`; no arguments are an empty object, never an empty text.
+    pub(super) fn new(id: Cow<'a, str>, name: &'a str, arguments: &'a str) -> Self {
+        let arguments = if arguments.is_empty() { "{}" } else { arguments };
+        Self { id, kind: "function", function: CalledFunction { name, arguments }, cache_control: None }
+    }
+}
+
+/// Fields written by name, as they came.
+#[derive(Default)]
+pub(super) struct Named<'a>(pub(super) Vec<(&'a str, &'a Json)>);
+
+impl Serialize for Named<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+/// A value that may have a form nobody foresaw: it is read if it fits and is nothing if it does not.
+pub(super) fn lenient<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: serde::Deserializer<'de>,
+{
+    let raw = <&'de RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str(raw.get()).ok())
+}

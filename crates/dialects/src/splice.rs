@@ -1,0 +1,64 @@
+//! Changes spans of a body and leaves every other byte where it is, without copying the body.
+
+use bytes::Bytes;
+
+use crate::Span;
+
+/// Replacements in one body, applied together.
+#[derive(Debug, Default)]
+pub struct Splice {
+    edits: Vec<(Span, Bytes)>,
+}
+
+impl Splice {
+    /// Replaces `span` by `with`; an empty span inserts. Spans must not overlap.
+    pub fn replace(&mut self, span: Span, with: impl Into<Bytes>) {
+        self.edits.push((span, with.into()));
+    }
+
+    /// Whether nothing is changed.
+    pub const fn is_empty(&self) -> bool {
+        self.edits.is_empty()
+    }
+
+    /// The changed body, in pieces: slices of `body` and the replacements between them.
+    pub fn apply(mut self, body: &Bytes) -> Vec<Bytes> {
+        self.edits.sort_by_key(|(span, _)| span.start);
+        let mut pieces = Vec::with_capacity(self.edits.len() * 2 + 1);
+        let mut at = 0;
+        for (span, with) in self.edits {
+            let start = span.start.clamp(at, body.len());
+            push(&mut pieces, body.slice(at..start));
+            push(&mut pieces, with);
+            at = span.end.clamp(start, body.len());
+        }
+        push(&mut pieces, body.slice(at..));
+        pieces
+    }
+}
+
+fn push(pieces: &mut Vec<Bytes>, piece: Bytes) {
+    if !piece.is_empty() {
+        pieces.push(piece);
+    }
+}
+
+/// `text` as a JSON string, quotes included.
+pub(crate) fn quoted(text: &str) -> Bytes {
+    serde_json::to_vec(text).unwrap_or_default().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_outside_the_edits_stays() {
+        let body = Bytes::from_static(b"0123456789");
+        let mut splice = Splice::default();
+        splice.replace(7..9, "xyz");
+        splice.replace(2..2, "-");
+        assert_eq!(splice.apply(&body).concat(), b"01-23456xyz9");
+        assert_eq!(Splice::default().apply(&body), [body]);
+    }
+}

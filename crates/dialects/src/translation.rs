@@ -1,0 +1,112 @@
+//! The conduit between two languages, or between two forms of one: frames to events to the caller's bytes.
+
+use bytes::Bytes;
+use types::conversation::{Delivery, Delta, Event, Opening};
+use types::{Fault, Frame};
+
+use crate::{Asked, Conduit, Decoder, Dialect, Encoder, Fold, Tally, unfold};
+
+/// Translates an answer.
+pub(crate) struct Translation {
+    upstream: &'static dyn Dialect,
+    decoder: Box<dyn Decoder>,
+    sink: Sink,
+    tally: Tally,
+    events: Vec<Event>,
+}
+
+/// Where the events go.
+enum Sink {
+    /// To a caller that reads a stream.
+    Stream(Box<dyn Encoder>),
+    /// To a caller that waits for one body.
+    Whole { fold: Fold, dialect: &'static dyn Dialect, asked: Asked },
+}
+
+impl Translation {
+    pub(crate) fn new(upstream: &'static dyn Dialect, caller: &'static dyn Dialect, asked: &Asked) -> Self {
+        let sink = match asked.delivery {
+            Delivery::Stream { .. } => Sink::Stream(caller.encoder(asked)),
+            Delivery::Whole => Sink::Whole { fold: Fold::default(), dialect: caller, asked: asked.clone() },
+        };
+        Self { upstream, decoder: upstream.decoder(), sink, tally: Tally::default(), events: Vec::new() }
+    }
+
+    /// Hands the gathered events on.
+    fn emit(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+        let mut written = Vec::new();
+        for event in self.events.drain(..) {
+            if let Event::Failed(fault) = event {
+                return Err(fault);
+            }
+            count(&mut self.tally, &event);
+            match &mut self.sink {
+                Sink::Stream(encoder) => encoder.push(&event, &mut written),
+                Sink::Whole { fold, .. } => fold.push(event)?,
+            }
+        }
+        if !written.is_empty() {
+            out.push(written.into());
+        }
+        Ok(())
+    }
+}
+
+impl Conduit for Translation {
+    fn push(&mut self, frame: Frame, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+        match frame {
+            Frame::Event(event) => self.decoder.push(&event, &mut self.events)?,
+            Frame::Whole(body) => self.events = unfold(&self.upstream.decode_answer(&body)?),
+        }
+        self.emit(out)
+    }
+
+    fn end(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+        if !self.tally.is_complete {
+            self.decoder.end(&mut self.events)?;
+            self.emit(out)?;
+        }
+        if let Sink::Whole { fold, dialect, asked } = &mut self.sink {
+            let answer = std::mem::take(fold).finish();
+            out.push(dialect.encode_answer(&answer, asked).into());
+        }
+        Ok(())
+    }
+
+    fn tally(&self) -> &Tally {
+        &self.tally
+    }
+}
+
+/// Adds what one event says to the tally.
+fn count(tally: &mut Tally, event: &Event) {
+    match event {
+        Event::Start { id, model, .. } => {
+            tally.id.clone_from(id);
+            tally.model.clone_from(model);
+        }
+        Event::Open { opening, .. } => match opening {
+            Opening::Opaque { .. } | Opening::RedactedThinking { .. } | Opening::ToolCall { .. } => {
+                tally.has_content = true;
+            }
+            Opening::Refusal | Opening::Text | Opening::Thinking => {}
+        },
+        Event::Delta { delta, .. } => {
+            let length = match delta {
+                Delta::Arguments(text) | Delta::Refusal(text) | Delta::Text(text) | Delta::Thinking(text) => {
+                    text.len()
+                }
+                Delta::Signature(_) => 0,
+            };
+            tally.output_bytes += length as u64;
+            tally.has_content |= length > 0;
+        }
+        Event::Finish { reason, .. } => {
+            tally.stop.get_or_insert(*reason);
+            tally.has_content = true;
+        }
+        Event::Usage(usage) => tally.usage = Some(*usage),
+        Event::End => tally.is_complete = true,
+        Event::Close { .. } | Event::Logprobs { .. } | Event::Failed(_) | Event::Ping => {}
+    }
+}

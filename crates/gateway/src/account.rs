@@ -1,0 +1,369 @@
+//! A request's account: what is known of it, what it holds, and the attempt under way. It travels with the request
+//! from stage to stage and is closed exactly once, at the latest when it is dropped because the client went away.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dialects::{Dialect, Tally};
+use ledger::{Estimated, Intent, LedgerError, OpenAttempt, Outcome, Settlement};
+use limits::Hold;
+use providers::Price;
+use router::Candidate;
+use telemetry::Inflight;
+use telemetry::events::{AttemptFinished, CircuitChanged, RequestFinished, Upstream};
+use types::conversation::{Change, Delivery, StopReason};
+use types::{
+    AttemptId, Code, DialectId, Fault, FaultKind, KeyId, MicroUsd, ModelName, Monotonic, Operation,
+    RequestId, SpanId, Standing, Tenant, Tokens, TraceContext, Usage,
+};
+
+use crate::rejection::{Cause, Rejection};
+use crate::upstream::Destination;
+use crate::{Gateway, counting};
+
+/// One request's account.
+pub(crate) struct Account {
+    gateway: Arc<Gateway>,
+    pub(crate) id: RequestId,
+    pub(crate) at: Monotonic,
+    pub(crate) caller: &'static dyn Dialect,
+    pub(crate) trace: TraceContext,
+    pub(crate) facts: Facts,
+    pub(crate) hold: Option<Hold>,
+    attempt: Option<UnderWay>,
+    inflight: Option<Inflight>,
+}
+
+/// What is known of the request so far; what its log line will say.
+pub(crate) struct Facts {
+    pub(crate) peer: IpAddr,
+    pub(crate) operation: Option<Operation>,
+    /// Whether the path had to be understood in spite of a doubled or missing prefix.
+    pub(crate) forgiven_path: bool,
+    pub(crate) delivery: Delivery,
+    pub(crate) key: Option<KeyId>,
+    pub(crate) tenant: Tenant,
+    /// The model's public name: bounded, so that it may be counted by.
+    pub(crate) model: Option<ModelName>,
+    pub(crate) input_estimate: Tokens,
+    /// The target of the last attempt.
+    pub(crate) served_by: Option<Served>,
+    /// The fault of the attempt before, which is why there is another.
+    last_fault: Option<FaultKind>,
+    /// How the caller stands with its limits, for the answer's headers.
+    pub(crate) standings: Vec<Standing>,
+    pub(crate) stop: Option<StopReason>,
+    pub(crate) attempts: u32,
+    pub(crate) changes: Vec<Change>,
+    /// Time spent waiting for upstreams before the answer began.
+    pub(crate) upstream_wait: Duration,
+    pub(crate) first_token: Option<Duration>,
+    pub(crate) usage: Usage,
+    pub(crate) cost: MicroUsd,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+}
+
+/// Who serves a request.
+#[derive(Clone)]
+pub(crate) struct Served {
+    pub(crate) candidate: Candidate,
+    pub(crate) destination: Arc<Destination>,
+    pub(crate) dialect: DialectId,
+}
+
+/// The attempt under way.
+struct UnderWay {
+    record: OpenAttempt,
+    price: Option<Price>,
+    at: Monotonic,
+    span: SpanId,
+    /// Usage and bytes of visible output as last seen, for the record of an answer that breaks off.
+    seen: (Option<Usage>, u64),
+}
+
+/// What an attempt is begun with.
+pub(crate) struct Begin<'a> {
+    pub(crate) served: Served,
+    pub(crate) price: Option<&'a Price>,
+    pub(crate) most_output: Tokens,
+    pub(crate) span: SpanId,
+}
+
+impl Account {
+    pub(crate) fn open(
+        gateway: &Arc<Gateway>,
+        caller: &'static dyn Dialect,
+        trace: TraceContext,
+        peer: IpAddr,
+    ) -> Self {
+        let facts = Facts {
+            peer,
+            operation: None,
+            forgiven_path: false,
+            delivery: Delivery::Whole,
+            key: None,
+            tenant: Tenant::from(""),
+            model: None,
+            input_estimate: Tokens::default(),
+            served_by: None,
+            last_fault: None,
+            standings: Vec::new(),
+            stop: None,
+            attempts: 0,
+            changes: Vec::new(),
+            upstream_wait: Duration::ZERO,
+            first_token: None,
+            usage: Usage::default(),
+            cost: MicroUsd::ZERO,
+            bytes_in: 0,
+            bytes_out: 0,
+        };
+        let (id, at) = (RequestId::generate(), gateway.clock.now());
+        let inflight = Some(gateway.telemetry.inflight());
+        let gateway = Arc::clone(gateway);
+        Self { gateway, id, at, caller, trace, facts, hold: None, attempt: None, inflight }
+    }
+
+    /// Turns the request away.
+    pub(crate) fn reject(self: Box<Self>, cause: Cause) -> Rejection {
+        Rejection::new(self, cause)
+    }
+
+    /// Notes what is asked for.
+    pub(crate) fn begin(&mut self, operation: Operation, forgiven_path: bool) {
+        self.facts.operation = Some(operation);
+        self.facts.forgiven_path = forgiven_path;
+    }
+
+    pub(crate) fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// How long the request has been here.
+    pub(crate) fn age(&self) -> Duration {
+        self.gateway.clock.now().since(self.at)
+    }
+
+    /// Writes down that a request is about to be sent. Nothing may be sent unless this succeeds.
+    pub(crate) fn begin_attempt(&mut self, begin: Begin<'_>) -> Result<AttemptId, LedgerError> {
+        self.facts.attempts += 1;
+        let reserved = begin.price.map(|price| price.ceiling(self.facts.input_estimate, begin.most_output));
+        let record = self.gateway.ledger.begin(Intent {
+            attempt: AttemptId::generate(),
+            request: self.id,
+            number: self.facts.attempts,
+            at: self.gateway.clock.wall(),
+            operation: self.facts.operation.unwrap_or(Operation::Chat),
+            key: self.facts.key.clone(),
+            tenant: self.facts.tenant.clone(),
+            model: self.label(),
+            provider: begin.served.candidate.provider.clone(),
+            upstream_model: begin.served.candidate.model.clone(),
+            price_version: begin.price.map(|price| Arc::clone(&price.version)),
+            input_estimate: self.facts.input_estimate,
+            reserved: reserved.unwrap_or_default(),
+        })?;
+        let id = record.id();
+        self.attempt = Some(UnderWay {
+            record,
+            price: begin.price.cloned(),
+            at: self.gateway.clock.now(),
+            span: begin.span,
+            seen: (None, 0),
+        });
+        self.facts.served_by = Some(begin.served);
+        Ok(id)
+    }
+
+    /// Notes how far an answer has come; long ones leave a checkpoint in the ledger now and then.
+    pub(crate) fn note(&mut self, tally: &Tally) {
+        let Some(attempt) = &mut self.attempt else { return };
+        attempt.seen = (tally.usage, tally.output_bytes);
+        let usage = counting::so_far(tally.usage, self.facts.input_estimate, tally.output_bytes);
+        attempt.record.checkpoint(usage);
+    }
+
+    /// The attempt under way has failed.
+    pub(crate) fn fail_attempt(&mut self, fault: &Fault) {
+        let seen = self.attempt.as_ref().map(|attempt| attempt.seen).unwrap_or_default();
+        // A refused request costs nothing; one that broke off has used what was seen of it.
+        let usage = match seen {
+            (None, 0) => Usage::default(),
+            (reported, bytes) => counting::so_far(reported, self.facts.input_estimate, bytes),
+        };
+        let outcome = match fault.kind {
+            FaultKind::ClientGone => Outcome::ClientGone,
+            kind => Outcome::Failed(kind),
+        };
+        let tally = Tally::default();
+        let ending =
+            Ending { outcome, usage, estimated: Estimated::Yes, status: fault.status, tally: &tally };
+        self.end_attempt(&ending, Some(fault.kind));
+        self.report(router::Outcome::Failed(fault.kind, fault.retry_after));
+        self.facts.last_fault = Some(fault.kind);
+    }
+
+    /// The attempt under way has answered in full.
+    pub(crate) fn complete_attempt(&mut self, tally: &Tally, status: u16) {
+        let (usage, estimated) = match tally.usage {
+            Some(usage) => (usage, Estimated::No),
+            None => (counting::so_far(None, self.facts.input_estimate, tally.output_bytes), Estimated::Yes),
+        };
+        self.facts.stop = tally.stop;
+        let ending = Ending { outcome: Outcome::Answered, usage, estimated, status: Some(status), tally };
+        self.end_attempt(&ending, None);
+        self.report(router::Outcome::Served);
+    }
+
+    fn end_attempt(&mut self, ending: &Ending<'_>, fault: Option<FaultKind>) {
+        let Some(attempt) = self.attempt.take() else { return };
+        let cost = attempt.price.as_ref().map(|price| price.cost(&ending.usage)).unwrap_or_default();
+        self.facts.usage = self.facts.usage.plus(&ending.usage);
+        self.facts.cost = self.facts.cost.plus(cost);
+        let duration = self.gateway.clock.now().since(attempt.at);
+        self.emit_attempt(&attempt, ending, fault, duration);
+        attempt.record.settle(Settlement {
+            outcome: ending.outcome,
+            at: self.gateway.clock.wall(),
+            usage: ending.usage,
+            cost,
+            estimated: ending.estimated,
+            status: ending.status,
+            upstream_id: ending.tally.id.clone(),
+            first_token: self.facts.first_token,
+            duration,
+        });
+    }
+
+    fn emit_attempt(
+        &self,
+        attempt: &UnderWay,
+        ending: &Ending<'_>,
+        fault: Option<FaultKind>,
+        duration: Duration,
+    ) {
+        let Some(served) = &self.facts.served_by else { return };
+        AttemptFinished {
+            request_id: self.id,
+            trace: &self.trace,
+            span: attempt.span,
+            number: self.facts.attempts,
+            after: self.facts.last_fault,
+            operation: self.facts.operation.unwrap_or(Operation::Chat),
+            model: &self.label(),
+            upstream: served.described(),
+            delivery: self.facts.delivery,
+            fault,
+            status: ending.status,
+            duration,
+            first_chunk: self.facts.first_token,
+            usage: Some(&ending.usage),
+            response_id: ending.tally.id.as_deref(),
+            response_model: ending.tally.model.as_deref(),
+            finish: ending.tally.stop,
+        }
+        .emit(&self.gateway.telemetry);
+    }
+
+    /// Tells the router how the last attempt went.
+    fn report(&self, outcome: router::Outcome) {
+        let Some(served) = &self.facts.served_by else { return };
+        let now = self.gateway.clock.now();
+        let transition = self.gateway.router.report(&served.candidate.target, outcome, now);
+        if let Some(router::Transition { target, state, cause }) = transition {
+            CircuitChanged { target: &target, state, fault: cause }.emit(&self.gateway.telemetry);
+        }
+    }
+
+    /// Closes the account: gives back what is left of the hold and writes the request's line.
+    pub(crate) fn close(&mut self, status: u16, error: Option<Code>) {
+        if let Some(hold) = self.hold.take() {
+            hold.settle(self.facts.usage.total(), self.gateway.clock.now());
+        }
+        let duration = self.age();
+        let facts = &self.facts;
+        RequestFinished {
+            request_id: self.id,
+            trace: &self.trace,
+            operation: facts.operation,
+            model: facts.model.as_ref(),
+            upstream: facts.served_by.as_ref().map(Served::described),
+            key: facts.key.as_ref(),
+            client_ip: Some(facts.peer),
+            client_dialect: Some(self.caller.id()),
+            delivery: facts.delivery,
+            status,
+            error,
+            finish: facts.stop,
+            duration,
+            overhead: self.overhead(),
+            first_token: facts.first_token,
+            usage: Some(&facts.usage),
+            cost: Some(facts.cost),
+            changes: &facts.changes,
+            attempts: facts.attempts,
+            bytes_in: facts.bytes_in,
+            bytes_out: facts.bytes_out,
+        }
+        .emit(&self.gateway.telemetry);
+        self.inflight = None;
+    }
+
+    /// The gateway's own share of the time until the answer began.
+    fn overhead(&self) -> Duration {
+        let begun = self.facts.first_token.unwrap_or_else(|| self.age());
+        begun.saturating_sub(self.facts.upstream_wait)
+    }
+
+    /// The `Server-Timing` header: the gateway's own share, and the upstream's where there was one.
+    pub(crate) fn server_timing(&self) -> String {
+        let upstream = (self.facts.attempts > 0).then_some(self.facts.upstream_wait);
+        telemetry::server_timing(self.overhead(), upstream)
+    }
+
+    /// The public model name to record, or a word for none.
+    fn label(&self) -> ModelName {
+        self.facts.model.clone().unwrap_or_else(|| ModelName::from("unknown"))
+    }
+
+    /// The client went away before the answer ended.
+    fn abandon(&mut self) {
+        self.fail_attempt(&Fault::new(FaultKind::ClientGone, "the client went away"));
+        self.close(CLIENT_CLOSED_REQUEST, Some(Code::ClientGone));
+    }
+}
+
+impl Served {
+    fn described(&self) -> Upstream<'_> {
+        Upstream {
+            provider: &self.destination.name,
+            semconv: &self.destination.semconv,
+            target: &self.candidate.target,
+            model: &self.candidate.model,
+            dialect: self.dialect,
+            server: self.destination.origin.as_ref().map(|origin| (origin.host(), origin.port())),
+        }
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        // Only enqueues: the ledger, the router and the log all take it without waiting.
+        if self.inflight.is_some() {
+            self.abandon();
+        }
+    }
+}
+
+/// The status that nginx made the field's word for a client that left; no client ever reads it.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+struct Ending<'a> {
+    outcome: Outcome,
+    usage: Usage,
+    estimated: Estimated,
+    status: Option<u16>,
+    tally: &'a Tally,
+}

@@ -1,0 +1,118 @@
+//! What goes back to the caller: a head with the headers every answer carries, and a body that is whole or still
+//! coming.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use net::body::Outgoing;
+use types::Tokens;
+
+use crate::account::Account;
+use crate::relay::Relay;
+
+/// An answer to a caller.
+pub type Answer = Response<Outgoing>;
+
+/// A whole answer of an upstream. The account is closed.
+pub(crate) fn whole(mut account: Box<Account>, upstream: &HeaderMap, pieces: Vec<Bytes>) -> Answer {
+    account.facts.bytes_out = pieces.iter().map(|piece| piece.len() as u64).sum();
+    let mut answer = Response::new(Outgoing::from(pieces));
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, JSON);
+    add_common(headers, &account);
+    add_served(headers, &account, upstream);
+    if let Ok(cost) = HeaderValue::try_from(account.facts.cost.to_string()) {
+        headers.insert(COST, cost);
+    }
+    account.close(StatusCode::OK.as_u16(), None);
+    answer
+}
+
+/// The gateway's own count of tokens: an estimate, and marked as one. The account is closed.
+pub(crate) fn counted(mut account: Box<Account>, tokens: Tokens) -> Answer {
+    let body = account.caller.encode_count(tokens);
+    let mut answer = Response::new(Outgoing::from(Bytes::from(body)));
+    answer.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    answer.headers_mut().insert(ESTIMATE, HeaderValue::from_static("true"));
+    add_common(answer.headers_mut(), &account);
+    account.close(StatusCode::OK.as_u16(), None);
+    answer
+}
+
+/// A stream of server-sent events that has begun.
+pub(crate) fn streamed(relay: Relay, upstream: &HeaderMap) -> Answer {
+    let mut headers = HeaderMap::with_capacity(24);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    add_common(&mut headers, relay.account());
+    add_served(&mut headers, relay.account(), upstream);
+    let mut answer = Response::new(Outgoing::from_source(relay));
+    *answer.headers_mut() = headers;
+    answer
+}
+
+/// What every answer carries, refusals included.
+pub(crate) fn add_common(headers: &mut HeaderMap, account: &Account) {
+    // OpenAI's clients read the first, Anthropic's the second.
+    if let Ok(id) = HeaderValue::try_from(account.id.to_string()) {
+        headers.insert(REQUEST_ID, id.clone());
+        headers.insert(ANTHROPIC_REQUEST_ID, id);
+    }
+    if let Ok(traceparent) = HeaderValue::try_from(account.trace.traceparent(account.trace.span_id)) {
+        headers.insert(TRACEPARENT, traceparent);
+    }
+    if let Ok(timing) = HeaderValue::try_from(account.server_timing()) {
+        headers.insert(SERVER_TIMING, timing);
+    }
+    if account.facts.forgiven_path {
+        headers.insert(
+            HINT,
+            HeaderValue::from_static("the path was understood, but the base URL should end in /v1"),
+        );
+    }
+    let now = account.gateway().clock.wall();
+    for (name, value) in account.caller.limit_headers(&account.facts.standings, now) {
+        headers.insert(name, value);
+    }
+}
+
+/// Who served it, what was changed for that, and what the upstream's language sends along.
+fn add_served(headers: &mut HeaderMap, account: &Account, upstream: &HeaderMap) {
+    let facts = &account.facts;
+    if let Some(served) = &facts.served_by {
+        insert(headers, PROVIDER, served.candidate.provider.as_str());
+        insert(headers, MODEL, served.candidate.model.as_str());
+    }
+    headers.insert(ATTEMPTS, HeaderValue::from(facts.attempts));
+    if !facts.changes.is_empty() {
+        let changes: Vec<_> = facts.changes.iter().map(ToString::to_string).collect();
+        insert(headers, CHANGED, &changes.join(", "));
+    }
+    for name in account.caller.forwarded_answer_headers() {
+        if let Some(value) = upstream.get(name) {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
+}
+
+/// Puts a header in unless its value cannot be one.
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        headers.insert(name, value);
+    }
+}
+
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-tollgate-attempts");
+const CHANGED: HeaderName = HeaderName::from_static("x-tollgate-changed");
+const COST: HeaderName = HeaderName::from_static("x-tollgate-cost-usd");
+const ESTIMATE: HeaderName = HeaderName::from_static("x-tollgate-estimate");
+const HINT: HeaderName = HeaderName::from_static("x-tollgate-hint");
+const MODEL: HeaderName = HeaderName::from_static("x-tollgate-model");
+const PROVIDER: HeaderName = HeaderName::from_static("x-tollgate-provider");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");

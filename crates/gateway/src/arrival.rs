@@ -1,0 +1,52 @@
+//! The first stage: a request as it came, and the account that follows it to the end.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use dialects::Dialect;
+use http::request::Parts;
+use hyper::body::Incoming;
+use types::Operation;
+
+use crate::account::Account;
+use crate::{Gateway, routes};
+
+/// A request as it came.
+pub struct Arrival {
+    pub(crate) account: Box<Account>,
+    pub(crate) route: Option<Route>,
+    pub(crate) parts: Parts,
+    pub(crate) body: Incoming,
+}
+
+/// What a path asks for, in which language.
+#[derive(Clone, Copy)]
+pub(crate) struct Route {
+    pub(crate) dialect: &'static dyn Dialect,
+    pub(crate) operation: Operation,
+    /// Whether the path had to be understood in spite of a doubled or missing prefix.
+    pub(crate) spelling: Spelling,
+}
+
+/// How a caller wrote a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spelling {
+    AsDocumented,
+    Forgiven,
+}
+
+impl Arrival {
+    /// Opens the account of a request that has just come in.
+    pub(crate) fn new(request: http::Request<Incoming>, peer: IpAddr, gateway: &Arc<Gateway>) -> Self {
+        let (parts, body) = request.into_parts();
+        let route = routes::find(parts.uri.path());
+        let caller = match &route {
+            Some(route) => route.dialect,
+            None => routes::speaker(&parts.headers),
+        };
+        let traceparent = parts.headers.get("traceparent").and_then(|value| value.to_str().ok());
+        let trace = gateway.telemetry.begin_trace(traceparent);
+        let account = Account::open(gateway, caller, trace, peer);
+        Self { account: Box::new(account), route, parts, body }
+    }
+}

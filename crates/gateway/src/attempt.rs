@@ -1,0 +1,225 @@
+//! Fifth phase: encode, send, classify, and go elsewhere while that can help.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dialects::Delivered;
+use http::{HeaderMap, StatusCode, header};
+use net::client::SendTimers;
+use router::{Candidate, Claim};
+use types::conversation::Delivery;
+use types::{Fault, FaultKind, SpanId, Tokens};
+
+use crate::account::{Account, Begin, Served};
+use crate::gate::Source;
+use crate::outbound::{self, Place, Understood};
+use crate::plan::Planned;
+use crate::receive::Request;
+use crate::rejection::{Cause, Rejection};
+use crate::upstream::{Destination, Outbound, UpstreamBody};
+use crate::{Gateway, counting, deadline, relay};
+
+/// A request whose answer has begun: the first content is there, and none of it has been sent on yet.
+pub(crate) struct Answered {
+    pub(crate) account: Box<Account>,
+    pub(crate) begun: Begun,
+    pub(crate) deadline: types::Monotonic,
+}
+
+/// An answer that has begun.
+pub(crate) enum Begun {
+    /// The gateway itself has answered: a count of tokens for a provider that offers none.
+    Counted(Tokens),
+    /// An upstream is answering.
+    Upstream { source: Source, headers: HeaderMap, status: StatusCode },
+}
+
+/// Why one attempt brought no answer.
+enum Failure {
+    /// No attempt was made or none may follow: the request is refused.
+    Refused(Cause),
+    /// The upstream failed.
+    Upstream(Fault),
+    /// The target's circuit was claimed by someone else in the meantime.
+    Unclaimed,
+}
+
+/// Tries the candidates until one answers.
+///
+/// # Cancel safety
+/// Dropping it (the client went away) cancels the upstream request and records what it used.
+pub(crate) async fn until_success(planned: Planned, gateway: &Gateway) -> Result<Answered, Rejection> {
+    let Planned { mut account, request, candidates, strict, deadline } = planned;
+    let mut understood = Understood::default();
+    let mut last = Cause::NoTarget;
+    let most = gateway.retries.attempts() as usize + 1;
+    for (tried, candidate) in candidates.iter().enumerate().take(most) {
+        if tried > 0 && account.facts.attempts > 0 && !gateway.retries.withdraw(gateway.clock.now()) {
+            break;
+        }
+        let try_one = Try { gateway, request: &request, candidate, strict, deadline };
+        match try_one.run(&mut account, &mut understood).await {
+            Ok(begun) => return Ok(Answered { account, begun, deadline }),
+            Err(Failure::Refused(cause)) => return Err(account.reject(cause)),
+            Err(Failure::Upstream(fault)) => {
+                let elsewhere = fault.kind.may_succeed_elsewhere();
+                last = Cause::Upstream(fault);
+                if !elsewhere {
+                    break;
+                }
+            }
+            Err(Failure::Unclaimed) => {}
+        }
+    }
+    Err(account.reject(last))
+}
+
+/// One attempt.
+struct Try<'a> {
+    gateway: &'a Gateway,
+    request: &'a Request,
+    candidate: &'a Candidate,
+    strict: router::Strictness,
+    deadline: types::Monotonic,
+}
+
+impl Try<'_> {
+    async fn run(&self, account: &mut Account, understood: &mut Understood) -> Result<Begun, Failure> {
+        let Some(destination) = self.gateway.directory.find(&self.candidate.provider) else {
+            return Err(Failure::Unclaimed);
+        };
+        let Some((endpoint, path)) = destination.endpoint(self.request.dialect, self.request.operation)
+        else {
+            return Ok(Begun::Counted(counting::estimate(&self.request.body)));
+        };
+        let model = destination.catalogue.model(self.candidate.model.as_str());
+        let span = SpanId::generate();
+        let place = Place {
+            candidate: self.candidate,
+            destination,
+            endpoint,
+            model,
+            strict: self.strict,
+            span,
+        };
+        let written = outbound::write(self.request, understood, &place, account).map_err(Failure::Refused)?;
+        if self.gateway.router.claim(&self.candidate.target, self.gateway.clock.now()) == Claim::Refused {
+            return Err(Failure::Unclaimed);
+        }
+        let begin = Begin {
+            served: Served {
+                candidate: self.candidate.clone(),
+                destination: Arc::clone(destination),
+                dialect: endpoint.dialect.id(),
+            },
+            price: model.and_then(|model| model.price.as_ref()),
+            most_output: most_output(self.request, model),
+            span,
+        };
+        // The intent is on record before a byte leaves: a killed process loses nothing.
+        account.begin_attempt(begin).map_err(|error| Failure::Refused(Cause::Ledger(error)))?;
+        account.facts.changes = written.changes;
+        let outbound = Outbound {
+            destination,
+            dialect: endpoint.dialect,
+            operation: self.request.operation,
+            path: path.clone(),
+            headers: written.headers,
+            body: written.body,
+            timers: self.timers(),
+        };
+        let sent_at = self.gateway.clock.now();
+        let result = self.send(outbound, account).await;
+        account.facts.upstream_wait += self.gateway.clock.now().since(sent_at);
+        result.map_err(|fault| {
+            account.fail_attempt(&fault);
+            Failure::Upstream(fault)
+        })
+    }
+
+    /// Sends the request and waits for the first content of the answer.
+    async fn send(&self, outbound: Outbound<'_>, account: &Account) -> Result<Begun, Fault> {
+        let destination = outbound.destination;
+        let dialect = outbound.dialect;
+        let limit = deadline::left(self.gateway.timers.total, self.deadline, &*self.gateway.clock);
+        let sent = deadline::within(limit, self.gateway.upstream.send(outbound)).await;
+        let response = match sent {
+            Ok(response) => response.map_err(|error| error.into_fault(&destination.name))?,
+            Err(_) => return Err(Fault::new(FaultKind::Timeout, "the request's whole time ran out")),
+        };
+        let (parts, body) = response.into_parts();
+        if !parts.status.is_success() {
+            return Err(self.read_fault(destination, parts.status, &parts.headers, body).await);
+        }
+        let delivered = delivered(&parts.headers);
+        let conduit = relay::conduit(dialect, self.request, account, delivered);
+        let mut source = Source::new(body, delivered, conduit, &self.gateway.caps);
+        let limit = deadline::left(self.first_event(), self.deadline, &*self.gateway.clock);
+        source.open(limit).await?;
+        Ok(Begun::Upstream { source, headers: parts.headers, status: parts.status })
+    }
+
+    /// A whole answer's content comes with its end; a stream's first event is due sooner.
+    fn first_event(&self) -> Duration {
+        match self.request.peek.delivery {
+            Delivery::Stream { .. } => self.gateway.timers.first_event,
+            Delivery::Whole => self.gateway.timers.response_headers_whole,
+        }
+    }
+
+    fn timers(&self) -> SendTimers {
+        let timers = &self.gateway.timers;
+        let headers = match self.request.peek.delivery {
+            Delivery::Stream { .. } => timers.response_headers_stream,
+            Delivery::Whole => timers.response_headers_whole,
+        };
+        SendTimers { connect: timers.connect, tls: timers.tls, headers }
+    }
+
+    /// Reads an error answer, as much of it as the cap allows, within the time an event may take.
+    async fn read_fault(
+        &self,
+        destination: &Destination,
+        status: StatusCode,
+        headers: &HeaderMap,
+        mut body: UpstreamBody,
+    ) -> Fault {
+        let mut text = Vec::new();
+        let cap = self.gateway.caps.error_body;
+        let reading = async {
+            while let Some(Ok(bytes)) = std::future::poll_fn(|context| body.poll_data(context)).await {
+                let room = cap - text.len();
+                text.extend_from_slice(bytes.get(..room).unwrap_or(&bytes));
+                if text.len() == cap {
+                    break;
+                }
+            }
+        };
+        // What has come by then is judged; a slow error body is no reason to wait longer.
+        let _ = deadline::within(self.gateway.timers.event_gap, reading).await;
+        let fault = dialects::read_fault(status.as_u16(), &text, &[]);
+        let retry_after = retry_after(headers).or(fault.retry_after);
+        Fault { retry_after, ..destination.catalogue.classify(fault) }
+    }
+}
+
+/// The most output this request can cause, for the reservation.
+fn most_output(request: &Request, model: Option<&providers::Model>) -> Tokens {
+    let of_model = model.and_then(|model| model.max_output_tokens);
+    let asked = request.peek.max_tokens;
+    Tokens(asked.into_iter().chain(of_model).min().unwrap_or(counting::USUAL_OUTPUT))
+}
+
+/// The form the upstream says its answer has.
+fn delivered(headers: &HeaderMap) -> Delivered {
+    let content_type = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+    if content_type.starts_with(b"text/event-stream") { Delivered::Stream } else { Delivered::Whole }
+}
+
+/// How long an upstream asks to wait: `retry-after-ms`, or `retry-after` in seconds (RFC 9110, section 10.2.3;
+/// fractions are the providers' own habit). A date is left out: the breaker's own timeout serves as well.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
+    let seconds = number("retry-after-ms").map(|millis| millis / 1000.0).or_else(|| number("retry-after"))?;
+    Duration::try_from_secs_f64(seconds).ok()
+}

@@ -1,0 +1,147 @@
+//! Reads an upstream's answer, whole or streamed, and holds it back until its first valid content: a status of
+//! 200 is not success, and what has not been sent to the caller can still fail over.
+
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use dialects::{Conduit, Delivered, Tally};
+use net::sse::{SseParser, Tail};
+use types::{Fault, FaultKind, Frame};
+
+use crate::Caps;
+use crate::deadline::{self, Elapsed};
+use crate::upstream::UpstreamBody;
+
+/// An upstream's answer on its way to the caller: bytes in, frames, the conduit, bytes out.
+pub(crate) struct Source {
+    body: UpstreamBody,
+    framing: Framing,
+    conduit: Box<dyn Conduit>,
+    /// What the caller is to read next.
+    pub(crate) out: Vec<Bytes>,
+    pub(crate) ended: bool,
+}
+
+/// How the body is cut into frames: a whole answer is a stream of one.
+enum Framing {
+    Events(SseParser),
+    Whole { gathered: Gathered, cap: usize },
+}
+
+/// A body as it comes in. Most whole answers arrive in one piece, which is then not copied.
+#[derive(Default)]
+struct Gathered {
+    first: Bytes,
+    more: BytesMut,
+}
+
+/// What one step of reading came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Ended,
+    Read,
+}
+
+impl Source {
+    pub(crate) fn new(
+        body: UpstreamBody,
+        delivered: Delivered,
+        conduit: Box<dyn Conduit>,
+        caps: &Caps,
+    ) -> Self {
+        let framing = match delivered {
+            Delivered::Stream => Framing::Events(SseParser::new(caps.event)),
+            Delivered::Whole => Framing::Whole { gathered: Gathered::default(), cap: caps.answer },
+        };
+        Self { body, framing, conduit, out: Vec::new(), ended: false }
+    }
+
+    pub(crate) fn tally(&self) -> &Tally {
+        self.conduit.tally()
+    }
+
+    /// Reads one piece of the body and takes it through the conduit into `out`.
+    pub(crate) fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Result<Step, Fault>> {
+        Poll::Ready(match ready!(self.body.poll_data(context)) {
+            Some(Ok(bytes)) => self.take(bytes).map(|()| Step::Read),
+            Some(Err(_)) => Err(Fault::new(FaultKind::Server, "the provider's connection broke off")),
+            None => self.finish().map(|()| Step::Ended),
+        })
+    }
+
+    fn take(&mut self, bytes: Bytes) -> Result<(), Fault> {
+        match &mut self.framing {
+            Framing::Whole { gathered, cap } => gathered.add(bytes, *cap),
+            Framing::Events(parser) => {
+                parser.push(bytes);
+                while let Some(event) = parser.next().map_err(|_| too_large("event"))? {
+                    self.conduit.push(Frame::Event(event), &mut self.out)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), Fault> {
+        self.ended = true;
+        match &mut self.framing {
+            Framing::Whole { gathered, .. } => {
+                let body = std::mem::take(gathered).into_bytes();
+                self.conduit.push(Frame::Whole(body), &mut self.out)?;
+            }
+            // Some servers end the body without the blank line behind their last event.
+            Framing::Events(parser) => {
+                if let Some(Tail::Complete(event) | Tail::Cut(event)) = parser.finish() {
+                    self.conduit.push(Frame::Event(event), &mut self.out)?;
+                }
+            }
+        }
+        self.conduit.end(&mut self.out)
+    }
+
+    /// Reads until there is content that the caller may see, or all of it.
+    ///
+    /// # Cancel safety
+    /// Dropping it loses what was read; the upstream's request is cancelled with the source.
+    pub(crate) async fn open(&mut self, limit: Duration) -> Result<(), Fault> {
+        let content = async {
+            while !self.ended && !self.tally().has_content {
+                std::future::poll_fn(|context| self.poll_step(context)).await?;
+            }
+            Ok(())
+        };
+        match deadline::within(limit, content).await {
+            Ok(result) => result,
+            Err(Elapsed { after }) => Err(Fault::new(
+                FaultKind::Timeout,
+                format!("the provider sent no content within {} s", after.as_secs_f32()),
+            )),
+        }
+    }
+}
+
+impl Gathered {
+    fn add(&mut self, bytes: Bytes, cap: usize) -> Result<(), Fault> {
+        if self.first.len() + self.more.len() + bytes.len() > cap {
+            return Err(too_large("answer"));
+        }
+        if self.first.is_empty() && self.more.is_empty() {
+            self.first = bytes;
+        } else {
+            if self.more.is_empty() {
+                self.more.extend_from_slice(&std::mem::take(&mut self.first));
+            }
+            self.more.extend_from_slice(&bytes);
+        }
+        Ok(())
+    }
+
+    fn into_bytes(self) -> Bytes {
+        if self.more.is_empty() { self.first } else { self.more.freeze() }
+    }
+}
+
+fn too_large(what: &str) -> Fault {
+    Fault::new(FaultKind::Server, format!("the provider's {what} is larger than the gateway takes in"))
+}

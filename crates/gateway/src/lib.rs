@@ -1,0 +1,134 @@
+//! The path every request takes. [`Gateway::walk`] is the whole of it, in reading order; each phase is one file,
+//! takes the stage before it by value and returns the next, so that a wrong order does not compile.
+//!
+//! [`Gateway::serve`] turns what comes out into bytes in the caller's own dialect. It is the only place where a
+//! rejection becomes an answer.
+
+mod account;
+mod admit;
+mod answer;
+mod arrival;
+mod attempt;
+mod counting;
+mod deadline;
+mod gate;
+mod identify;
+mod outbound;
+mod plan;
+mod receive;
+mod rejection;
+mod relay;
+mod routes;
+mod upstream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth::Authenticator;
+use ledger::Ledger;
+use limits::Limiter;
+use router::{Plan, RetryBudget};
+use telemetry::Telemetry;
+use types::Clock;
+
+pub use answer::Answer;
+pub use arrival::Arrival;
+pub use rejection::{Rejection, panicked, refused_head};
+pub use routes::speaker;
+pub use upstream::{Destination, Directory, Endpoint, NetworkUpstream, Outbound, Sending, SendFault, Upstream, UpstreamBody};
+
+/// One generation of the gateway: what the configuration says, and the parts that carry it out. A reload makes a
+/// new one; requests under way keep theirs.
+#[derive(Clone)]
+pub struct Gateway {
+    /// Who asks.
+    pub auth: Arc<Authenticator>,
+    /// How much they may.
+    pub limits: Arc<Limiter>,
+    /// Where requests go.
+    pub router: Arc<dyn Plan>,
+    /// Every provider's address, credential and language.
+    pub directory: Arc<Directory>,
+    /// How often a request may go elsewhere.
+    pub retries: Arc<RetryBudget>,
+    /// The way out.
+    pub upstream: Arc<dyn Upstream>,
+    /// What it cost.
+    pub ledger: Ledger,
+    /// What can be seen.
+    pub telemetry: Telemetry,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Sizes beyond which nothing is taken in.
+    pub caps: Caps,
+    /// How long each stage may take.
+    pub timers: Timers,
+    /// This process's name, by which it knows its own requests in `Via`.
+    pub instance: Arc<str>,
+    /// The `Via` header with that name.
+    pub via: http::HeaderValue,
+}
+
+/// Sizes beyond which nothing is taken in, in bytes unless said otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// A caller's body.
+    pub body: usize,
+    /// Levels of JSON.
+    pub json_depth: usize,
+    /// One server-sent event of an upstream.
+    pub event: usize,
+    /// A whole answer of an upstream.
+    pub answer: usize,
+    /// An upstream's error answer.
+    pub error_body: usize,
+}
+
+/// How long each stage may take. Every one ends at the latest with `total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timers {
+    /// Between two pieces of a caller's body.
+    pub request_body_idle: Duration,
+    /// To connect to an upstream.
+    pub connect: Duration,
+    /// For the TLS handshake with it.
+    pub tls: Duration,
+    /// Until its response headers, when a stream was asked for.
+    pub response_headers_stream: Duration,
+    /// Until its response headers, when a whole answer was asked for: they come only when it is done.
+    pub response_headers_whole: Duration,
+    /// Until the first event with content.
+    pub first_event: Duration,
+    /// Between two events.
+    pub event_gap: Duration,
+    /// Everything.
+    pub total: Duration,
+}
+
+impl Gateway {
+    /// Everything a request goes through, in order. Read this first.
+    async fn walk(&self, arrival: Arrival) -> Result<Answer, Rejection> {
+        let received = receive::decode(arrival, self).await?; // loop guard, size caps, just enough parsing
+        let identified = identify::who(received, &self.auth)?; // key or token -> principal
+        let admitted = admit::hold(identified, self)?; // policy, rate, concurrency: a hold
+        let planned = plan::choose(admitted, self)?; // ordered targets and a deadline
+        let answered = attempt::until_success(planned, self).await?; // encode, send, classify, fail over
+        Ok(relay::start(answered, self)) // stream out; settle when it ends
+    }
+
+    /// Takes a request along the path and turns what comes of it into an answer in the caller's dialect.
+    ///
+    /// # Cancel safety
+    /// Dropping the future (the client went away) cancels the upstream request; what it used is recorded.
+    pub async fn serve(
+        self: &Arc<Self>,
+        request: http::Request<hyper::body::Incoming>,
+        peer: std::net::IpAddr,
+    ) -> Answer {
+        let arrival = Arrival::new(request, peer, self);
+        match self.walk(arrival).await {
+            Ok(answer) => answer,
+            Err(rejection) => rejection.into_answer(),
+        }
+    }
+}

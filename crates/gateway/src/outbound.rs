@@ -1,0 +1,95 @@
+//! Makes the upstream's request of the caller's: the same bytes where both speak one language, a translation
+//! otherwise.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dialects::Encoded;
+use http::{HeaderMap, HeaderValue, header};
+use providers::Model;
+use router::{Candidate, Strictness};
+use types::SpanId;
+use types::conversation::{Conversation, Target};
+
+use crate::Gateway;
+use crate::account::Account;
+use crate::receive::Request;
+use crate::rejection::Cause;
+use crate::upstream::{Destination, Endpoint};
+
+/// The request as it will be sent, and what was changed to make it.
+pub(crate) struct Written {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<Bytes>,
+    pub(crate) changes: Vec<types::conversation::Change>,
+}
+
+/// The caller's request, read as a conversation the first time a target needs that.
+#[derive(Default)]
+pub(crate) struct Understood(Option<Conversation>);
+
+/// Writes the request for `candidate`.
+pub(crate) fn write(
+    request: &Request,
+    understood: &mut Understood,
+    to: &Place<'_>,
+    account: &Account,
+) -> Result<Written, Cause> {
+    let target = target(to);
+    let same = to.endpoint.dialect.id() == request.dialect.id();
+    let encoded = if same {
+        request.dialect.adapt_request(&request.body, &request.fields, &target)
+    } else {
+        let conversation = match &mut understood.0 {
+            Some(conversation) => conversation,
+            empty => empty.insert(
+                request.dialect.decode_request(&request.headers, &request.body).map_err(Cause::Decode)?,
+            ),
+        };
+        to.endpoint.dialect.encode_request(conversation, &target)
+    };
+    let encoded = encoded.map_err(Cause::Encode)?;
+    let forwarded = if same { request.dialect.forwarded_request_headers() } else { &[] };
+    let mut headers = head(to, &encoded, account);
+    for name in forwarded {
+        for value in request.headers.get_all(name) {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
+    Ok(Written { headers, body: encoded.body, changes: encoded.changes })
+}
+
+/// Where a request goes.
+pub(crate) struct Place<'a> {
+    pub(crate) candidate: &'a Candidate,
+    pub(crate) destination: &'a Arc<Destination>,
+    pub(crate) endpoint: &'a Endpoint,
+    pub(crate) model: Option<&'a Model>,
+    pub(crate) strict: Strictness,
+    pub(crate) span: SpanId,
+}
+
+/// What the encoder must know of the target.
+fn target(to: &Place<'_>) -> Target {
+    Target {
+        model: to.candidate.model.clone(),
+        max_output_tokens: to.model.and_then(|model| model.max_output_tokens),
+        quirks: to.destination.catalogue.quirks_of(to.model),
+        strict: to.strict == Strictness::Refuse,
+    }
+}
+
+/// The headers of every request: the provider's own, the dialect's, the trace, and our name for the loop guard.
+fn head(to: &Place<'_>, encoded: &Encoded, account: &Account) -> HeaderMap {
+    let gateway: &Gateway = account.gateway();
+    let mut headers = to.destination.headers.clone();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, value) in to.endpoint.headers.iter().chain(&encoded.headers) {
+        headers.insert(name.clone(), value.clone());
+    }
+    if let Ok(traceparent) = HeaderValue::try_from(account.trace.traceparent(to.span)) {
+        headers.insert("traceparent", traceparent);
+    }
+    headers.insert(header::VIA, gateway.via.clone());
+    headers
+}

@@ -1,0 +1,34 @@
+//! Fourth phase: where may it go, and until when?
+
+use router::{Candidate, Strictness};
+use types::Monotonic;
+
+use crate::Gateway;
+use crate::account::Account;
+use crate::admit::Admitted;
+use crate::receive::Request;
+use crate::rejection::{Cause, Rejection};
+
+/// A request with its targets, best first, and the time by which everything has to be over.
+pub(crate) struct Planned {
+    pub(crate) account: Box<Account>,
+    pub(crate) request: Request,
+    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) strict: Strictness,
+    pub(crate) deadline: Monotonic,
+}
+
+/// Chooses the targets.
+pub(crate) fn choose(admitted: Admitted, gateway: &Gateway) -> Result<Planned, Rejection> {
+    let Admitted { account, request } = admitted;
+    let now = gateway.clock.now();
+    match gateway.router.choose(request.peek.model.as_str(), now) {
+        Ok(chosen) => {
+            gateway.retries.deposit(now);
+            let deadline = account.at.plus(gateway.timers.total);
+            let router::Chosen { candidates, strict, .. } = chosen;
+            Ok(Planned { account, request, candidates, strict, deadline })
+        }
+        Err(error) => Err(account.reject(Cause::Choose(error))),
+    }
+}

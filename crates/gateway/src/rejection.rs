@@ -1,0 +1,237 @@
+//! The one place where errors become bytes: every cause of a refusal, what the caller is told of it, and the answer
+//! in the caller's own language.
+
+use bytes::Bytes;
+use dialects::Dialect;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use net::body::Outgoing;
+use telemetry::Telemetry;
+use telemetry::events::PanicContained;
+use types::{
+    Classify, Code, ErrorClass, Fault, FaultKind, ModelName, Refusal, RequestId, Retry, RetryAdvice,
+};
+
+use tracing::error;
+
+use crate::account::Account;
+use crate::answer::{self, Answer};
+use crate::routes;
+
+/// A request that was turned away, and why.
+pub struct Rejection {
+    account: Box<Account>,
+    cause: Cause,
+}
+
+/// Why a request is turned away.
+#[derive(Debug)]
+pub(crate) enum Cause {
+    Body(net::body::BodyError),
+    Choose(router::ChooseError),
+    Decode(dialects::DecodeError),
+    Encode(dialects::EncodeError),
+    Encoding,
+    Identify(auth::IdentifyError),
+    Json(dialects::ScanError),
+    Ledger(ledger::LedgerError),
+    Loop,
+    Method(Method),
+    ModelNotAllowed { key: String, model: ModelName },
+    NoTarget,
+    Reserve(limits::ReserveError),
+    UnknownPath(String),
+    Upstream(Fault),
+}
+
+impl Rejection {
+    pub(crate) fn new(account: Box<Account>, cause: Cause) -> Self {
+        Self { account, cause }
+    }
+
+    /// The answer that tells the caller, in its own language. Closes the account.
+    pub(crate) fn into_answer(self) -> Answer {
+        let Self { mut account, cause } = self;
+        if let Cause::Ledger(problem) = &cause {
+            error!(error = %problem, "the ledger cannot be written");
+        }
+        let refusal = cause.refusal(&account);
+        let error = account.caller.encode_error(&refusal, account.id);
+        account.facts.bytes_out = error.body.len() as u64;
+        let mut response = Response::new(Outgoing::from(Bytes::from(error.body)));
+        *response.status_mut() =
+            StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, answer::JSON);
+        answer::add_common(headers, &account);
+        add_advice(headers, refusal.retry);
+        headers.insert(CODE, HeaderValue::from_static(refusal.code.as_str()));
+        account.close(error.status, Some(refusal.code));
+        response
+    }
+}
+
+impl Cause {
+    /// What the caller is told.
+    pub(crate) fn refusal(&self, account: &Account) -> Refusal {
+        match self {
+            Self::Body(error) => classified(error),
+            Self::Choose(error) => classified(error).with_param("model"),
+            Self::Decode(error) => decode(error),
+            Self::Encode(error) => encode(error),
+            Self::Encoding => Refusal::new(
+                Code::UnsupportedEncoding,
+                "the body has a content-encoding this gateway does not read; send it as it is",
+            ),
+            Self::Identify(error) => classified(error),
+            Self::Json(error) => Refusal::new(error.code(), error.to_string()),
+            Self::Ledger(_) => Refusal::new(
+                Code::LedgerUnavailable,
+                "the request was not sent because its cost cannot be recorded now; try again shortly",
+            ),
+            Self::Loop => Refusal::new(
+                Code::RequestLoop,
+                "this request has passed through this gateway before: a provider's URL points back at it",
+            ),
+            Self::Method(method) => {
+                Refusal::new(Code::MethodNotAllowed, format!("this endpoint takes POST, not {method}"))
+            }
+            Self::ModelNotAllowed { key, model } => Refusal::new(
+                Code::ModelNotAllowed,
+                format!("key {key} may not use model `{model}`; `GET /v1/models` lists what it may use"),
+            )
+            .with_param("model"),
+            Self::NoTarget => Refusal::new(Code::NoTarget, "no provider of this model is available now"),
+            Self::Reserve(error) => classified(error),
+            Self::UnknownPath(path) => unknown_path(path),
+            Self::Upstream(fault) => upstream(fault, account),
+        }
+    }
+}
+
+/// The refusal of an error that says all there is to say.
+fn classified(error: &impl Classify) -> Refusal {
+    let verdict = error.verdict();
+    let refusal = Refusal::new(verdict.code, error.to_string());
+    match verdict.retry {
+        Retry::After(wait) => refusal.with_retry(RetryAdvice::After(wait)),
+        Retry::Never | Retry::Elsewhere => refusal,
+    }
+}
+
+fn decode(error: &dialects::DecodeError) -> Refusal {
+    let refusal = classified(error);
+    match error {
+        dialects::DecodeError::Field { field, .. } => refusal.with_param(field.clone()),
+        dialects::DecodeError::Header { .. } | dialects::DecodeError::Json(_) => refusal,
+    }
+}
+
+fn encode(error: &dialects::EncodeError) -> Refusal {
+    let refusal = classified(error);
+    match error {
+        dialects::EncodeError::Unsayable { field, .. } => refusal.with_param(field.clone()),
+        dialects::EncodeError::Lossy(changes) => match changes.first() {
+            Some(first) => refusal.with_param(first.field.clone()),
+            None => refusal,
+        },
+    }
+}
+
+fn unknown_path(path: &str) -> Refusal {
+    let known: Vec<_> =
+        dialects::all().iter().flat_map(|dialect| dialect.routes()).map(|(path, _)| *path).collect();
+    let path: String = path.chars().take(100).collect();
+    Refusal::new(
+        Code::UnknownPath,
+        format!("no endpoint `{path}`; there are {}, /v1/models", known.join(", ")),
+    )
+}
+
+/// An upstream's failure as the caller may see it. Its own refusal of the request passes with its status and its
+/// words, which clients match on; what concerns the gateway's own account there does not.
+fn upstream(fault: &Fault, account: &Account) -> Refusal {
+    let verdict = fault.verdict();
+    let tried = account.facts.attempts;
+    match fault.kind {
+        FaultKind::ContextLength | FaultKind::Filtered | FaultKind::Invalid => Refusal {
+            status: fault.status.filter(|status| (400..500).contains(status)),
+            class: class_of(fault.status),
+            param: fault.param.clone(),
+            upstream_kind: fault.upstream_kind.clone(),
+            ..Refusal::new(verdict.code, fault.message.clone())
+        },
+        FaultKind::Overloaded => Refusal {
+            status: fault.status.filter(|status| *status == 529 || *status == 503),
+            ..Refusal::new(verdict.code, format!("the provider is overloaded: {}", fault.message))
+        }
+        .with_retry(fault.retry_after.map_or(RetryAdvice::Silent, RetryAdvice::After)),
+        FaultKind::Credential => Refusal::new(
+            verdict.code,
+            "the provider refused this gateway's own credential; tell its operator",
+        ),
+        FaultKind::Quota => Refusal::new(
+            verdict.code,
+            "this gateway's account at the provider is out of credit; tell its operator",
+        ),
+        FaultKind::ClientGone | FaultKind::Server | FaultKind::Timeout | FaultKind::Unreachable => {
+            Refusal::new(verdict.code, format!("{} (attempts: {tried})", fault.message))
+        }
+    }
+}
+
+/// The class of an upstream's own 4xx.
+const fn class_of(status: Option<u16>) -> ErrorClass {
+    match status {
+        Some(404) => ErrorClass::NotFound,
+        Some(409) => ErrorClass::Conflict,
+        Some(413) => ErrorClass::TooLarge,
+        Some(_) | None => ErrorClass::InvalidRequest,
+    }
+}
+
+/// The body of the answer to a request whose head could not be read, in the language its path speaks.
+pub fn refused_head(status: StatusCode, start: &[u8], max_head: usize) -> Bytes {
+    let path = std::str::from_utf8(start).ok().and_then(|start| start.split(' ').nth(1)).unwrap_or_default();
+    let dialect =
+        routes::find(path).map_or_else(|| routes::speaker(&HeaderMap::new()), |route| route.dialect);
+    let refusal = if status == StatusCode::BAD_REQUEST {
+        Refusal::new(Code::MalformedHttp, "the request is not valid HTTP")
+    } else {
+        Refusal::new(Code::HeadersTooLarge, format!("the request's headers are larger than {max_head} bytes"))
+    };
+    dialect.encode_error(&refusal, RequestId::generate()).body.into()
+}
+
+/// The answer to a request whose handling panicked. The panic is contained to it, counted and logged.
+pub fn panicked(dialect: &dyn Dialect, telemetry: &Telemetry) -> Answer {
+    PanicContained { request_id: None, location: "gateway" }.emit(telemetry);
+    let refusal =
+        Refusal::new(Code::Internal, "the gateway failed on this request; its operator has been told");
+    let error = dialect.encode_error(&refusal, RequestId::generate());
+    let mut response = Response::new(Outgoing::from(Bytes::from(error.body)));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response.headers_mut().insert(header::CONTENT_TYPE, answer::JSON);
+    response
+}
+
+/// What SDKs read before they try again.
+fn add_advice(headers: &mut HeaderMap, advice: RetryAdvice) {
+    match advice {
+        RetryAdvice::Silent => {}
+        RetryAdvice::Never => {
+            headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
+        RetryAdvice::After(wait) => {
+            // Whole seconds round up: a client that waits as told must not come too early.
+            let seconds = wait.as_millis().div_ceil(1000).max(1);
+            let millis = wait.as_millis().max(1);
+            headers
+                .insert(header::RETRY_AFTER, HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)));
+            headers.insert(RETRY_AFTER_MS, HeaderValue::from(u64::try_from(millis).unwrap_or(u64::MAX)));
+        }
+    }
+}
+
+const CODE: HeaderName = HeaderName::from_static("x-tollgate-code");
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");

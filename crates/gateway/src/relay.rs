@@ -1,0 +1,168 @@
+//! Last phase: the answer goes out as it comes in, and the account is settled when it ends. There is one relay for
+//! whole answers and for streams.
+//!
+//! The relay is the response's body: the connection to the caller polls it, and it polls the upstream only when
+//! the caller can take more, so a slow reader slows the upstream down instead of filling memory.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use dialects::{Asked, Conduit, Delivered, Dialect};
+use net::body::Aborted;
+use tokio::time::Sleep;
+use types::{Fault, FaultKind, Monotonic};
+
+use crate::account::Account;
+use crate::answer::{self, Answer};
+use crate::attempt::{Answered, Begun};
+use crate::gate::{Source, Step};
+use crate::receive::Request;
+use crate::rejection::Cause;
+use crate::{Gateway, deadline};
+
+/// The way from this upstream's answer to this caller.
+pub(crate) fn conduit(
+    upstream: &'static dyn Dialect,
+    request: &Request,
+    account: &Account,
+    delivered: Delivered,
+) -> Box<dyn Conduit> {
+    let asked = Asked {
+        model: request.peek.model.clone(),
+        delivery: request.peek.delivery,
+        request: account.id,
+        at: account.gateway().clock.wall(),
+    };
+    dialects::conduit(upstream, request.dialect, &asked, delivered)
+}
+
+/// Begins the answer. What is whole is settled before its first byte goes out; a stream settles when it ends.
+pub(crate) fn start(answered: Answered, gateway: &Gateway) -> Answer {
+    let Answered { mut account, begun, deadline } = answered;
+    account.facts.first_token = Some(account.age());
+    let (mut source, headers, status) = match begun {
+        Begun::Counted(tokens) => return answer::counted(account, tokens),
+        Begun::Upstream { source, headers, status } => (source, headers, status.as_u16()),
+    };
+    if source.ended {
+        account.complete_attempt(source.tally(), status);
+        let pieces = std::mem::take(&mut source.out);
+        return answer::whole(account, &headers, pieces);
+    }
+    let gap = Gap::new(gateway.timers.event_gap, deadline, &account);
+    answer::streamed(Relay { source, account, gap, sent: 0, status, over: false }, &headers)
+}
+
+/// An answer that is still coming.
+pub(crate) struct Relay {
+    source: Source,
+    account: Box<Account>,
+    gap: Gap,
+    /// How many of the source's pieces have been sent on.
+    sent: usize,
+    status: u16,
+    over: bool,
+}
+
+impl net::body::Source for Relay {
+    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Aborted>>> {
+        loop {
+            if let Some(piece) = self.next_piece() {
+                self.account.facts.bytes_out += piece.len() as u64;
+                return Poll::Ready(Some(Ok(piece)));
+            }
+            if self.over {
+                return Poll::Ready(None);
+            }
+            if let Err(fault) = ready!(self.poll_source(context)) {
+                self.fail(&fault);
+            }
+        }
+    }
+}
+
+impl Relay {
+    pub(crate) fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// The next piece that has not been sent; the list starts over when all have been.
+    fn next_piece(&mut self) -> Option<Bytes> {
+        let piece = self.source.out.get_mut(self.sent).map(std::mem::take);
+        match &piece {
+            Some(_) => self.sent += 1,
+            None => {
+                self.source.out.clear();
+                self.sent = 0;
+            }
+        }
+        piece
+    }
+
+    /// Takes in what the upstream has sent, or finds that it has been silent for too long.
+    fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        if let Poll::Ready(step) = self.source.poll_step(context) {
+            let step = step?;
+            self.gap.touch(&self.account);
+            self.account.note(self.source.tally());
+            if step == Step::Ended {
+                self.over = true;
+                self.account.complete_attempt(self.source.tally(), self.status);
+                self.account.close(self.status, None);
+            }
+            return Poll::Ready(Ok(()));
+        }
+        self.gap.poll(context, &self.account).map(Err)
+    }
+
+    /// The answer broke off: says so inside the stream, in the caller's language, and ends it.
+    fn fail(&mut self, fault: &Fault) {
+        self.over = true;
+        self.account.note(self.source.tally());
+        self.account.fail_attempt(fault);
+        let refusal = Cause::Upstream(fault.clone()).refusal(&self.account);
+        let event = self.account.caller.encode_stream_error(&refusal, self.account.id);
+        self.source.out.push(event.into());
+        self.account.close(self.status, Some(refusal.code));
+    }
+}
+
+/// The time between two pieces, and what is left of the whole. The timer is not moved with every piece: when it
+/// fires, it looks when the last one came.
+struct Gap {
+    limit: Duration,
+    deadline: Monotonic,
+    last: Monotonic,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Gap {
+    fn new(limit: Duration, deadline: Monotonic, account: &Account) -> Self {
+        let clock = &*account.gateway().clock;
+        let timer = Box::pin(tokio::time::sleep(deadline::left(limit, deadline, clock)));
+        Self { limit, deadline, last: clock.now(), timer }
+    }
+
+    fn touch(&mut self, account: &Account) {
+        self.last = account.gateway().clock.now();
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>, account: &Account) -> Poll<Fault> {
+        loop {
+            ready!(self.timer.as_mut().poll(context));
+            let now = account.gateway().clock.now();
+            let due = self.last.plus(self.limit).min(self.deadline);
+            if due <= now {
+                let what = if self.deadline <= now {
+                    "the request's whole time ran out"
+                } else {
+                    "the provider fell silent"
+                };
+                return Poll::Ready(Fault::new(FaultKind::Timeout, what));
+            }
+            self.timer.as_mut().reset(tokio::time::Instant::now() + due.since(now));
+        }
+    }
+}

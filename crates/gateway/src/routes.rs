@@ -1,0 +1,99 @@
+//! Which path asks for what, in which language. Each dialect declares its own paths; what is forgiven is here.
+
+use dialects::Dialect;
+use http::HeaderMap;
+
+use crate::arrival::{Route, Spelling};
+
+/// Prefixes that people put in front of a path because another gateway or SDK wants them: `/openai/v1`,
+/// `/anthropic/v1`, `/v1/v1`. A redirect would lose the body of a POST, so they are served.
+const FORGIVEN: &[&str] = &["/openai", "/anthropic", "/api", "/v1"];
+/// The most prefixes taken off one path.
+const MAX_PREFIXES: usize = 3;
+
+/// What `path` asks for.
+pub(crate) fn find(path: &str) -> Option<Route> {
+    if let Some(route) = exact(path, Spelling::AsDocumented) {
+        return Some(route);
+    }
+    let path = path.trim_end_matches('/');
+    // `/chat/completions` (a base URL without `/v1`) and a whole path pasted as base URL.
+    let versioned = format!("/v1{path}");
+    exact(path, Spelling::Forgiven)
+        .or_else(|| exact(&versioned, Spelling::Forgiven))
+        .or_else(|| stripped(path))
+        .or_else(|| doubled(path))
+}
+
+fn exact(path: &str, spelling: Spelling) -> Option<Route> {
+    dialects::all().iter().find_map(|dialect| {
+        let (_, operation) = dialect.routes().iter().find(|(known, _)| *known == path)?;
+        Some(Route { dialect: *dialect, operation: *operation, spelling })
+    })
+}
+
+/// The path without prefixes that do no harm.
+fn stripped(path: &str) -> Option<Route> {
+    let mut rest = path;
+    for _ in 0..MAX_PREFIXES {
+        rest = FORGIVEN
+            .iter()
+            .find_map(|prefix| rest.strip_prefix(prefix).filter(|rest| rest.starts_with('/')))?;
+        let found =
+            exact(rest, Spelling::Forgiven).or_else(|| exact(&format!("/v1{rest}"), Spelling::Forgiven));
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
+}
+
+/// `/v1/chat/completions/chat/completions`: a client has put its own path behind a whole one.
+fn doubled(path: &str) -> Option<Route> {
+    dialects::all().iter().find_map(|dialect| {
+        dialect.routes().iter().find_map(|(known, _)| {
+            let tail = path.strip_prefix(known)?;
+            let own = tail.strip_prefix("/v1").unwrap_or(tail);
+            let is_own = known.strip_prefix("/v1") == Some(own);
+            is_own.then(|| exact(known, Spelling::Forgiven)).flatten()
+        })
+    })
+}
+
+/// The language to answer in when the path says nothing: the one whose headers the caller sent.
+pub fn speaker(headers: &HeaderMap) -> &'static dyn Dialect {
+    let all = dialects::all();
+    let spoken = all.iter().rev().find(|dialect| dialect.is_spoken_by(headers));
+    spoken.or(all.first()).copied().unwrap_or(&dialects::openai_chat::OpenAiChat)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(path: &str, expect: Option<(&str, &str)>) {
+        let found = find(path).map(|route| (route.dialect.id().as_str(), route.operation.as_str()));
+        assert_eq!(found, expect, "{path}");
+    }
+
+    #[test]
+    fn mistaken_base_urls_are_understood() {
+        let chat = Some(("openai_chat", "chat"));
+        let messages = Some(("anthropic", "chat"));
+        check("/v1/chat/completions", chat);
+        check("/chat/completions", chat);
+        check("/v1/chat/completions/", chat);
+        check("/v1/v1/chat/completions", chat);
+        check("/openai/v1/chat/completions", chat);
+        check("/openai/chat/completions", chat);
+        check("/v1/chat/completions/chat/completions", chat);
+        check("/v1/messages", messages);
+        check("/anthropic/v1/messages", messages);
+        check("/v1/messages/v1/messages", messages);
+        check("/v1/messages/count_tokens", Some(("anthropic", "count_tokens")));
+        check("/v1/nonsense", None);
+        check("/", None);
+        check("", None);
+    }
+}

@@ -1,0 +1,387 @@
+//! A record's payload: version, kind, then the fields in order. Numbers are LEB128, texts length-prefixed.
+//!
+//! The decoder takes any bytes: what it does not understand is `None`, never a panic and never an allocation larger
+//! than its input.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use types::{AttemptId, FaultKind, MicroUsd, Operation, RequestId, TokenClass, Tokens, UnixTime, Usage};
+use uuid::Uuid;
+
+use crate::record::{Estimated, Intent, Outcome, Record, Settlement};
+use crate::segment::{DIGEST, Header, Link, SegmentNumber};
+
+const VERSION: u8 = 1;
+const MAGIC: [u8; 8] = *b"tollgate";
+/// No text in a record is longer; so no record comes near the frame's limit.
+const TEXT_MAX: usize = 1024;
+
+const HEADER: u8 = 0;
+const BEGUN: u8 = 1;
+const CHECKPOINT: u8 = 2;
+const SETTLED: u8 = 3;
+const CARRIED: u8 = 4;
+const SEALED: u8 = 5;
+
+/// Everything that can stand in a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    Header(Header),
+    Record(Record),
+    Sealed([u8; DIGEST]),
+}
+
+pub(crate) fn put_header(out: &mut Vec<u8>, header: &Header) {
+    out.extend_from_slice(&[VERSION, HEADER]);
+    out.extend_from_slice(&MAGIC);
+    put_number(out, u64::from(header.segment.0));
+    put_number(out, header.previous.length);
+    out.extend_from_slice(&header.previous.digest);
+    put_number(out, header.rewritten);
+    put_number(out, header.carried);
+}
+
+pub(crate) fn put_begun(out: &mut Vec<u8>, intent: &Intent) {
+    put_intent(out, BEGUN, intent);
+}
+
+pub(crate) fn put_carried(out: &mut Vec<u8>, intent: &Intent) {
+    put_intent(out, CARRIED, intent);
+}
+
+pub(crate) fn put_checkpoint(out: &mut Vec<u8>, attempt: AttemptId, usage: &Usage) {
+    out.extend_from_slice(&[VERSION, CHECKPOINT]);
+    put_id(out, attempt.as_uuid());
+    put_usage(out, usage);
+}
+
+pub(crate) fn put_settled(out: &mut Vec<u8>, attempt: AttemptId, settlement: &Settlement) {
+    out.extend_from_slice(&[VERSION, SETTLED]);
+    put_id(out, attempt.as_uuid());
+    out.push(outcome_code(settlement.outcome));
+    put_time(out, settlement.at);
+    put_usage(out, &settlement.usage);
+    put_number(out, settlement.cost.as_micros());
+    out.push(match settlement.estimated {
+        Estimated::No => 0,
+        Estimated::Yes => 1,
+    });
+    put_number(out, settlement.status.map_or(0, |status| u64::from(status) + 1));
+    put_option(out, settlement.upstream_id.as_deref());
+    match settlement.first_token {
+        None => out.push(0),
+        Some(first_token) => {
+            out.push(1);
+            put_duration(out, first_token);
+        }
+    }
+    put_duration(out, settlement.duration);
+}
+
+pub(crate) fn put_sealed(out: &mut Vec<u8>, digest: &[u8; DIGEST]) {
+    out.extend_from_slice(&[VERSION, SEALED]);
+    out.extend_from_slice(digest);
+}
+
+/// What a payload is about, for those who need not read all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Glance {
+    Begun(AttemptId),
+    Carried(AttemptId),
+    Checkpoint(AttemptId),
+    Header,
+    Sealed,
+    Settled(AttemptId),
+}
+
+/// Reads a payload's kind and attempt; `None` if it has none.
+pub(crate) fn glance(payload: &[u8]) -> Option<Glance> {
+    let mut fields = Fields { rest: payload };
+    if fields.byte()? != VERSION {
+        return None;
+    }
+    Some(match fields.byte()? {
+        HEADER => Glance::Header,
+        BEGUN => Glance::Begun(AttemptId::from_uuid(fields.id()?)),
+        CARRIED => Glance::Carried(AttemptId::from_uuid(fields.id()?)),
+        CHECKPOINT => Glance::Checkpoint(AttemptId::from_uuid(fields.id()?)),
+        SETTLED => Glance::Settled(AttemptId::from_uuid(fields.id()?)),
+        SEALED => Glance::Sealed,
+        _ => return None,
+    })
+}
+
+/// Reads one payload; `None` if it is not one.
+pub(crate) fn decode(payload: &[u8]) -> Option<Entry> {
+    let mut fields = Fields { rest: payload };
+    if fields.byte()? != VERSION {
+        return None;
+    }
+    let entry = match fields.byte()? {
+        HEADER => Entry::Header(fields.header()?),
+        BEGUN => Entry::Record(Record::Begun(fields.intent()?)),
+        CARRIED => Entry::Record(Record::Carried(fields.intent()?)),
+        CHECKPOINT => Entry::Record(Record::Checkpoint {
+            attempt: AttemptId::from_uuid(fields.id()?),
+            usage: fields.usage()?,
+        }),
+        SETTLED => Entry::Record(Record::Settled {
+            attempt: AttemptId::from_uuid(fields.id()?),
+            settlement: fields.settlement()?,
+        }),
+        SEALED => Entry::Sealed(fields.array()?),
+        _ => return None,
+    };
+    fields.rest.is_empty().then_some(entry)
+}
+
+fn put_intent(out: &mut Vec<u8>, kind: u8, intent: &Intent) {
+    out.extend_from_slice(&[VERSION, kind]);
+    put_id(out, intent.attempt.as_uuid());
+    put_id(out, intent.request.as_uuid());
+    put_number(out, u64::from(intent.number));
+    put_time(out, intent.at);
+    out.push(operation_code(intent.operation));
+    put_option(out, intent.key.as_ref().map(types::KeyId::as_str));
+    put_text(out, intent.tenant.as_str());
+    put_text(out, intent.model.as_str());
+    put_text(out, intent.provider.as_str());
+    put_text(out, intent.upstream_model.as_str());
+    put_option(out, intent.price_version.as_deref());
+    put_number(out, intent.input_estimate.0);
+    put_number(out, intent.reserved.as_micros());
+}
+
+fn put_id(out: &mut Vec<u8>, id: Uuid) {
+    out.extend_from_slice(id.as_bytes());
+}
+
+fn put_time(out: &mut Vec<u8>, time: UnixTime) {
+    out.extend_from_slice(&time.as_micros().to_le_bytes());
+}
+
+fn put_duration(out: &mut Vec<u8>, duration: Duration) {
+    put_number(out, u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+}
+
+fn put_usage(out: &mut Vec<u8>, usage: &Usage) {
+    for class in TokenClass::ALL {
+        put_number(out, usage.of(*class).0);
+    }
+}
+
+fn put_option(out: &mut Vec<u8>, text: Option<&str>) {
+    out.push(u8::from(text.is_some()));
+    if let Some(text) = text {
+        put_text(out, text);
+    }
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    let (kept, _) = text.split_at_checked(text.floor_char_boundary(TEXT_MAX)).unwrap_or_default();
+    put_number(out, kept.len() as u64);
+    out.extend_from_slice(kept.as_bytes());
+}
+
+fn put_number(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number.to_le_bytes()[0] | 0x80);
+        number >>= 7;
+    }
+    out.push(number.to_le_bytes()[0]);
+}
+
+const fn operation_code(operation: Operation) -> u8 {
+    match operation {
+        Operation::Chat => 1,
+        Operation::CountTokens => 2,
+    }
+}
+
+const fn operation(code: u8) -> Option<Operation> {
+    match code {
+        1 => Some(Operation::Chat),
+        2 => Some(Operation::CountTokens),
+        _ => None,
+    }
+}
+
+/// Failures have the top bit set, with the fault's code below it.
+const fn outcome_code(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Answered => 1,
+        Outcome::ClientGone => 2,
+        Outcome::Lost => 3,
+        Outcome::Unsent => 4,
+        Outcome::Failed(FaultKind::ClientGone) => 0x81,
+        Outcome::Failed(FaultKind::ContextLength) => 0x82,
+        Outcome::Failed(FaultKind::Credential) => 0x83,
+        Outcome::Failed(FaultKind::Filtered) => 0x84,
+        Outcome::Failed(FaultKind::Invalid) => 0x85,
+        Outcome::Failed(FaultKind::Overloaded) => 0x86,
+        Outcome::Failed(FaultKind::Quota) => 0x87,
+        Outcome::Failed(FaultKind::Server) => 0x88,
+        Outcome::Failed(FaultKind::Timeout) => 0x89,
+        Outcome::Failed(FaultKind::Unreachable) => 0x8a,
+    }
+}
+
+const fn outcome(code: u8) -> Option<Outcome> {
+    let fault = match code {
+        1 => return Some(Outcome::Answered),
+        2 => return Some(Outcome::ClientGone),
+        3 => return Some(Outcome::Lost),
+        4 => return Some(Outcome::Unsent),
+        0x81 => FaultKind::ClientGone,
+        0x82 => FaultKind::ContextLength,
+        0x83 => FaultKind::Credential,
+        0x84 => FaultKind::Filtered,
+        0x85 => FaultKind::Invalid,
+        0x86 => FaultKind::Overloaded,
+        0x87 => FaultKind::Quota,
+        0x88 => FaultKind::Server,
+        0x89 => FaultKind::Timeout,
+        0x8a => FaultKind::Unreachable,
+        _ => return None,
+    };
+    Some(Outcome::Failed(fault))
+}
+
+/// What is left of a payload.
+struct Fields<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (array, rest) = self.rest.split_first_chunk()?;
+        self.rest = rest;
+        Some(*array)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.array().map(|[byte]| byte)
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.byte()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        let mut number = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let bits = u64::from(byte & 0x7f);
+            if (bits << shift) >> shift != bits {
+                return None;
+            }
+            number |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        let length = usize::try_from(self.number()?).ok()?;
+        let (text, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        str::from_utf8(text).ok()
+    }
+
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one is a payload that is none, the inner one an absent field"
+    )]
+    fn option(&mut self) -> Option<Option<&'a str>> {
+        if self.flag()? { self.text().map(Some) } else { Some(None) }
+    }
+
+    fn id(&mut self) -> Option<Uuid> {
+        self.array().map(Uuid::from_bytes)
+    }
+
+    fn time(&mut self) -> Option<UnixTime> {
+        self.array().map(|micros| UnixTime::from_micros(u64::from_le_bytes(micros)))
+    }
+
+    fn tokens(&mut self) -> Option<Tokens> {
+        self.number().map(Tokens)
+    }
+
+    fn money(&mut self) -> Option<MicroUsd> {
+        self.number().map(MicroUsd::from_micros)
+    }
+
+    fn duration(&mut self) -> Option<Duration> {
+        self.number().map(Duration::from_nanos)
+    }
+
+    /// In the order of [`TokenClass::ALL`].
+    fn usage(&mut self) -> Option<Usage> {
+        Some(Usage {
+            input: self.tokens()?,
+            input_audio: self.tokens()?,
+            cache_read: self.tokens()?,
+            cache_write_5m: self.tokens()?,
+            cache_write_1h: self.tokens()?,
+            output: self.tokens()?,
+            output_audio: self.tokens()?,
+            reasoning: self.tokens()?,
+        })
+    }
+
+    fn header(&mut self) -> Option<Header> {
+        (self.array()? == MAGIC).then_some(())?;
+        Some(Header {
+            segment: SegmentNumber(u32::try_from(self.number()?).ok()?),
+            previous: Link { length: self.number()?, digest: self.array()? },
+            rewritten: self.number()?,
+            carried: self.number()?,
+        })
+    }
+
+    fn intent(&mut self) -> Option<Intent> {
+        Some(Intent {
+            attempt: AttemptId::from_uuid(self.id()?),
+            request: RequestId::from_uuid(self.id()?),
+            number: u32::try_from(self.number()?).ok()?,
+            at: self.time()?,
+            operation: operation(self.byte()?)?,
+            key: self.option()?.map(Into::into),
+            tenant: self.text()?.into(),
+            model: self.text()?.into(),
+            provider: self.text()?.into(),
+            upstream_model: self.text()?.into(),
+            price_version: self.option()?.map(Arc::from),
+            input_estimate: self.tokens()?,
+            reserved: self.money()?,
+        })
+    }
+
+    fn settlement(&mut self) -> Option<Settlement> {
+        Some(Settlement {
+            outcome: outcome(self.byte()?)?,
+            at: self.time()?,
+            usage: self.usage()?,
+            cost: self.money()?,
+            estimated: if self.flag()? { Estimated::Yes } else { Estimated::No },
+            status: match self.number()? {
+                0 => None,
+                status => Some(u16::try_from(status - 1).ok()?),
+            },
+            upstream_id: self.option()?.map(str::to_owned),
+            first_token: if self.flag()? { Some(self.duration()?) } else { None },
+            duration: self.duration()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

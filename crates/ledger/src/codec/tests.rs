@@ -1,0 +1,162 @@
+//! Payloads survive the way there and back, and no bytes at all upset the decoder.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use types::{KeyId, ModelName, ProviderName, Tenant};
+
+use super::*;
+
+const OUTCOMES: [Outcome; 14] = [
+    Outcome::Answered,
+    Outcome::ClientGone,
+    Outcome::Lost,
+    Outcome::Unsent,
+    Outcome::Failed(FaultKind::ClientGone),
+    Outcome::Failed(FaultKind::ContextLength),
+    Outcome::Failed(FaultKind::Credential),
+    Outcome::Failed(FaultKind::Filtered),
+    Outcome::Failed(FaultKind::Invalid),
+    Outcome::Failed(FaultKind::Overloaded),
+    Outcome::Failed(FaultKind::Quota),
+    Outcome::Failed(FaultKind::Server),
+    Outcome::Failed(FaultKind::Timeout),
+    Outcome::Failed(FaultKind::Unreachable),
+];
+
+fn ids() -> impl Strategy<Value = Uuid> {
+    any::<u128>().prop_map(Uuid::from_u128)
+}
+
+fn texts() -> impl Strategy<Value = String> {
+    ".{0,40}"
+}
+
+fn usages() -> impl Strategy<Value = Usage> {
+    any::<[u64; 8]>().prop_map(|[a, b, c, d, e, f, g, h]| Usage {
+        input: Tokens(a),
+        input_audio: Tokens(b),
+        cache_read: Tokens(c),
+        cache_write_5m: Tokens(d),
+        cache_write_1h: Tokens(e),
+        output: Tokens(f),
+        output_audio: Tokens(g),
+        reasoning: Tokens(h),
+    })
+}
+
+fn intents() -> impl Strategy<Value = Intent> {
+    let numbers = (any::<u32>(), any::<u64>(), any::<u64>(), any::<u64>());
+    let names = (option::of(texts()), texts(), texts(), texts(), texts(), option::of(texts()));
+    (ids(), ids(), numbers, names, any::<bool>()).prop_map(|(attempt, request, numbers, names, counts)| {
+        Intent {
+            attempt: AttemptId::from_uuid(attempt),
+            request: RequestId::from_uuid(request),
+            number: numbers.0,
+            at: UnixTime::from_micros(numbers.1),
+            operation: if counts { Operation::CountTokens } else { Operation::Chat },
+            key: names.0.map(KeyId::from),
+            tenant: Tenant::from(names.1),
+            model: ModelName::from(names.2),
+            provider: ProviderName::from(names.3),
+            upstream_model: ModelName::from(names.4),
+            price_version: names.5.map(Arc::from),
+            input_estimate: Tokens(numbers.2),
+            reserved: MicroUsd::from_micros(numbers.3),
+        }
+    })
+}
+
+fn settlements() -> impl Strategy<Value = Settlement> {
+    let numbers =
+        (any::<u64>(), any::<u64>(), option::of(any::<u16>()), option::of(any::<u64>()), any::<u64>());
+    (prop::sample::select(&OUTCOMES), usages(), numbers, option::of(texts()), any::<bool>()).prop_map(
+        |(outcome, usage, numbers, upstream_id, guessed)| Settlement {
+            outcome,
+            at: UnixTime::from_micros(numbers.0),
+            usage,
+            cost: MicroUsd::from_micros(numbers.1),
+            estimated: if guessed { Estimated::Yes } else { Estimated::No },
+            status: numbers.2,
+            upstream_id,
+            first_token: numbers.3.map(Duration::from_nanos),
+            duration: Duration::from_nanos(numbers.4),
+        },
+    )
+}
+
+fn headers() -> impl Strategy<Value = Header> {
+    any::<(u32, u64, [u8; DIGEST], u64, u64)>().prop_map(|(segment, length, digest, rewritten, carried)| {
+        Header { segment: SegmentNumber(segment), previous: Link { length, digest }, rewritten, carried }
+    })
+}
+
+fn entries() -> impl Strategy<Value = Entry> {
+    prop_oneof![
+        headers().prop_map(Entry::Header),
+        intents().prop_map(|intent| Entry::Record(Record::Begun(intent))),
+        intents().prop_map(|intent| Entry::Record(Record::Carried(intent))),
+        (ids(), usages()).prop_map(|(id, usage)| {
+            Entry::Record(Record::Checkpoint { attempt: AttemptId::from_uuid(id), usage })
+        }),
+        (ids(), settlements()).prop_map(|(id, settlement)| {
+            Entry::Record(Record::Settled { attempt: AttemptId::from_uuid(id), settlement })
+        }),
+        any::<[u8; DIGEST]>().prop_map(Entry::Sealed),
+    ]
+}
+
+fn encode(entry: &Entry) -> Vec<u8> {
+    let mut out = Vec::new();
+    match entry {
+        Entry::Header(header) => put_header(&mut out, header),
+        Entry::Record(Record::Begun(intent)) => put_begun(&mut out, intent),
+        Entry::Record(Record::Carried(intent)) => put_carried(&mut out, intent),
+        Entry::Record(Record::Checkpoint { attempt, usage }) => put_checkpoint(&mut out, *attempt, usage),
+        Entry::Record(Record::Settled { attempt, settlement }) => put_settled(&mut out, *attempt, settlement),
+        Entry::Sealed(digest) => put_sealed(&mut out, digest),
+    }
+    out
+}
+
+proptest! {
+    #[test]
+    fn what_is_encoded_is_decoded(entry in entries()) {
+        prop_assert_eq!(decode(&encode(&entry)), Some(entry));
+    }
+
+    #[test]
+    fn a_payload_that_is_cut_or_continued_is_none(entry in entries(), cut in any::<prop::sample::Index>()) {
+        let mut payload = encode(&entry);
+        prop_assert_eq!(decode(&payload[..cut.index(payload.len())]), None);
+        payload.push(0);
+        prop_assert_eq!(decode(&payload), None);
+    }
+
+    #[test]
+    fn any_bytes_are_decoded_or_refused(mut payload in vec(any::<u8>(), 0..300), kind in 0_u8..8) {
+        let _ = decode(&payload);
+        payload.splice(0..0, [VERSION, kind]);
+        let _ = decode(&payload);
+        let _ = glance(&payload);
+        let _: usize = crate::frame::split(&payload).map(|(frame, _)| frame.len()).sum();
+    }
+
+    #[test]
+    fn one_changed_byte_never_panics(entry in entries(), at in any::<prop::sample::Index>(), to in any::<u8>()) {
+        let mut payload = encode(&entry);
+        let at = at.index(payload.len());
+        payload[at] = to;
+        let _ = decode(&payload);
+    }
+}
+
+#[test]
+fn a_long_text_is_cut_between_characters() {
+    let mut out = Vec::new();
+    put_text(&mut out, &"é".repeat(2_000));
+    assert_eq!(Fields { rest: &out }.text(), Some("é".repeat(512).as_str()));
+    out.clear();
+    put_text(&mut out, &format!("a{}", "é".repeat(2_000)));
+    assert_eq!(Fields { rest: &out }.text().map(str::len), Some(1_023));
+}

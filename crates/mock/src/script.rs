@@ -1,0 +1,176 @@
+//! When the model says it: an answer as pieces in time.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use dialects::{Asked, Dialect, unfold};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use types::conversation::{Answer, Conversation, Delivery, Delta, Event};
+use types::{Code, Refusal, RequestId, Tokens, UnixTime};
+
+use crate::program::{Failure, Program};
+use crate::{Piece, Script, What, speech};
+
+/// Longer than any timer of the gateway's.
+const FOREVER: Duration = Duration::from_hours(24);
+/// What a rate-limited client is told to wait.
+const RETRY_AFTER_SECONDS: &str = "1";
+
+/// The answer, played at the program's pace.
+pub(crate) fn played(
+    dialect: &'static dyn Dialect,
+    conversation: &Conversation,
+    answer: Answer,
+    program: &Program,
+    request: RequestId,
+) -> Script {
+    let asked = Asked {
+        model: conversation.model.clone(),
+        delivery: conversation.delivery,
+        request,
+        at: UnixTime::from_secs(CREATED),
+    };
+    match conversation.delivery {
+        Delivery::Stream { .. } => streamed(dialect, &asked, &answer, program),
+        Delivery::Whole => whole(dialect, &asked, &answer, program),
+    }
+}
+
+/// The model's answers carry one time, so that equal requests get equal answers.
+const CREATED: u64 = 1_767_225_600;
+
+fn whole(dialect: &'static dyn Dialect, asked: &Asked, answer: &Answer, program: &Program) -> Script {
+    let tokens = answer.usage.map_or(0, |usage| usage.output_total().0);
+    let talking = program.pace().saturating_mul(u32::try_from(tokens).unwrap_or(u32::MAX));
+    let body = Bytes::from(dialect.encode_answer(answer, asked));
+    let pieces = match program.cut {
+        Some(share) => vec![now(What::Bytes(body.slice(..share_of(body.len(), share)))), now(What::Cut)],
+        None => vec![now(What::Bytes(body))],
+    };
+    let headers = head("application/json");
+    Script { delay: program.first_token + talking, status: Some(StatusCode::OK), headers, pieces }
+}
+
+fn streamed(dialect: &'static dyn Dialect, asked: &Asked, answer: &Answer, program: &Program) -> Script {
+    let mut encoder = dialect.encoder(asked);
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut waiting = program.first_token;
+    for event in unfold(answer).into_iter().flat_map(in_pieces) {
+        let is_delta = matches!(event, Event::Delta { .. });
+        let mut bytes = Vec::new();
+        encoder.push(&event, &mut bytes);
+        if bytes.is_empty() {
+            continue;
+        }
+        let after = if is_delta { std::mem::replace(&mut waiting, program.pace()) } else { Duration::ZERO };
+        match pieces.last_mut() {
+            // What comes at the same time comes in one piece, as a fast server would send it.
+            Some(Piece { what: What::Bytes(last), .. }) if after.is_zero() => {
+                let joined = [last.as_ref(), &bytes].concat();
+                *last = joined.into();
+            }
+            Some(_) | None => pieces.push(Piece { after, what: What::Bytes(bytes.into()) }),
+        }
+    }
+    if let Some(share) = program.cut {
+        cut(&mut pieces, share);
+    }
+    Script { delay: Duration::ZERO, status: Some(StatusCode::OK), headers: head("text/event-stream"), pieces }
+}
+
+/// A delta of text as one event per token.
+fn in_pieces(event: Event) -> Vec<Event> {
+    let Event::Delta { choice, block, delta } = event else { return vec![event] };
+    let each = |text: &str, make: fn(String) -> Delta| {
+        speech::pieces(text)
+            .map(|piece| Event::Delta { choice, block, delta: make(piece.to_owned()) })
+            .collect::<Vec<_>>()
+    };
+    match delta {
+        Delta::Text(text) => each(&text, Delta::Text),
+        Delta::Thinking(text) => each(&text, Delta::Thinking),
+        Delta::Refusal(text) => each(&text, Delta::Refusal),
+        Delta::Arguments(text) => halves(&text)
+            .map(|half| Event::Delta { choice, block, delta: Delta::Arguments(half.to_owned()) })
+            .collect(),
+        Delta::Signature(_) => vec![Event::Delta { choice, block, delta }],
+    }
+}
+
+/// Arguments come in two pieces, so that clients have to join them.
+fn halves(text: &str) -> impl Iterator<Item = &str> {
+    let (left, right) = text.split_at(text.floor_char_boundary(text.len() / 2));
+    [left, right].into_iter().filter(|half| !half.is_empty())
+}
+
+/// Keeps this share of the bytes and breaks off.
+fn cut(pieces: &mut Vec<Piece>, share: f64) {
+    let length = |piece: &Piece| match &piece.what {
+        What::Bytes(bytes) => bytes.len(),
+        What::Cut => 0,
+    };
+    let mut left = share_of(pieces.iter().map(length).sum(), share);
+    pieces.retain_mut(|piece| match &mut piece.what {
+        What::Bytes(bytes) => {
+            bytes.truncate(left);
+            left -= bytes.len();
+            !bytes.is_empty()
+        }
+        What::Cut => true,
+    });
+    pieces.push(now(What::Cut));
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a share of a length in memory, between zero and that length"
+)]
+fn share_of(length: usize, share: f64) -> usize {
+    (length as f64 * share) as usize
+}
+
+/// The way the program fails.
+pub(crate) fn failed(dialect: &'static dyn Dialect, failure: Failure) -> Script {
+    match failure {
+        Failure::Status(status) => {
+            let refusal = Refusal {
+                status: Some(status),
+                ..Refusal::new(Code::UpstreamFailed, "the mock fails as programmed")
+            };
+            refused(dialect, &refusal)
+        }
+        Failure::Reset => {
+            Script { delay: Duration::ZERO, status: None, headers: HeaderMap::new(), pieces: Vec::new() }
+        }
+        Failure::Hang => {
+            Script { delay: FOREVER, status: None, headers: HeaderMap::new(), pieces: Vec::new() }
+        }
+    }
+}
+
+/// An error answer.
+pub(crate) fn refused(dialect: &'static dyn Dialect, refusal: &Refusal) -> Script {
+    let error = dialect.encode_error(refusal, RequestId::generate());
+    let mut headers = head("application/json");
+    if error.status == 429 {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+    }
+    let pieces = vec![now(What::Bytes(error.body.into()))];
+    Script { delay: Duration::ZERO, status: StatusCode::from_u16(error.status).ok(), headers, pieces }
+}
+
+/// A count of tokens.
+pub(crate) fn counted(dialect: &'static dyn Dialect, tokens: Tokens) -> Script {
+    let pieces = vec![now(What::Bytes(dialect.encode_count(tokens).into()))];
+    Script { delay: Duration::ZERO, status: Some(StatusCode::OK), headers: head("application/json"), pieces }
+}
+
+const fn now(what: What) -> Piece {
+    Piece { after: Duration::ZERO, what }
+}
+
+fn head(content_type: &'static str) -> HeaderMap {
+    HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))])
+}

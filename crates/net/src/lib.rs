@@ -1,0 +1,10 @@
+//! Sockets and bytes: listener, TLS, capped bodies, server-sent events, pooled upstream client, drain.
+
+pub mod body;
+pub mod client;
+pub mod drain;
+pub mod listener;
+pub mod peer;
+pub mod sse;
+pub mod tls;
+mod transport;

@@ -1,0 +1,238 @@
+//! One accepted connection, from its first byte to its close.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::{TlsAcceptor, TlsStream};
+
+use super::io::Watched;
+use super::serve::{Counters, Shared};
+use super::vitals::{Heads, Phase, Tracked, Vitals};
+use super::watchdog::{Patience, Watchdog};
+use crate::body::Outgoing;
+use crate::drain::{Drain, TaskExecutor};
+use crate::peer::{Peer, Security};
+use crate::transport::Transport;
+
+/// Where an HTTP/2 connection that needs no TLS to say so begins (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How often an HTTP/2 client is asked whether it is still there, and how long it has to answer.
+const PING: Duration = Duration::from_secs(10);
+/// The caps of HTTP/2: each bounds what one client can make the server hold.
+const MAX_STREAMS: u32 = 200;
+const MAX_PENDING_RESETS: usize = 20;
+const MAX_LOCAL_RESETS: usize = 1024;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// Serves everything on `stream`, until it ends.
+pub(super) async fn serve<S, F>(shared: Arc<Shared<S>>, stream: TcpStream, mut peer: Peer)
+where
+    S: Fn(Request<Incoming>, Peer) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<Outgoing>> + Send + 'static,
+{
+    let handshake = async {
+        match &shared.tls {
+            Some(acceptor) => {
+                peer.security = Security::Tls;
+                accept_tls(acceptor, stream).await
+            }
+            None => recognise(stream).await,
+        }
+    };
+    let begun = tokio::select! {
+        biased;
+        begun = timeout(shared.config.head_timeout, handshake) => begun,
+        // Nothing has been asked yet, so nothing is owed.
+        () = shared.drain.draining() => return,
+    };
+    let (transport, protocol) = match begun {
+        Ok(Ok(begun)) => begun,
+        Ok(Err(_)) => return Counters::count(&shared.counters.handshake_failures),
+        Err(_) => return Counters::count(&shared.counters.timed_out),
+    };
+    match protocol {
+        Protocol::Http1 => serve_http1(shared, transport, peer).await,
+        Protocol::Http2 => Box::pin(serve_http2(shared, transport, peer)).await,
+    }
+}
+
+async fn accept_tls(acceptor: &TlsAcceptor, stream: TcpStream) -> std::io::Result<(Transport, Protocol)> {
+    let stream = acceptor.accept(stream).await?;
+    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let protocol = if is_http2 { Protocol::Http2 } else { Protocol::Http1 };
+    Ok((Transport::Tls(Box::new(TlsStream::Server(stream))), protocol))
+}
+
+/// Tells HTTP/2 by prior knowledge from HTTP/1.1 by the first bytes. Three are enough: no method begins with `PRI`.
+/// A client that sends its preface in smaller pieces than that is taken for HTTP/1.1 and refused.
+async fn recognise(stream: TcpStream) -> std::io::Result<(Transport, Protocol)> {
+    let mut start = [0; PREFACE.len()];
+    let length = stream.peek(&mut start).await?;
+    let seen = start.get(..length).unwrap_or_default();
+    let is_http2 = seen.len() >= 3 && PREFACE.starts_with(seen);
+    let protocol = if is_http2 { Protocol::Http2 } else { Protocol::Http1 };
+    Ok((Transport::Plain(stream), protocol))
+}
+
+async fn serve_http1<S, F>(shared: Arc<Shared<S>>, transport: Transport, peer: Peer)
+where
+    S: Fn(Request<Incoming>, Peer) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<Outgoing>> + Send + 'static,
+{
+    let vitals = Vitals::new(Heads::Bytes);
+    let refusal = shared.config.refuse_head.clone();
+    let io = TokioIo::new(Watched::new(transport, Arc::clone(&vitals), refusal));
+    let service = service_fn(|request| call(&shared, &vitals, request, peer));
+    let connection = http1::Builder::new()
+        // Half-closed is gone: a client that leaves is noticed while its answer is being made.
+        .half_close(false)
+        .keep_alive(true)
+        // The watchdog does this, with a timer per connection instead of one per request.
+        .header_read_timeout(None)
+        .max_header_size(shared.config.max_head)
+        .serve_connection(io, service);
+    supervise(pin!(connection), &vitals, &shared.watch()).await;
+}
+
+async fn serve_http2<S, F>(shared: Arc<Shared<S>>, transport: Transport, peer: Peer)
+where
+    S: Fn(Request<Incoming>, Peer) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<Outgoing>> + Send + 'static,
+{
+    let vitals = Vitals::new(Heads::Frames);
+    // HTTP/2 says goodbye in frames; there is no answer that a reset could cut off.
+    vitals.close_at_once();
+    let io = TokioIo::new(Watched::new(transport, Arc::clone(&vitals), None));
+    let executor = TaskExecutor { tasks: shared.tasks.clone(), name: "http2_stream" };
+    let watch = shared.watch();
+    let watched = Arc::clone(&vitals);
+    let service = service_fn(move |request| {
+        let (shared, vitals) = (Arc::clone(&shared), Arc::clone(&watched));
+        async move { call(&shared, &vitals, request, peer).await }
+    });
+    let max_head = u32::try_from(watch.max_head).unwrap_or(u32::MAX);
+    let connection = http2::Builder::new(executor)
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING)
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(max_head)
+        .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
+        .max_local_error_reset_streams(MAX_LOCAL_RESETS)
+        .serve_connection(io, service);
+    supervise(pin!(connection), &vitals, &watch).await;
+}
+
+/// Calls the handler, and keeps the request counted until its answer is sent.
+fn call<S, F>(
+    shared: &Shared<S>,
+    vitals: &Arc<Vitals>,
+    request: Request<Incoming>,
+    peer: Peer,
+) -> impl Future<Output = Result<Response<Tracked>, Infallible>> + use<S, F>
+where
+    S: Fn(Request<Incoming>, Peer) -> F,
+    F: Future<Output = Response<Outgoing>>,
+{
+    let in_flight = vitals.begin();
+    let answer = (shared.service)(request, peer);
+    async move { Ok(answer.await.map(|body| Tracked::new(body, in_flight))) }
+}
+
+/// What supervising a connection needs of the server.
+pub(super) struct Watch {
+    pub(super) patience: Patience,
+    pub(super) drain: Drain,
+    pub(super) counters: Arc<Counters>,
+    pub(super) max_head: usize,
+}
+
+/// A connection that can be asked to end after what it is doing.
+trait Graceful: Future {
+    fn finish_soon(self: Pin<&mut Self>);
+}
+
+impl<I, B, S> Graceful for http1::Connection<I, S>
+where
+    S: hyper::service::HttpService<Incoming, ResBody = B>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin,
+    B: http_body::Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn finish_soon(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<I, B, S, E> Graceful for http2::Connection<I, S, E>
+where
+    S: hyper::service::HttpService<Incoming, ResBody = B>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin,
+    B: http_body::Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    E: hyper::rt::bounds::Http2ServerConnExec<S::Future, B>,
+{
+    fn finish_soon(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+/// Drives a connection to its end: its own, the drain's, or the watchdog's.
+async fn supervise<C: Graceful>(mut connection: Pin<&mut C>, vitals: &Vitals, watch: &Watch) {
+    let mut watchdog = Watchdog::new(watch.patience);
+    let mut draining = pin!(watch.drain.draining());
+    let mut signal = Signal::Unasked;
+    let expired = poll_fn(|cx: &mut Context<'_>| {
+        // The task's waker never changes, so one poll of the signal registers it for good; after that a flag is read.
+        let drain = match signal {
+            Signal::Unasked => draining.as_mut().poll(cx).is_ready(),
+            Signal::Registered => watch.drain.is_draining(),
+            Signal::Heeded => false,
+        };
+        if signal == Signal::Unasked {
+            signal = Signal::Registered;
+        }
+        if drain {
+            signal = Signal::Heeded;
+            if vitals.phase() == Phase::Idle {
+                vitals.close_at_once();
+            }
+            connection.as_mut().finish_soon();
+        }
+        if connection.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        watchdog.poll(cx, vitals).map(Some)
+    })
+    .await;
+    match expired {
+        Some(Phase::Head | Phase::Stalled) => Counters::count(&watch.counters.timed_out),
+        Some(Phase::Closing | Phase::Idle | Phase::Serving) | None => {}
+    }
+}
+
+/// What a connection knows of the drain.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Signal {
+    Unasked,
+    Registered,
+    Heeded,
+}

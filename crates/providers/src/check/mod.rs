@@ -1,0 +1,203 @@
+//! From what the files say to what is meant: every problem of a folder is found, not just the first.
+
+mod findings;
+mod models;
+
+use std::collections::BTreeMap;
+
+use types::FaultKind;
+
+use crate::provider::{KINDS, LIMITED, RESET_UNITS};
+use crate::raw::{RawCredential, RawEndpoint, RawProbe, RawProvider, RawRateLimit};
+use crate::{
+    CredentialScheme, CredentialVariant, Endpoint, Kind, Model, Probe, Problem, Provider, RateLimit, Reset,
+};
+use findings::Findings;
+
+/// One provider's files.
+pub(crate) struct Folder {
+    /// The folder's own name, which is the provider's.
+    pub(crate) name: String,
+    /// The text of `provider.toml`.
+    pub(crate) provider: Option<String>,
+    /// The text of `models.toml`.
+    pub(crate) models: Option<String>,
+}
+
+/// The provider that `folder` describes, or everything that is wrong with it.
+pub(crate) fn provider(folder: &Folder) -> Result<Provider, Vec<Problem>> {
+    let mut findings = Findings::new(format!("{}/provider.toml", folder.name));
+    let (models, more) = models::read(folder);
+    let name = &folder.name;
+    if !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
+        findings
+            .report("", format!("the folder's name `{name}` is not lower-case letters, digits and hyphens"));
+    }
+    let raw = folder.provider.as_deref().and_then(|text| findings.parse::<RawProvider>(text));
+    if folder.provider.is_none() {
+        findings.report("", "is missing");
+    }
+    let provider = raw.map(|raw| checked(name, raw, models, &mut findings));
+    let problems: Vec<Problem> = findings.into_iter().chain(more).collect();
+    match provider {
+        Some(provider) if problems.is_empty() => Ok(provider),
+        Some(_) | None => Err(problems),
+    }
+}
+
+fn checked(name: &str, raw: RawProvider, models: Vec<Model>, findings: &mut Findings) -> Provider {
+    let kind = findings.word("kind", &raw.kind, KINDS).unwrap_or(Kind::Hosted);
+    address(kind, &raw.base_url, findings);
+    for (field, value) in [("title", &raw.title), ("docs", &raw.docs), ("semconv", &raw.semconv)] {
+        findings.filled(field, value);
+    }
+    findings.variables("base_url_env", &raw.base_url_env);
+    let headers = headers("headers", raw.headers, findings);
+    findings.quirks("quirks", &raw.quirks);
+    Provider {
+        name: name.into(),
+        title: raw.title,
+        docs: raw.docs,
+        kind,
+        base_url: raw.base_url,
+        base_url_env: raw.base_url_env,
+        semconv: raw.semconv,
+        credential: raw.credential.map(|raw| credential(raw, findings)).unwrap_or_default(),
+        dialects: dialects(raw.dialects, raw.prefers.as_deref(), &headers, findings),
+        headers,
+        quirks: raw.quirks,
+        errors: errors(raw.errors, findings),
+        rate_limits: raw.rate_limits.into_iter().filter_map(|limit| rate_limit(limit, findings)).collect(),
+        probe: raw.probe.map(|raw| probe(raw, findings)),
+        models,
+    }
+}
+
+fn address(kind: Kind, base_url: &str, findings: &mut Findings) {
+    let wanted: &[&str] = match kind {
+        Kind::Builtin => &["builtin:"],
+        Kind::Hosted => &["https://"],
+        Kind::Local => &["http://", "https://"],
+    };
+    let host = wanted.iter().find_map(|scheme| base_url.strip_prefix(scheme));
+    if host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
+        findings.report(
+            "base_url",
+            format!("`{base_url}` is not an address that begins with {}", wanted.join(" or ")),
+        );
+    }
+    if base_url.ends_with('/') {
+        findings.report("base_url", "ends in a slash");
+    }
+}
+
+fn credential(raw: RawCredential, findings: &mut Findings) -> CredentialScheme {
+    findings.header("credential.header", &raw.header);
+    findings.variables("credential.env", &raw.env);
+    let mut variants = Vec::new();
+    for (index, variant) in raw.variants.into_iter().enumerate() {
+        findings.header(&format!("credential.variants[{index}].header"), &variant.header);
+        findings.variables(&format!("credential.variants[{index}].env"), &variant.env);
+        variants.push(CredentialVariant { header: variant.header, prefix: variant.prefix, env: variant.env });
+    }
+    CredentialScheme {
+        header: raw.header,
+        prefix: raw.prefix,
+        env: raw.env,
+        required: raw.required,
+        variants,
+    }
+}
+
+fn dialects(
+    raw: BTreeMap<String, RawEndpoint>,
+    prefers: Option<&str>,
+    shared: &[(String, String)],
+    findings: &mut Findings,
+) -> Vec<Endpoint> {
+    match prefers {
+        Some(preferred) if !raw.contains_key(preferred) => {
+            findings.report("prefers", format!("`{preferred}` is not among the dialects"));
+        }
+        None if raw.is_empty() => findings.report("dialects", "at least one is needed"),
+        None if raw.len() > 1 => findings.report("prefers", "with several dialects one must be preferred"),
+        Some(_) | None => {}
+    }
+    let mut endpoints: Vec<Endpoint> = raw
+        .into_iter()
+        .map(|(dialect, endpoint)| {
+            let field = format!("dialects.{dialect}");
+            findings.path(&format!("{field}.chat"), &endpoint.chat);
+            if let Some(path) = &endpoint.count_tokens {
+                findings.path(&format!("{field}.count_tokens"), path);
+            }
+            let own = headers(&format!("{field}.headers"), endpoint.headers, findings);
+            let inherited =
+                shared.iter().filter(|(name, _)| own.iter().all(|(taken, _)| taken != name)).cloned();
+            let headers = inherited.chain(own.iter().cloned()).collect();
+            let RawEndpoint { chat, count_tokens, versions, .. } = endpoint;
+            Endpoint { dialect, chat, count_tokens, headers, versions }
+        })
+        .collect();
+    endpoints.sort_by_key(|endpoint| prefers != Some(endpoint.dialect.as_str()));
+    endpoints
+}
+
+fn headers(field: &str, raw: BTreeMap<String, String>, findings: &mut Findings) -> Vec<(String, String)> {
+    for (name, value) in &raw {
+        findings.header(field, name);
+        findings.filled(&format!("{field}.{name}"), value);
+    }
+    raw.into_iter().collect()
+}
+
+/// The kinds of fault that an upstream's own words can tell. The others are the gateway's to see.
+const TOLD: [FaultKind; 8] = [
+    FaultKind::ContextLength,
+    FaultKind::Credential,
+    FaultKind::Filtered,
+    FaultKind::Invalid,
+    FaultKind::Overloaded,
+    FaultKind::Quota,
+    FaultKind::Server,
+    FaultKind::Timeout,
+];
+
+fn errors(raw: BTreeMap<String, String>, findings: &mut Findings) -> Vec<(String, FaultKind)> {
+    let words = TOLD.map(|kind| (kind.as_str(), kind));
+    let mut errors: Vec<_> = raw
+        .into_iter()
+        .filter_map(|(word, kind)| Some((findings.word(&format!("errors.\"{word}\""), &kind, &words)?, word)))
+        .map(|(kind, word)| (word, kind))
+        .collect();
+    errors.sort_by_key(|(word, _)| word.contains(' '));
+    errors
+}
+
+fn rate_limit((what, raw): (String, RawRateLimit), findings: &mut Findings) -> Option<RateLimit> {
+    let field = format!("rate_limits.{what}");
+    findings.header(&format!("{field}.limit"), &raw.limit);
+    findings.header(&format!("{field}.remaining"), &raw.remaining);
+    let reset = match (raw.reset, raw.reset_unit) {
+        (Some(header), Some(unit)) => {
+            findings.header(&format!("{field}.reset"), &header);
+            let unit = findings.word(&format!("{field}.reset_unit"), &unit, RESET_UNITS);
+            unit.map(|unit| Reset { header, unit })
+        }
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => {
+            findings.report(&field, "`reset` and `reset_unit` belong together");
+            None
+        }
+    };
+    let what = findings.word(&field, &what, LIMITED)?;
+    Some(RateLimit { what, limit: raw.limit, remaining: raw.remaining, reset })
+}
+
+fn probe(raw: RawProbe, findings: &mut Findings) -> Probe {
+    if !raw.address.starts_with("http://") || raw.address.ends_with('/') {
+        findings.report("probe.address", format!("`{}` is not a plain http origin", raw.address));
+    }
+    findings.path("probe.models", &raw.models);
+    Probe { address: raw.address, models: raw.models }
+}

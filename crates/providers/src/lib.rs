@@ -1,0 +1,23 @@
+//! Who answers: providers as data. Each is a folder of TOML and fixtures under `catalogue/`, built into the program;
+//! a folder given at run time adds more. What the files may say stands in `catalogue/README.md`.
+
+mod catalogue;
+mod check;
+mod model;
+mod price;
+mod problem;
+mod provider;
+mod quirks;
+mod raw;
+#[cfg(test)]
+mod tests;
+
+pub use catalogue::Catalogue;
+pub use model::{Capability, Modality, Model};
+pub use price::Price;
+pub use problem::Problem;
+pub use provider::{
+    CredentialScheme, CredentialVariant, Endpoint, Kind, Limited, Probe, Provider, RateLimit, Reset,
+    ResetUnit, url,
+};
+pub use quirks::QUIRKS;

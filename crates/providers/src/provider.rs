@@ -1,0 +1,222 @@
+//! What a provider is: an address, a credential scheme, the languages it speaks, its quirks, errors and models.
+
+use types::{Fault, FaultKind, ProviderName};
+
+use crate::Model;
+use crate::model::undated;
+
+/// Someone who answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provider {
+    /// Its folder's name.
+    pub name: ProviderName,
+    /// Its name for people.
+    pub title: String,
+    /// Where its documentation is.
+    pub docs: String,
+    /// Where it runs.
+    pub kind: Kind,
+    /// Its address without a trailing slash; paths are joined to it with [`url`].
+    pub base_url: String,
+    /// Environment variables that hold another base URL, tried in order. What a value leaves out of scheme, port and
+    /// path, as `OLLAMA_HOST` does, is as in `base_url`.
+    pub base_url_env: Vec<String>,
+    /// OpenTelemetry's `gen_ai.provider.name`.
+    pub semconv: String,
+    /// How it knows who asks.
+    pub credential: CredentialScheme,
+    /// The wire languages it speaks; the one it speaks best comes first.
+    pub dialects: Vec<Endpoint>,
+    /// Headers that go with every request, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// What is odd about it, by the names of [`crate::QUIRKS`].
+    pub quirks: Vec<String>,
+    /// Its own words for failures. See [`Provider::classify`].
+    pub errors: Vec<(String, FaultKind)>,
+    /// The headers in which it tells its limits.
+    pub rate_limits: Vec<RateLimit>,
+    /// How to find out whether it runs on this host.
+    pub probe: Option<Probe>,
+    /// Its models, as far as they are known. A name that is not here may still exist.
+    pub models: Vec<Model>,
+}
+
+impl Provider {
+    /// The model of this name: as listed, by alias, or listed without the date that `name` ends in.
+    pub fn model(&self, name: &str) -> Option<&Model> {
+        let exact = |wanted: &str| self.models.iter().find(|model| model.is_called(wanted));
+        exact(name).or_else(|| undated(name).and_then(exact))
+    }
+
+    /// Where it speaks `dialect`.
+    pub fn endpoint(&self, dialect: &str) -> Option<&Endpoint> {
+        self.dialects.iter().find(|endpoint| endpoint.dialect == dialect)
+    }
+
+    /// The provider's quirks and those of `model`, each once.
+    pub fn quirks_of(&self, model: Option<&Model>) -> Vec<String> {
+        let of_model = model.iter().flat_map(|model| &model.quirks);
+        let more = of_model.filter(|quirk| !self.quirks.contains(quirk));
+        self.quirks.iter().chain(more).cloned().collect()
+    }
+
+    /// `fault` with the kind that the provider's own words give it. A word without a space is the fault's own type or
+    /// code; a phrase occurs in its message, in any case. Words go before phrases; where none fits nothing changes.
+    #[must_use]
+    pub fn classify(&self, mut fault: Fault) -> Fault {
+        let message = fault.message.to_ascii_lowercase();
+        let own = fault.upstream_kind.as_deref();
+        let fits = |word: &str| {
+            own == Some(word) || (word.contains(' ') && message.contains(&word.to_ascii_lowercase()))
+        };
+        if let Some((_, kind)) = self.errors.iter().find(|(word, _)| fits(word)) {
+            fault.kind = *kind;
+        }
+        fault
+    }
+}
+
+/// The address of `path` under `base_url`. A version segment that both have (`/v1`) counts once, since people give
+/// base URLs in either form.
+pub fn url(base_url: &str, path: &str) -> String {
+    let base = base_url.trim_end_matches('/');
+    let doubled = path
+        .split('/')
+        .nth(1)
+        .filter(|segment| is_version(segment) && base.ends_with(&format!("/{segment}")));
+    let rest = doubled.and_then(|segment| path.get(segment.len() + 1..)).unwrap_or(path);
+    format!("{base}{rest}")
+}
+
+fn is_version(segment: &str) -> bool {
+    segment.strip_prefix('v').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+}
+
+/// Where a provider runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Inside the gateway itself; the base URL is `builtin:…`.
+    Builtin,
+    /// Somewhere else, for money.
+    Hosted,
+    /// On a machine of one's own.
+    Local,
+}
+
+/// The words for kinds in `provider.toml`.
+pub(crate) const KINDS: &[(&str, Kind)] =
+    &[("builtin", Kind::Builtin), ("hosted", Kind::Hosted), ("local", Kind::Local)];
+
+/// How a provider knows who asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CredentialScheme {
+    /// The header, in lower case; empty where there is no credential.
+    pub header: String,
+    /// What stands before the key in the header, e.g. `Bearer ` with its space.
+    pub prefix: String,
+    /// Environment variables that may hold the key, tried in order.
+    pub env: Vec<String>,
+    /// Whether nothing works without one.
+    pub required: bool,
+    /// Other kinds of key that go elsewhere, tried after `env`.
+    pub variants: Vec<CredentialVariant>,
+}
+
+/// Another kind of key, which goes into another header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialVariant {
+    /// The header, in lower case.
+    pub header: String,
+    /// What stands before the key in the header.
+    pub prefix: String,
+    /// Environment variables that may hold the key, tried in order.
+    pub env: Vec<String>,
+}
+
+/// Where a provider speaks one wire language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The language's name.
+    pub dialect: String,
+    /// The path of a turn of a conversation.
+    pub chat: String,
+    /// The path that counts a conversation's tokens, where there is one.
+    pub count_tokens: Option<String>,
+    /// Every header that goes with a request here: the provider's and this endpoint's own.
+    pub headers: Vec<(String, String)>,
+    /// The versions of the language it accepts, where it has versions; `headers` holds the one to send.
+    pub versions: Vec<String>,
+}
+
+/// The headers in which a provider tells one of its limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// What is limited.
+    pub what: Limited,
+    /// The header with the limit.
+    pub limit: String,
+    /// The header with what is left.
+    pub remaining: String,
+    /// The header that says when it is full again.
+    pub reset: Option<Reset>,
+}
+
+/// When a limit is full again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reset {
+    /// The header.
+    pub header: String,
+    /// How its value is written.
+    pub unit: ResetUnit,
+}
+
+/// What is limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Limited {
+    /// Tokens of input.
+    InputTokens,
+    /// Tokens of output.
+    OutputTokens,
+    /// Requests.
+    Requests,
+    /// Tokens, whichever.
+    Tokens,
+}
+
+/// The words for limits in `provider.toml`.
+pub(crate) const LIMITED: &[(&str, Limited)] = &[
+    ("input_tokens", Limited::InputTokens),
+    ("output_tokens", Limited::OutputTokens),
+    ("requests", Limited::Requests),
+    ("tokens", Limited::Tokens),
+];
+
+/// How the time of a reset is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ResetUnit {
+    /// A wait as Go prints it: `12ms`, `6m0s`, `17.56s`.
+    GoDuration,
+    /// A point in time by RFC 3339.
+    Rfc3339,
+    /// A wait in seconds, perhaps with a fraction.
+    Seconds,
+    /// A point in time in milliseconds since 1970.
+    UnixMilliseconds,
+}
+
+/// The words for reset units in `provider.toml`.
+pub(crate) const RESET_UNITS: &[(&str, ResetUnit)] = &[
+    ("go_duration", ResetUnit::GoDuration),
+    ("rfc3339", ResetUnit::Rfc3339),
+    ("seconds", ResetUnit::Seconds),
+    ("unix_milliseconds", ResetUnit::UnixMilliseconds),
+];
+
+/// How to find out whether a local server runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// The origin to ask, e.g. `http://127.0.0.1:11434`.
+    pub address: String,
+    /// The path that lists its models in OpenAI's form, `{"data": [{"id": …}]}`.
+    pub models: String,
+}

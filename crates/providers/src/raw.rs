@@ -1,0 +1,120 @@
+//! The catalogue's files as they are written. Unknown keys are errors; meaning is checked in `check.rs`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// `provider.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawProvider {
+    pub(crate) title: String,
+    pub(crate) docs: String,
+    pub(crate) kind: String,
+    pub(crate) base_url: String,
+    #[serde(default)]
+    pub(crate) base_url_env: Vec<String>,
+    pub(crate) semconv: String,
+    pub(crate) credential: Option<RawCredential>,
+    pub(crate) dialects: BTreeMap<String, RawEndpoint>,
+    pub(crate) prefers: Option<String>,
+    #[serde(default)]
+    pub(crate) headers: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) quirks: Vec<String>,
+    #[serde(default)]
+    pub(crate) errors: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) rate_limits: BTreeMap<String, RawRateLimit>,
+    pub(crate) probe: Option<RawProbe>,
+}
+
+/// `[credential]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawCredential {
+    pub(crate) header: String,
+    #[serde(default)]
+    pub(crate) prefix: String,
+    #[serde(default)]
+    pub(crate) env: Vec<String>,
+    pub(crate) required: bool,
+    #[serde(default)]
+    pub(crate) variants: Vec<RawVariant>,
+}
+
+/// `[[credential.variants]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawVariant {
+    pub(crate) header: String,
+    #[serde(default)]
+    pub(crate) prefix: String,
+    pub(crate) env: Vec<String>,
+}
+
+/// `[dialects.<id>]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawEndpoint {
+    pub(crate) chat: String,
+    pub(crate) count_tokens: Option<String>,
+    #[serde(default)]
+    pub(crate) headers: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) versions: Vec<String>,
+}
+
+/// `[rate_limits.<what>]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawRateLimit {
+    pub(crate) limit: String,
+    pub(crate) remaining: String,
+    pub(crate) reset: Option<String>,
+    pub(crate) reset_unit: Option<String>,
+}
+
+/// `[probe]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawProbe {
+    pub(crate) address: String,
+    pub(crate) models: String,
+}
+
+/// `models.toml`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawModels {
+    pub(crate) price_version: Option<String>,
+    #[serde(default)]
+    pub(crate) models: Vec<RawModel>,
+}
+
+/// `[[models]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawModel {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) aliases: Vec<String>,
+    pub(crate) context_window: Option<u64>,
+    pub(crate) max_output_tokens: Option<u64>,
+    pub(crate) input: Vec<String>,
+    pub(crate) output: Vec<String>,
+    pub(crate) capabilities: Vec<String>,
+    #[serde(default)]
+    pub(crate) quirks: Vec<String>,
+    pub(crate) price: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    pub(crate) tiers: Vec<RawTier>,
+}
+
+/// One of a model's `tiers`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawTier {
+    pub(crate) above: u64,
+    pub(crate) price: BTreeMap<String, String>,
+}

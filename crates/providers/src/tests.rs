@@ -1,0 +1,473 @@
+//! The catalogue as it stands, and what a folder given at run time can do to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+use types::{Fault, FaultKind, MicroUsd, TokenClass, Tokens, Usage};
+
+use crate::{Capability, Catalogue, Endpoint, Kind, Limited, Provider, QUIRKS, ResetUnit, url};
+
+fn catalogue() -> Catalogue {
+    Catalogue::embedded().unwrap_or_else(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        panic!("{}", lines.join("\n"))
+    })
+}
+
+fn provider(name: &str) -> Provider {
+    catalogue().provider(name).unwrap().as_ref().clone()
+}
+
+fn on_disk() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("catalogue")
+}
+
+fn folders() -> BTreeSet<String> {
+    let entries = fs::read_dir(on_disk()).unwrap().map(Result::unwrap);
+    let folders = entries.filter(|entry| entry.path().is_dir());
+    folders.map(|entry| entry.file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn every_folder_is_built_in_and_the_same_as_on_disk() {
+    let built_in = catalogue();
+    let names: BTreeSet<String> = built_in.providers().map(|provider| provider.name.to_string()).collect();
+    assert_eq!(names, folders());
+    assert_eq!(built_in.clone().extended_by(&on_disk()), Ok(built_in));
+}
+
+#[test]
+fn every_hosted_provider_lists_models_that_can_stream_and_fit_their_window() {
+    for provider in catalogue().providers() {
+        let listed = !provider.models.is_empty();
+        assert_eq!(listed, provider.kind != Kind::Local, "{}", provider.name);
+        assert_eq!(provider.probe.is_some(), provider.kind == Kind::Local, "{}", provider.name);
+        for model in &provider.models {
+            assert!(model.can(Capability::Streaming), "{}/{}", provider.name, model.name);
+            let vision = model.input.contains(&crate::Modality::Image);
+            assert_eq!(model.can(Capability::Vision), vision, "{}/{}", provider.name, model.name);
+            let silent = !model.can(Capability::Reasoning);
+            let says_so = !model.quirks.iter().any(|quirk| quirk == "no_reasoning");
+            assert!(silent || says_so, "{}/{}", provider.name, model.name);
+        }
+    }
+}
+
+#[test]
+fn quirks_are_listed_once_in_order_with_a_meaning() {
+    assert!(QUIRKS.is_sorted_by(|(first, _), (second, _)| first < second));
+    assert!(QUIRKS.iter().all(|(_, meaning)| !meaning.is_empty()));
+}
+
+#[test]
+fn a_model_is_found_by_name_alias_and_date() {
+    let name = |provider_name: &str, wanted: &str| {
+        provider(provider_name).model(wanted).map(|model| model.name.to_string())
+    };
+    assert_eq!(name("openai", "gpt-4o").as_deref(), Some("gpt-4o"));
+    assert_eq!(name("openai", "gpt-4o-2024-08-06").as_deref(), Some("gpt-4o"));
+    assert_eq!(name("openai", "gpt-5.6-2026-07-01").as_deref(), Some("gpt-5.6-sol"));
+    assert_eq!(name("anthropic", "claude-haiku-4-5-20251001").as_deref(), Some("claude-haiku-4-5"));
+    assert_eq!(name("mistral", "mistral-large-latest").as_deref(), Some("mistral-large-2512"));
+    assert_eq!(name("openai", "gpt-4o-mini-audio"), None);
+    assert_eq!(name("deepseek", "deepseek-v4-pro-0813"), None);
+    assert_eq!(name("openai", ""), None);
+}
+
+#[track_caller]
+fn check_cost(provider_name: &str, model: &str, usage: Usage, expect: u64) {
+    let provider = provider(provider_name);
+    let price = provider.model(model).unwrap().price.clone().unwrap();
+    assert_eq!(price.cost(&usage), MicroUsd::from_micros(expect));
+}
+
+#[test]
+fn known_usages_cost_what_the_price_lists_say() {
+    let usage = |input, cache_read, output| Usage {
+        input: Tokens(input),
+        cache_read: Tokens(cache_read),
+        output: Tokens(output),
+        ..Usage::default()
+    };
+    check_cost("openai", "gpt-4o-mini", usage(1_000, 0, 500), 450);
+    check_cost("openai", "gpt-5.5", usage(100_000, 0, 1_000), 530_000);
+    check_cost("openai", "gpt-5.5", usage(100_000, 172_001, 1_000), 1_000_000 + 172_001 + 45_000);
+    check_cost("anthropic", "claude-sonnet-4-6", usage(212, 4_096, 107), 636 + 1_229 + 1_605);
+    check_cost("anthropic", "claude-haiku-5-5", usage(100_001, 0, 10), 50_001 + 25);
+    check_cost("tollgate", "mock", usage(1_000_000, 1_000_000, 1_000_000), 0);
+}
+
+#[test]
+fn long_lived_cache_writes_have_their_own_price() {
+    let price = provider("anthropic").model("claude-opus-5-5").unwrap().price.clone().unwrap();
+    assert!(price.rate(TokenClass::CacheWrite1h) > price.rate(TokenClass::CacheWrite5m));
+    assert!(price.rate(TokenClass::CacheRead) < price.rate(TokenClass::Input));
+    assert_eq!(price.rate(TokenClass::Reasoning), price.rate(TokenClass::Output));
+}
+
+#[test]
+fn an_endpoints_headers_are_the_providers_and_its_own() {
+    let version = [("anthropic-version".to_owned(), "2023-06-01".to_owned())];
+    assert_eq!(provider("anthropic").endpoint("anthropic").unwrap().headers, version);
+    let deepseek = provider("deepseek");
+    assert_eq!(deepseek.endpoint("anthropic").unwrap().headers, version);
+    assert!(deepseek.endpoint("openai_chat").unwrap().headers.is_empty());
+    let spoken: Vec<&str> = deepseek.dialects.iter().map(|endpoint| endpoint.dialect.as_str()).collect();
+    assert_eq!(spoken, ["openai_chat", "anthropic"]);
+}
+
+#[test]
+fn quirks_of_provider_and_model_add_up_without_repeating() {
+    let mut deepseek = provider("deepseek");
+    deepseek.models[0].quirks.push("reasoning_content".to_owned());
+    let quirks = deepseek.quirks_of(deepseek.models.first());
+    assert!(quirks.contains(&"no_image".to_owned()) && quirks.contains(&"thinking_switch".to_owned()));
+    assert_eq!(quirks.iter().filter(|quirk| *quirk == "reasoning_content").count(), 1);
+    assert_eq!(deepseek.quirks_of(None), deepseek.quirks);
+}
+
+#[test]
+fn limits_are_told_in_each_providers_headers() {
+    let groq = provider("groq");
+    let tokens = groq.rate_limits.iter().find(|limit| limit.what == Limited::Tokens).unwrap();
+    assert_eq!(tokens.limit, "x-ratelimit-limit-tokens");
+    assert_eq!(tokens.reset.as_ref().unwrap().unit, ResetUnit::GoDuration);
+    assert_eq!(provider("anthropic").rate_limits.len(), 4);
+    assert!(provider("xai").rate_limits.iter().all(|limit| limit.reset.is_none()));
+}
+
+#[test]
+fn base_and_path_join_with_one_version_segment() {
+    for (base, path, expect) in [
+        ("https://api.test", "/v1/messages", "https://api.test/v1/messages"),
+        ("https://api.test/v1", "/v1/messages", "https://api.test/v1/messages"),
+        ("https://api.test/v1/", "/v1/messages", "https://api.test/v1/messages"),
+        ("https://api.test/v1", "/chat/completions", "https://api.test/v1/chat/completions"),
+        ("https://api.test/v1", "/v1beta/chat", "https://api.test/v1/v1beta/chat"),
+        ("https://api.test/chat", "/chat/completions", "https://api.test/chat/chat/completions"),
+        ("builtin:mock", "/chat/completions", "builtin:mock/chat/completions"),
+    ] {
+        assert_eq!(url(base, path), expect);
+    }
+}
+
+/// What `expect.toml` may say. Reading it strictly keeps every fixture to one layout.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    dialect: String,
+    answer: Said,
+    stream: Said,
+    stream_error: Option<Said>,
+    count_tokens: Option<Counted>,
+    errors: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Said {
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    reasoning: String,
+    signature: Option<String>,
+    finish: Option<String>,
+    fault: Option<String>,
+    usage: Option<Usage>,
+    #[serde(default)]
+    tool_calls: Vec<Call>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Call {
+    id: String,
+    name: String,
+    arguments: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Counted {
+    input_tokens: u64,
+}
+
+fn fixture(provider: &Provider, file: &str) -> String {
+    let path = on_disk().join(provider.name.as_str()).join("fixtures").join(file);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn json(provider: &Provider, file: &str) -> Value {
+    serde_json::from_str(&fixture(provider, file))
+        .unwrap_or_else(|error| panic!("{}/{file}: {error}", provider.name))
+}
+
+fn expected(provider: &Provider) -> Expected {
+    toml::from_str(&fixture(provider, "expect.toml"))
+        .unwrap_or_else(|error| panic!("{}: {error}", provider.name))
+}
+
+#[test]
+fn every_folder_has_fixtures_in_its_preferred_dialect() {
+    for provider in catalogue().providers() {
+        let expected = expected(provider);
+        let spoken = provider.dialects.first().map(|Endpoint { dialect, .. }| dialect.as_str());
+        assert_eq!(spoken, Some(expected.dialect.as_str()), "{}", provider.name);
+        assert!(json(provider, "chat.request.json")["messages"].is_array(), "{}", provider.name);
+        assert!(json(provider, "chat.response.json")["usage"].is_object(), "{}", provider.name);
+        for said in [&expected.answer, &expected.stream] {
+            let something = !said.text.is_empty() || !said.tool_calls.is_empty();
+            let counted = said.usage.is_some_and(|usage| usage.total().0 > 0);
+            assert!(
+                something && counted && said.finish.is_some() && said.fault.is_none(),
+                "{}",
+                provider.name
+            );
+            for call in &said.tool_calls {
+                let arguments: Value = serde_json::from_str(&call.arguments).unwrap();
+                assert!(
+                    arguments.is_object() && !call.id.is_empty() && !call.name.is_empty(),
+                    "{}",
+                    provider.name
+                );
+            }
+        }
+        if let Some(Counted { input_tokens }) = expected.count_tokens {
+            assert_eq!(json(provider, "count_tokens.response.json")["input_tokens"], input_tokens);
+            assert!(json(provider, "count_tokens.request.json")["messages"].is_array());
+        }
+    }
+}
+
+/// The payloads of `sse`'s events, whatever their line ends.
+#[track_caller]
+fn payloads(sse: &str) -> Vec<Value> {
+    let sse = sse.replace("\r\n", "\n");
+    assert!(sse.ends_with("\n\n"), "the last event is not closed");
+    let mut payloads = Vec::new();
+    for line in sse.lines().filter(|line| !line.is_empty() && !line.starts_with(':')) {
+        let (field, value) = line.split_once(": ").unwrap();
+        match field {
+            "event" => {}
+            "data" | "error" if value == "[DONE]" => {}
+            "data" | "error" => payloads.push(serde_json::from_str(value).unwrap()),
+            other => panic!("field {other}"),
+        }
+    }
+    payloads
+}
+
+#[test]
+fn streams_are_framed_and_their_pieces_join_to_what_is_expected() {
+    for provider in catalogue().providers() {
+        let expected = expected(provider);
+        let mut streams = vec![("chat.stream.sse", &expected.stream)];
+        streams.extend(expected.stream_error.as_ref().map(|said| ("stream_error.sse", said)));
+        for (file, said) in streams {
+            let events = payloads(&fixture(provider, file));
+            assert!(events.len() > 2, "{}/{file}", provider.name);
+            let all = events.iter().map(Value::to_string).collect::<String>();
+            for call in &said.tool_calls {
+                assert!(all.contains(&call.id) && all.contains(&call.name), "{}/{file}", provider.name);
+            }
+            if let Some(signature) = &said.signature {
+                assert!(all.contains(signature), "{}/{file}", provider.name);
+            }
+            assert_eq!(said.fault.is_some(), file == "stream_error.sse", "{}/{file}", provider.name);
+            let text: String = events.iter().map(|event| piece(event, &["text", "content"])).collect();
+            assert_eq!(text, said.text, "{}/{file}", provider.name);
+            let words = ["thinking", "reasoning", "reasoning_content", "content"];
+            let reasoning: String =
+                events.iter().map(|event| piece(event, &words[..words.len() - 1])).collect();
+            assert_eq!(reasoning, said.reasoning, "{}/{file}", provider.name);
+        }
+    }
+}
+
+/// The text of the first of `fields` that a chunk's delta has, with Mistral's content parts taken apart.
+fn piece(event: &Value, fields: &[&str]) -> String {
+    let delta = event.get("delta").unwrap_or(&event["choices"][0]["delta"]);
+    let wanted = if fields.contains(&"content") { "text" } else { "thinking" };
+    let parts = delta["content"].as_array().into_iter().flatten().filter(|part| part["type"] == wanted);
+    let of_parts: String = parts
+        .map(|part| {
+            part["text"].as_str().or_else(|| part["thinking"][0]["text"].as_str()).unwrap_or_default()
+        })
+        .collect();
+    let plain = fields.iter().find_map(|field| delta[field].as_str()).unwrap_or_default();
+    format!("{plain}{of_parts}")
+}
+
+/// The fault that an HTTP status alone tells.
+fn by_status(status: u16) -> FaultKind {
+    match status {
+        401 | 403 => FaultKind::Credential,
+        402 => FaultKind::Quota,
+        429 | 503 | 529 => FaultKind::Overloaded,
+        500.. => FaultKind::Server,
+        _ => FaultKind::Invalid,
+    }
+}
+
+#[test]
+fn each_providers_own_words_tell_its_faults() {
+    for provider in catalogue().providers() {
+        let expected = expected(provider);
+        assert!(!expected.errors.is_empty(), "{}", provider.name);
+        for (file, kind) in &expected.errors {
+            let status = file.split('.').nth(1).unwrap().parse().unwrap();
+            let body = json(provider, file);
+            let error = body.get("error").filter(|error| error.is_object()).unwrap_or(&body);
+            let text = |field: &str| match &error[field] {
+                Value::String(text) => Some(text.clone()),
+                Value::Number(number) => Some(number.to_string()),
+                Value::Array(_) | Value::Bool(_) | Value::Null | Value::Object(_) => None,
+            };
+            let message =
+                text("message").or_else(|| text("error")).or_else(|| text("detail")).unwrap_or_default();
+            let mut fault = Fault::new(by_status(status), message);
+            fault.upstream_kind = text("code").or_else(|| text("type"));
+            assert_eq!(provider.classify(fault).kind.as_str(), kind, "{}/{file}", provider.name);
+        }
+    }
+}
+
+/// A folder of providers, written for one test.
+fn written(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+const SMALL: &str = r#"
+title = "Acme"
+docs = "https://acme.test/docs"
+kind = "hosted"
+base_url = "https://acme.test/v1"
+semconv = "acme"
+quirks = ["max_tokens_only"]
+dialects = { openai_chat = { chat = "/chat/completions" } }
+"#;
+
+const SMALL_MODELS: &str = r#"
+price_version = "2026-01-01"
+[[models]]
+name = "anvil"
+input = ["text"]
+output = ["text"]
+capabilities = ["streaming"]
+price = { input = "0.15", output = "0.6" }
+"#;
+
+#[test]
+fn a_folder_adds_a_provider_and_takes_the_place_of_another() {
+    let folder = written(&[
+        ("acme/provider.toml", SMALL),
+        ("acme/models.toml", SMALL_MODELS),
+        ("groq/provider.toml", SMALL),
+        ("README.md", "not a provider"),
+    ]);
+    let before = catalogue();
+    let after = before.clone().extended_by(folder.path()).unwrap();
+    assert_eq!(after.providers().count(), before.providers().count() + 1);
+    let acme = after.provider("acme").unwrap();
+    assert_eq!(
+        acme.model("anvil-2026-01-01").unwrap().price.as_ref().unwrap().version.as_ref(),
+        "2026-01-01"
+    );
+    assert!(!acme.credential.required && acme.credential.header.is_empty());
+    assert_eq!(after.provider("groq").unwrap().base_url, "https://acme.test/v1");
+    assert!(after.provider("groq").unwrap().models.is_empty());
+    assert_eq!(after.provider("openai"), before.provider("openai"));
+}
+
+#[track_caller]
+fn check_problems(files: &[(&str, &str)], expect: &[&str]) {
+    let folder = written(files);
+    let problems = catalogue().extended_by(folder.path()).unwrap_err();
+    let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(found, expect);
+}
+
+#[test]
+fn all_problems_of_all_files_are_told_at_once() {
+    let provider = SMALL
+        .replace("hosted", "rented")
+        .replace("\"max_tokens_only\"", "\"max_tokens_only\", \"no_coffee\"")
+        .replace("/chat/completions", "chat/completions")
+        .replace("https://acme.test/v1", "acme.test/v1/")
+        + "[errors]\nbroke = \"poor\"\n[credential]\nheader = \"X-Key\"\nrequired = true\nenv = [\"a b\"]\n"
+        + "[rate_limits.requests]\nlimit = \"l\"\nremaining = \"r\"\nreset = \"t\"\n";
+    let models = SMALL_MODELS
+        .replace("\"0.15\"", "\"15 cents\"")
+        .replace("\"0.6\"", "\"0.6\", ouput = \"1\"")
+        + "[[models]]\nname = \"anvil\"\ninput = [\"smell\"]\noutput = []\ncapabilities = []\nprice = { input = \"1\" }\n"
+        + "context_window = 1\nmax_output_tokens = 2\n";
+    check_problems(
+        &[
+            ("acme/provider.toml", &provider),
+            ("acme/models.toml", &models),
+            ("Bad Name/provider.toml", SMALL),
+        ],
+        &[
+            "Bad Name/provider.toml: the folder's name `Bad Name` is not lower-case letters, digits and hyphens",
+            "acme/provider.toml: kind: `rented` is none of builtin, hosted, local",
+            "acme/provider.toml: base_url: `acme.test/v1/` is not an address that begins with https://",
+            "acme/provider.toml: base_url: ends in a slash",
+            "acme/provider.toml: quirks: there is no quirk `no_coffee`",
+            "acme/provider.toml: credential.header: `X-Key` is not a header name in lower case",
+            "acme/provider.toml: credential.env: `a b` is not the name of an environment variable",
+            "acme/provider.toml: dialects.openai_chat.chat: `chat/completions` does not begin with a slash",
+            "acme/provider.toml: errors.\"broke\": `poor` is none of context_length, credential, filtered, invalid, \
+             overloaded, quota, server, timeout",
+            "acme/provider.toml: rate_limits.requests: `reset` and `reset_unit` belong together",
+            "acme/models.toml: models[0].price.input: `15 cents` is not dollars with at most six decimals",
+            "acme/models.toml: models[0].price.ouput: `ouput` is none of input, input_audio, cache_read, \
+             cache_write_5m, cache_write_1h, output, output_audio, reasoning",
+            "acme/models.toml: models[1].max_output_tokens: is larger than the context window",
+            "acme/models.toml: models[1].input: `smell` is none of audio, document, image, text",
+            "acme/models.toml: models[1].price: needs both `input` and `output`",
+            "acme/models.toml: models[1]: `anvil` is listed twice",
+        ],
+    );
+}
+
+#[test]
+fn unknown_keys_missing_files_and_missing_folders_are_problems() {
+    let unknown = SMALL.replace("semconv", "colour = \"red\"\nsemconv");
+    let problems = |files: &[(&str, &str)]| {
+        let folder = written(files);
+        catalogue().extended_by(folder.path()).unwrap_err()
+    };
+    let found = problems(&[("acme/provider.toml", &unknown), ("beta/models.toml", SMALL_MODELS)]);
+    assert!(
+        found[0].to_string().starts_with("acme/provider.toml: line 6: unknown field `colour`"),
+        "{}",
+        found[0]
+    );
+    assert_eq!(found[1].to_string(), "beta/provider.toml: is missing");
+    let nowhere = written(&[]);
+    let found = catalogue().extended_by(&nowhere.path().join("none")).unwrap_err();
+    assert!(found[0].message.starts_with("cannot be read"), "{}", found[0]);
+}
+
+#[test]
+fn several_dialects_need_a_preferred_one() {
+    let two = SMALL.replace("/chat/completions\" } }", "/c\" }, anthropic = { chat = \"/m\" } }");
+    check_problems(
+        &[("acme/provider.toml", &two)],
+        &["acme/provider.toml: prefers: with several dialects one must be preferred"],
+    );
+    let absent = SMALL.replace("semconv", "prefers = \"latin\"\nsemconv");
+    check_problems(
+        &[("acme/provider.toml", &absent)],
+        &["acme/provider.toml: prefers: `latin` is not among the dialects"],
+    );
+}

@@ -1,0 +1,59 @@
+//! What the configuration promises, through the crate's public surface.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
+
+mod discovery;
+mod forms;
+mod live;
+mod problems;
+mod schema;
+mod secrets;
+mod twins;
+mod typos;
+
+use settings::{Environment, Problems, Settings, Source, load};
+
+/// Every key there is, at least once.
+const LONG: &str = include_str!("long.yaml");
+
+/// An environment with these variables.
+fn environment(pairs: &[(&str, &str)]) -> Environment {
+    Environment::from_pairs(pairs.iter().copied())
+}
+
+/// What `LONG` refers to.
+fn keys() -> Environment {
+    environment(&[
+        ("HOME", "/home/me"),
+        ("OPENAI_API_KEY", "sk-open"),
+        ("ANTHROPIC_API_KEY", "sk-ant"),
+        ("TEAM", "blue"),
+    ])
+}
+
+/// Settings or problems of this text.
+fn read(text: &str, environment: &Environment) -> Result<Settings, Problems> {
+    load(Some(&Source::new(None, text)), environment)
+}
+
+/// The settings of a text that has nothing wrong with it.
+#[track_caller]
+fn settings(text: &str) -> Settings {
+    match read(text, &keys()) {
+        Ok(settings) => settings,
+        Err(problems) => panic!("{}", problems.render("tollgate.yaml", text)),
+    }
+}
+
+/// The problems of a text that has some.
+#[track_caller]
+fn problems(text: &str, environment: &Environment) -> Problems {
+    match read(text, environment) {
+        Ok(settings) => panic!("nothing is wrong with:\n{text}\nread as:\n{}", settings.show()),
+        Err(problems) => problems,
+    }
+}

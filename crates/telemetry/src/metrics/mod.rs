@@ -1,0 +1,9 @@
+//! Metrics: what is measured, kept in atomics, and scraped as text.
+
+mod exposition;
+mod families;
+mod registry;
+
+pub use exposition::{OPENMETRICS_TEXT, PROMETHEUS_TEXT};
+pub(crate) use families::Metrics;
+pub(crate) use registry::{Counter, Gauge};

@@ -1,0 +1,208 @@
+//! What happens beside requests: signals, a changed file, revoked keys, health checks, and the orderly end.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use net::listener::{Listener, ListenerConfig, ServeConfig, Server};
+use settings::{Environment, FileWatch};
+use telemetry::events::{ConfigRejected, ConfigReloaded, KeyRingRefreshFailed};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{error, info, warn};
+
+use crate::args::FileArguments;
+use crate::configuration;
+use crate::generation::{self, Table};
+use crate::health::Health;
+use crate::serve::{Running, SHUTDOWN_PATIENCE};
+
+/// How often keys and the file are looked at: a revoked key works for at most this long.
+const LOOK: Duration = Duration::from_millis(250);
+/// How often signing keys and certificates are looked at.
+const RENEW: Duration = Duration::from_mins(1);
+/// How long health checks rest where there are none.
+const NEVER: Duration = Duration::from_hours(24);
+
+/// The control loop and what it needs to read the configuration again.
+pub(crate) struct Control {
+    arguments: FileArguments,
+    environment: Environment,
+    watch: Option<FileWatch>,
+    generation: u64,
+    keys_fail: bool,
+}
+
+/// The signals it listens to.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Control {
+    pub(crate) fn new(arguments: FileArguments, environment: Environment, path: Option<PathBuf>) -> Self {
+        Self { arguments, environment, watch: path.map(FileWatch::new), generation: 1, keys_fail: false }
+    }
+
+    /// Runs until a signal says stop, then drains.
+    pub(crate) fn run(mut self, mut running: Running) -> anyhow::Result<ExitCode> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let mut signals = Signals {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+                hang_up: signal(SignalKind::hangup())?,
+            };
+            start_admin(&running)?;
+            self.watch_over(&mut running, &mut signals).await;
+            drain(running, &mut signals).await;
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+
+    /// Looks after the running gateway until it is told to stop.
+    async fn watch_over(&mut self, running: &mut Running, signals: &mut Signals) {
+        let mut look = interval(LOOK);
+        let mut renew = interval(RENEW);
+        let checks = running.table.settings.routing.health_checks.clone();
+        let mut check = interval(checks.as_ref().map_or(NEVER, |checks| checks.interval));
+        for timer in [&mut look, &mut renew, &mut check] {
+            timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        }
+        let mut health = Health::default();
+        loop {
+            tokio::select! {
+                _ = signals.terminate.recv() => return,
+                _ = signals.interrupt.recv() => return,
+                _ = signals.hang_up.recv() => self.reload(running),
+                _ = look.tick() => self.look(running),
+                _ = renew.tick() => renew_all(running),
+                _ = check.tick() => if let Some(checks) = &checks {
+                    let destinations = running.table.directory.iter().cloned().collect();
+                    health.check(destinations, &running.table.router, checks.timeout).await;
+                },
+            }
+        }
+    }
+
+    /// Takes in changed keys and a changed file.
+    fn look(&mut self, running: &mut Running) {
+        match running.keys.refresh(running.lasting.clock.now()) {
+            Ok(()) => self.keys_fail = false,
+            Err(error) if !self.keys_fail => {
+                self.keys_fail = true;
+                KeyRingRefreshFailed { issuer: "store", error: &error }.emit(&running.lasting.telemetry);
+            }
+            Err(_) => {}
+        }
+        if self.watch.as_mut().is_some_and(FileWatch::changed) {
+            self.reload(running);
+        }
+    }
+
+    /// Reads the configuration again; one that is not good leaves the running one alone.
+    fn reload(&mut self, running: &mut Running) {
+        let loaded = configuration::load(&self.arguments, &self.environment)
+            .and_then(|configuration| Table::new(&configuration, Some(&running.table)));
+        match loaded {
+            Ok(table) => {
+                warn_of_fixed(&running.table, &table);
+                running.install(table);
+                self.generation += 1;
+                ConfigReloaded { generation: self.generation }.emit(&running.lasting.telemetry);
+            }
+            Err(problems) => ConfigRejected { generation: self.generation, problems: 1, first: &problems }
+                .emit(&running.lasting.telemetry),
+        }
+    }
+}
+
+/// Says that a setting has changed which only a new start puts in force.
+fn warn_of_fixed(old: &Table, new: &Table) {
+    let (old, new) = (&old.settings, &new.settings);
+    let changed = [
+        ("server.listen", old.server.listen != new.server.listen),
+        ("server.admin", old.server.admin != new.server.admin),
+        ("server.data", old.server.data != new.server.data),
+        ("server.workers", old.server.workers != new.server.workers),
+        ("security.encryption", differ(&old.security.encryption, &new.security.encryption)),
+        ("security.authentication", differ(&old.security.authentication, &new.security.authentication)),
+        ("monitoring.logging", differ(&old.monitoring.logging, &new.monitoring.logging)),
+        ("monitoring.tracing", differ(&old.monitoring.tracing, &new.monitoring.tracing)),
+    ];
+    for (setting, _) in changed.into_iter().filter(|(_, changed)| *changed) {
+        warn!(setting, "the setting takes effect at the next start");
+    }
+}
+
+/// Whether two settings without secrets differ, by what they print.
+fn differ(left: &impl std::fmt::Debug, right: &impl std::fmt::Debug) -> bool {
+    format!("{left:?}") != format!("{right:?}")
+}
+
+/// Rotates signing keys and takes in renewed certificates.
+fn renew_all(running: &Running) {
+    let now = running.lasting.clock.wall();
+    if let Some(Err(problem)) = running.lasting.tokens.as_ref().map(|tokens| tokens.rotate(now)) {
+        error!(error = %problem, "signing keys not rotated");
+    }
+    if let Some(Err(problem)) = running.tls.as_ref().map(|tls| tls.certificates.reload_if_changed(now)) {
+        error!(error = %problem, "certificate not reloaded");
+    }
+}
+
+/// The second listener, for the management paths alone, where one is configured.
+fn start_admin(running: &Running) -> anyhow::Result<()> {
+    let settings = &running.table.settings;
+    let Some(address) = settings.server.admin else { return Ok(()) };
+    let listener = Listener::bind(address, ListenerConfig::default())
+        .with_context(|| format!("{address} cannot be listened on"))?;
+    let site = Arc::new(generation::site(&running.lasting, &running.table, Some(settings)));
+    let server = Server {
+        listener,
+        tls: running.tls.as_ref().map(|tls| Arc::clone(&tls.config)),
+        config: ServeConfig::default(),
+        tasks: running.tasks.clone(),
+        drain: running.drain.clone(),
+        counters: Arc::default(),
+        service: move |request, _| {
+            let site = Arc::clone(&site);
+            async move { site.respond_alone(request).await }
+        },
+    };
+    drop(running.tasks.spawn("admin", server.run()));
+    Ok(())
+}
+
+/// Ends: not ready, no new connections, what is under way finishes, the ledger is closed, the log is written out. A
+/// second signal ends it at once.
+async fn drain(running: Running, signals: &mut Signals) {
+    info!("draining");
+    running.lasting.readiness.drain();
+    running.drain.begin();
+    let limit = running.table.settings.server.drain;
+    let is_idle = tokio::select! {
+        idle = running.drain.wait_idle(limit) => idle.inspect_err(|busy| warn!(error = %busy, "drain ran out of time")).is_ok(),
+        _ = signals.terminate.recv() => false,
+        _ = signals.interrupt.recv() => false,
+    };
+    let Running { lasting, workers, .. } = running;
+    if is_idle {
+        workers.into_iter().for_each(|(worker, _)| worker.join());
+    } else {
+        // Their threads end with the process; what they were doing stands in the ledger as open and is settled as
+        // an estimate at the next start.
+        warn!("stopped before every answer had ended");
+    }
+    if let Err(problem) = lasting.ledger.flush() {
+        error!(error = %problem, "the ledger's last records were not written");
+    }
+    if let Err(problem) = lasting.ledger.clone().close() {
+        error!(error = %problem, "the ledger was not closed");
+    }
+    info!("stopped");
+    lasting.telemetry.shutdown(SHUTDOWN_PATIENCE);
+}

@@ -1,0 +1,249 @@
+//! `tollgate serve`: start, run, reload, drain.
+
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use admin::Readiness;
+use anyhow::{Context, anyhow};
+use auth::{Authenticator, Issuer, KeyRing, Keys, Tokens};
+use gateway::{NetworkUpstream, Upstream};
+use ledger::Ledger;
+use limits::Limiter;
+use net::client::{Client, ClientConfig};
+use net::drain::{Drain, Tasks};
+use net::listener::{Counters, ListenerConfig, PortSharing, ServeConfig};
+use net::tls::{Alpn, CertificateSource, ClientTls, LocalAuthority, Protocols, ServerTls, TlsMin};
+use settings::{Acceptance, Environment, Settings};
+use telemetry::Telemetry;
+use telemetry::events::{ConfigReloaded, Recovered};
+use types::{Clock, SystemClock};
+
+use crate::args::FileArguments;
+use crate::banner::Banner;
+use crate::configuration::{self, Configuration};
+use crate::control::Control;
+use crate::first_key::{self, FirstKey};
+use crate::generation::{Generation, Lasting, Table};
+use crate::wiring;
+use crate::worker::{Worker, WorkerConfig};
+use crate::{discovery, refused_head};
+
+/// A running gateway.
+pub(crate) struct Running {
+    pub(crate) lasting: Lasting,
+    pub(crate) keys: Arc<KeyRing>,
+    pub(crate) table: Table,
+    pub(crate) workers: Vec<(Worker, Arc<dyn Upstream>)>,
+    pub(crate) tls: Option<ServerTls>,
+    pub(crate) drain: Drain,
+    pub(crate) tasks: Tasks,
+}
+
+/// Runs the gateway until it is told to stop.
+pub(crate) fn run(arguments: &FileArguments, environment: &Environment) -> anyhow::Result<ExitCode> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let mut configuration = configuration::load(arguments, environment)?;
+    if configuration.path.is_none() && std::io::stdout().is_terminal() {
+        configuration.settings.monitoring.logging.format = settings::LogFormat::Pretty;
+    }
+    let data = &configuration.settings.server.data;
+    store::private::directory(data).with_context(|| format!("{} cannot be used", data.display()))?;
+    let keys = Keys::open(data).context("the keys cannot be opened")?;
+    let first_key = first_key::find_or_make(&keys, &configuration.settings, clock.wall())?;
+    let mut running = start(&configuration, Arc::new(keys), &clock)?;
+    let address =
+        running.workers.first().map(|(worker, _)| worker.address).context("there are no workers")?;
+    if configuration.path.is_none() {
+        find_local_servers(&mut running, &mut configuration, address)?;
+    }
+    announce(&running, &configuration, first_key.as_ref(), address);
+    Control::new(arguments.clone(), environment.clone(), configuration.path).run(running)
+}
+
+/// Starts everything up to listening.
+fn start(configuration: &Configuration, keys: Arc<Keys>, clock: &Arc<dyn Clock>) -> anyhow::Result<Running> {
+    let settings = &configuration.settings;
+    let instance: Arc<str> = format!("tollgate-{}", types::RequestId::generate()).into();
+    let telemetry = Telemetry::start(wiring::telemetry(settings, &instance), Arc::clone(clock))?;
+    drop(telemetry::install_tracing(&telemetry));
+    let ring = Arc::new(KeyRing::new(keys));
+    ring.refresh(clock.now()).context("the keys cannot be read")?;
+    let tokens = tokens(settings, clock.as_ref())?;
+    let lasting = Lasting {
+        auth: Arc::new(authenticator(settings, &ring, tokens.as_ref())),
+        tokens,
+        limits: Arc::new(Limiter::new(wiring::rate_limit(settings))),
+        ledger: open_ledger(settings, clock, &telemetry)?,
+        telemetry,
+        clock: Arc::clone(clock),
+        readiness: Arc::new(Readiness::default()),
+        via: format!("1.1 {instance}").try_into().context("the instance's name cannot be a header")?,
+        instance,
+        since: clock.wall(),
+    };
+    let table = Table::new(configuration, None)?;
+    let tls =
+        settings.security.encryption.as_ref().map(|_| listener_tls(settings, clock.as_ref())).transpose()?;
+    let (drain, tasks) = (Drain::new(), Tasks::new());
+    let mut running = Running { lasting, keys: ring, table, workers: Vec::new(), tls, drain, tasks };
+    start_workers(&mut running)?;
+    ConfigReloaded { generation: 1 }.emit(&running.lasting.telemetry);
+    Ok(running)
+}
+
+fn start_workers(running: &mut Running) -> anyhow::Result<()> {
+    let settings = &running.table.settings;
+    let count = match settings.server.workers {
+        Some(count) => count.get() as usize,
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    let max_head = settings.server.caps.headers.as_usize();
+    let serve = ServeConfig {
+        max_connections: (settings.server.caps.connections.get() as usize).div_ceil(count),
+        head_timeout: settings.server.timers.request_headers,
+        max_head,
+        refuse_head: Some(refused_head::wording(max_head)),
+        ..ServeConfig::default()
+    };
+    let mut config = WorkerConfig {
+        address: settings.server.listen,
+        listener: ListenerConfig::default(),
+        serve,
+        tls: running.tls.clone(),
+        drain: running.drain.clone(),
+        patience: settings.server.drain,
+        counters: Arc::new(Counters::default()),
+        tasks: running.tasks.clone(),
+    };
+    if count > 1 {
+        config.address = free_address(config.address)?;
+        config.listener.sharing = PortSharing::Shared;
+    }
+    let trust = Arc::new(ClientTls::new(&[], Protocols::default())?);
+    for index in 0..count {
+        let clock = Arc::clone(&running.lasting.clock);
+        let client = Client::new(ClientConfig::default(), Arc::clone(&trust), clock, running.tasks.clone());
+        let upstream: Arc<dyn Upstream> = Arc::new(NetworkUpstream::new(client, mock::Mock::default()));
+        let generation = Generation::new(&running.lasting, &running.table, &upstream);
+        let worker = Worker::start(format!("worker-{index}"), config.clone(), generation)?;
+        running.workers.push((worker, upstream));
+    }
+    Ok(())
+}
+
+/// The address with its port chosen, checked to be nobody else's: sockets that share a port would otherwise
+/// silently share it with another gateway's.
+fn free_address(address: SocketAddr) -> anyhow::Result<SocketAddr> {
+    let probe =
+        std::net::TcpListener::bind(address).with_context(|| format!("{address} cannot be listened on"))?;
+    Ok(probe.local_addr()?)
+}
+
+fn authenticator(settings: &Settings, ring: &Arc<KeyRing>, tokens: Option<&Arc<Tokens>>) -> Authenticator {
+    match (settings.security.authentication.anonymous, tokens) {
+        (Acceptance::Accepted, _) => Authenticator::anonymous(),
+        (Acceptance::Refused, Some(tokens)) => {
+            Authenticator::keys_and_tokens(Arc::clone(ring), Arc::clone(tokens))
+        }
+        (Acceptance::Refused, None) => Authenticator::keys(Arc::clone(ring)),
+    }
+}
+
+/// The gateway's own authorization server, where it is one.
+fn tokens(settings: &Settings, clock: &dyn Clock) -> anyhow::Result<Option<Arc<Tokens>>> {
+    let Some(issuer) = &settings.security.authentication.oauth2 else { return Ok(None) };
+    let scheme = if settings.security.encryption.is_some() { "https" } else { "http" };
+    let url = Issuer::new(format!("{scheme}://{}", settings.server.listen));
+    let tokens = Tokens::open(&settings.server.data, url, issuer.token_ttl, clock.wall());
+    Ok(Some(Arc::new(tokens.context("the signing keys cannot be opened")?)))
+}
+
+fn open_ledger(settings: &Settings, clock: &Arc<dyn Clock>, telemetry: &Telemetry) -> anyhow::Result<Ledger> {
+    let began = clock.now();
+    let directory = settings.server.data.join(LEDGER);
+    let (ledger, recovery) = Ledger::open(&directory, wiring::ledger_options(settings), Arc::clone(clock))
+        .with_context(|| format!("the ledger in {} cannot be opened", directory.display()))?;
+    Recovered {
+        records: recovery.lost.len() as u64,
+        torn_bytes: recovery.truncated.map_or(0, |torn| torn.bytes),
+        duration: clock.now().since(began),
+    }
+    .emit(telemetry);
+    Ok(ledger)
+}
+
+/// The ledger's folder in the data directory.
+pub(crate) const LEDGER: &str = "ledger";
+
+/// The listener's TLS: the certificate that is named, or one of a local authority's.
+fn listener_tls(settings: &Settings, clock: &dyn Clock) -> anyhow::Result<ServerTls> {
+    let encryption = settings.security.encryption.as_ref().context("the listener has no encryption")?;
+    let min = match encryption.min_version {
+        settings::TlsVersion::Tls12 => TlsMin::Tls12,
+        settings::TlsVersion::Tls13 => TlsMin::Tls13,
+    };
+    let source = match &encryption.certificate {
+        Some(files) => {
+            CertificateSource::Files { certificate: files.certificate.clone(), key: files.key.clone() }
+        }
+        None => CertificateSource::Local {
+            authority: Box::new(LocalAuthority::open_or_create(&settings.server.data, clock.wall())?),
+            names: vec![settings.server.listen.ip().to_string()],
+        },
+    };
+    net::tls::server_config(min, source, Alpn::default(), clock.wall()).map_err(|error| anyhow!(error))
+}
+
+/// Takes in the model servers of this machine, when no file says which providers there are.
+fn find_local_servers(
+    running: &mut Running,
+    configuration: &mut Configuration,
+    own: SocketAddr,
+) -> anyhow::Result<()> {
+    let found = discovery::local_servers(&configuration.settings, &configuration.catalogue, own);
+    if !found.is_empty() {
+        configuration.settings.providers.extend(found);
+        running.install(Table::new(configuration, Some(&running.table))?);
+    }
+    Ok(())
+}
+
+impl Running {
+    /// Puts a new table in force. Requests under way keep the one they began with.
+    pub(crate) fn install(&mut self, table: Table) {
+        self.lasting.limits.replace(wiring::rate_limit(&table.settings));
+        for (worker, upstream) in &self.workers {
+            worker.generation.store(Arc::new(Generation::new(&self.lasting, &table, upstream)));
+        }
+        self.table = table;
+    }
+}
+
+/// Says where everything is: on standard output where a person started it without a file, on standard error where
+/// standard output belongs to the logs.
+fn announce(running: &Running, configuration: &Configuration, key: Option<&FirstKey>, address: SocketAddr) {
+    let encryption = running.table.settings.security.encryption.as_ref();
+    let is_local = encryption.is_some_and(|encryption| encryption.certificate.is_none());
+    let models = running.table.router.listing();
+    let banner = Banner {
+        address,
+        authority: is_local.then(|| running.table.settings.server.data.join("ca.pem")),
+        is_encrypted: encryption.is_some(),
+        key,
+        models: &models,
+        notices: &configuration.notices,
+        ready_after: running.lasting.clock.now().since(types::Monotonic::default()),
+    };
+    let text = banner.text();
+    // Nobody reading is no reason not to serve.
+    drop(match configuration.path {
+        None => std::io::stdout().write_all(text.as_bytes()),
+        Some(_) => std::io::stderr().write_all(text.as_bytes()),
+    });
+}
+
+/// How long the ledger's last records may take to reach the disk is not limited; what telemetry still holds is.
+pub(crate) const SHUTDOWN_PATIENCE: Duration = wiring::TELEMETRY_PATIENCE;

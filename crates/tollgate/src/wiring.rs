@@ -1,0 +1,271 @@
+//! Settings become parts: the one place where what is configured meets what carries it out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use admin::{Listing, ListingConfig};
+use anyhow::{Context, anyhow, bail};
+use gateway::{Caps, Destination, Directory, Endpoint, Timers};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use net::client::Origin;
+use providers::{Catalogue, Kind, Provider};
+use router::{
+    BreakerConfig, Candidate, Local, ProviderModels, Resolved, RetryConfig, Route, Strictness, Weighted,
+};
+use settings::{ModelSetting, ProviderSetting, Settings};
+use types::{ModelName, UnixTime};
+
+/// Checks what only the catalogue can tell: that every provider's kind exists and can be reached as it says.
+pub(crate) fn check(settings: &Settings, catalogue: &Catalogue) -> anyhow::Result<()> {
+    let problems: Vec<_> = settings
+        .providers
+        .iter()
+        .filter_map(|provider| destination(provider, catalogue).err())
+        .map(|problem| format!("error TG-0207: {problem:#}"))
+        .collect();
+    if problems.is_empty() { Ok(()) } else { bail!("{}\n{} problems", problems.join("\n"), problems.len()) }
+}
+
+/// Every configured provider's address, credential and languages.
+pub(crate) fn directory(settings: &Settings, catalogue: &Catalogue) -> anyhow::Result<Directory> {
+    let destinations: Result<Vec<_>, _> =
+        settings.providers.iter().map(|provider| destination(provider, catalogue)).collect();
+    Ok(Directory::new(destinations?))
+}
+
+fn destination(setting: &ProviderSetting, catalogue: &Catalogue) -> anyhow::Result<Destination> {
+    let provider = entry(setting, catalogue)?;
+    let base = setting.url.as_ref().unwrap_or(&provider.base_url);
+    let mut origin = None;
+    let mut endpoints = Vec::new();
+    for endpoint in &provider.dialects {
+        let Some(dialect) = dialects::by_name(&endpoint.dialect) else { continue };
+        let mut place = |path: &String| -> anyhow::Result<PathAndQuery> {
+            if provider.kind == Kind::Builtin {
+                return Ok(PathAndQuery::try_from(path.as_str())?);
+            }
+            let url = providers::url(base, path);
+            let (found, path) =
+                Origin::parse(&url).with_context(|| format!("providers.{}: {url}", setting.name))?;
+            origin = Some(found);
+            Ok(PathAndQuery::try_from(path)?)
+        };
+        endpoints.push(Endpoint {
+            dialect,
+            chat: place(&endpoint.chat)?,
+            count_tokens: endpoint.count_tokens.as_ref().map(&mut place).transpose()?,
+            headers: header_list(&endpoint.headers)?,
+        });
+    }
+    if endpoints.is_empty() {
+        bail!("provider `{}` speaks no language that this gateway knows", setting.name);
+    }
+    let name = setting.name.clone();
+    let semconv = Arc::from(provider.semconv.as_str());
+    let headers = credentials(setting, provider)?;
+    Ok(Destination { name, semconv, origin, endpoints, headers, catalogue: Arc::clone(provider) })
+}
+
+/// The catalogue's entry for a configured provider.
+pub(crate) fn entry<'a>(
+    setting: &ProviderSetting,
+    catalogue: &'a Catalogue,
+) -> anyhow::Result<&'a Arc<Provider>> {
+    catalogue.provider(&setting.kind).ok_or_else(|| {
+        let names = catalogue.providers().map(|provider| provider.name.as_str());
+        let nearest = names.max_by(|left, right| {
+            strsim::jaro_winkler(left, &setting.kind).total_cmp(&strsim::jaro_winkler(right, &setting.kind))
+        });
+        let hint = nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default();
+        anyhow!("providers.{}: there is no kind of provider `{}`{hint}", setting.name, setting.kind)
+    })
+}
+
+/// The credential's header in the provider's own form, and the configured headers.
+fn credentials(setting: &ProviderSetting, provider: &Provider) -> anyhow::Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    if let Some(key) = &setting.key {
+        let scheme = &provider.credential;
+        let variant = scheme
+            .variants
+            .iter()
+            .find(|variant| variant.env.iter().any(|name| key.source == format!("${{{name}}}")));
+        let (name, prefix) = match variant {
+            Some(variant) => (&variant.header, &variant.prefix),
+            None => (&scheme.header, &scheme.prefix),
+        };
+        let value = format!("{prefix}{}", key.value.reveal());
+        add(&mut headers, name, &value).with_context(|| format!("providers.{}.key", setting.name))?;
+    }
+    for (name, value) in &setting.headers {
+        add(&mut headers, name, value.value.reveal())
+            .with_context(|| format!("providers.{}.headers", setting.name))?;
+    }
+    Ok(headers)
+}
+
+fn add(headers: &mut HeaderMap, name: &str, value: &str) -> anyhow::Result<()> {
+    // The value may be a secret: what is wrong with it is said without it.
+    let mut value = HeaderValue::try_from(value).map_err(|_| anyhow!("it cannot be sent as a header"))?;
+    value.set_sensitive(true);
+    headers.insert(HeaderName::try_from(name)?, value);
+    Ok(())
+}
+
+fn header_list(pairs: &[(String, String)]) -> anyhow::Result<Vec<(HeaderName, HeaderValue)>> {
+    let parse =
+        |(name, value): &(String, String)| Ok((HeaderName::try_from(name)?, HeaderValue::try_from(value)?));
+    pairs.iter().map(parse).collect()
+}
+
+/// The routing table.
+pub(crate) fn router(settings: &Settings, catalogue: &Catalogue) -> anyhow::Result<Local> {
+    let routes = settings.models.iter().map(|model| (model.name.clone(), route(model))).collect();
+    let providers: anyhow::Result<Vec<_>> = settings
+        .providers
+        .iter()
+        .map(|setting| {
+            let provider = entry(setting, catalogue)?;
+            let listed = setting.models.iter().map(|model| ModelName::from(model.as_str()));
+            let known =
+                provider.models.iter().map(|model| model.name.clone()).filter(|_| setting.models.is_empty());
+            Ok(ProviderModels {
+                provider: setting.name.clone(),
+                models: listed.chain(known).collect(),
+                open: setting.models.is_empty(),
+            })
+        })
+        .collect();
+    let breaker = &settings.routing.circuit_breaker;
+    let config = BreakerConfig { threshold: breaker.threshold.get(), timeout: breaker.timeout };
+    Ok(Local::new(routes, providers?, config))
+}
+
+fn route(model: &ModelSetting) -> Route {
+    let targets = model.targets.iter().map(|target| Weighted {
+        candidate: Candidate::new(target.provider.clone(), target.model.clone()),
+        weight: target.weight.get(),
+    });
+    let fallback =
+        model.fallback.iter().map(|name| Candidate::new(name.provider.clone(), name.model.clone()));
+    Route {
+        targets: targets.collect(),
+        fallback: fallback.collect(),
+        strict: if model.strict { Strictness::Refuse } else { Strictness::Report },
+    }
+}
+
+/// The listing of every public name.
+pub(crate) fn listing(
+    router: &Local,
+    directory: &Directory,
+    settings: &Settings,
+    since: UnixTime,
+) -> Listing {
+    let names = router.listing();
+    let configs = names.iter().filter_map(|name| {
+        let candidate = match router.resolve(name).ok()? {
+            Resolved::Known(candidate) | Resolved::Passed(candidate) => candidate,
+            Resolved::Route(route) => first_target(settings, &route)?,
+        };
+        let model = directory.find(&candidate.provider)?.catalogue.model(candidate.model.as_str());
+        let name = ModelName::from(name.as_str());
+        Some(ListingConfig { name, provider: candidate.provider, model })
+    });
+    Listing::new(configs, since)
+}
+
+fn first_target(settings: &Settings, route: &ModelName) -> Option<Candidate> {
+    let model = settings.models.iter().find(|model| model.name == *route)?;
+    let target = model.targets.first()?;
+    Some(Candidate::new(target.provider.clone(), target.model.clone()))
+}
+
+/// Sizes.
+pub(crate) fn caps(settings: &Settings) -> Caps {
+    let caps = &settings.server.caps;
+    Caps {
+        body: caps.body.as_usize(),
+        json_depth: caps.json_depth.get() as usize,
+        event: caps.event.as_usize(),
+        answer: caps.answer.as_usize(),
+        error_body: caps.error_body.as_usize(),
+    }
+}
+
+/// Times.
+pub(crate) fn timers(settings: &Settings) -> Timers {
+    let timers = &settings.server.timers;
+    Timers {
+        request_body_idle: timers.request_body_idle,
+        connect: timers.connect,
+        tls: timers.tls,
+        response_headers_stream: timers.response_headers_stream,
+        response_headers_whole: timers.response_headers_whole,
+        first_event: timers.first_event,
+        event_gap: timers.event_gap,
+        total: timers.total,
+    }
+}
+
+/// How much one caller may use.
+pub(crate) fn rate_limit(settings: &Settings) -> limits::RateLimit {
+    settings.security.rate_limiting.as_ref().map_or_else(limits::RateLimit::default, |limit| {
+        limits::RateLimit {
+            requests_per_minute: limit.requests_per_minute.map(Into::into),
+            tokens_per_minute: limit.tokens_per_minute,
+            concurrent: limit.concurrent,
+        }
+    })
+}
+
+/// How often a request may go elsewhere.
+pub(crate) fn retries(settings: &Settings) -> RetryConfig {
+    let retries = &settings.routing.retries;
+    RetryConfig { attempts: retries.attempts, percent: percent(retries.budget) }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share lies between zero and one"
+)]
+fn percent(share: settings::Ratio) -> u32 {
+    (share.as_f64() * 100.0).round() as u32
+}
+
+/// What a ledger record survives.
+pub(crate) fn ledger_options(settings: &Settings) -> ledger::Options {
+    let durability = match settings.store.ledger.durability {
+        settings::Durability::Process => ledger::Durability::Process,
+        settings::Durability::Power => ledger::Durability::Power,
+    };
+    ledger::Options { durability, ..ledger::Options::default() }
+}
+
+/// Where logs and traces go.
+pub(crate) fn telemetry(settings: &Settings, instance: &str) -> telemetry::TelemetryConfig {
+    let monitoring = &settings.monitoring;
+    telemetry::TelemetryConfig {
+        log_format: match monitoring.logging.format {
+            settings::LogFormat::StructuredJson => telemetry::LogFormat::Json,
+            settings::LogFormat::Pretty => telemetry::LogFormat::Pretty,
+        },
+        log_level: match monitoring.logging.level {
+            settings::LogLevel::Error => telemetry::LogLevel::Error,
+            settings::LogLevel::Warn => telemetry::LogLevel::Warn,
+            settings::LogLevel::Info => telemetry::LogLevel::Info,
+            settings::LogLevel::Debug => telemetry::LogLevel::Debug,
+            settings::LogLevel::Trace => telemetry::LogLevel::Trace,
+        },
+        otlp: monitoring.tracing.otlp.clone(),
+        zipkin: monitoring.tracing.zipkin.clone(),
+        sample: monitoring.tracing.sample.as_f64(),
+        instance: instance.to_owned(),
+        ..telemetry::TelemetryConfig::default()
+    }
+}
+
+/// How long a collector is given to take the last spans.
+pub(crate) const TELEMETRY_PATIENCE: Duration = Duration::from_secs(2);
