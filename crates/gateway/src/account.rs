@@ -58,7 +58,8 @@ pub(crate) struct Facts {
     pub(crate) changes: Vec<Change>,
     /// Time spent waiting for upstreams before the answer began.
     pub(crate) upstream_wait: Duration,
-    pub(crate) first_token: Option<Duration>,
+    /// How old the request was when its answer began.
+    begun: Option<Duration>,
     pub(crate) usage: Usage,
     pub(crate) cost: MicroUsd,
     pub(crate) bytes_in: u64,
@@ -78,6 +79,8 @@ struct UnderWay {
     record: OpenAttempt,
     price: Option<Price>,
     at: Monotonic,
+    /// From its beginning to the first content of its answer.
+    first_chunk: Option<Duration>,
     span: SpanId,
     /// Usage and bytes of visible output as last seen, for the record of an answer that breaks off.
     seen: (Option<Usage>, u64),
@@ -114,7 +117,7 @@ impl Account {
             attempts: 0,
             changes: Vec::new(),
             upstream_wait: Duration::ZERO,
-            first_token: None,
+            begun: None,
             usage: Usage::default(),
             cost: MicroUsd::ZERO,
             bytes_in: 0,
@@ -170,11 +173,21 @@ impl Account {
             record,
             price: begin.price.cloned(),
             at: self.gateway.clock.now(),
+            first_chunk: None,
             span: begin.span,
             seen: (None, 0),
         });
         self.facts.served_by = Some(begin.served);
         Ok(id)
+    }
+
+    /// The first content of the answer is there.
+    pub(crate) fn answer_begun(&mut self) {
+        let now = self.gateway.clock.now();
+        self.facts.begun = Some(now.since(self.at));
+        if let Some(attempt) = &mut self.attempt {
+            attempt.first_chunk = Some(now.since(attempt.at));
+        }
     }
 
     /// Notes how far an answer has come; long ones leave a checkpoint in the ledger now and then.
@@ -232,7 +245,7 @@ impl Account {
             estimated: ending.estimated,
             status: ending.status,
             upstream_id: ending.tally.id.clone(),
-            first_token: self.facts.first_token,
+            first_token: attempt.first_chunk,
             duration,
         });
     }
@@ -258,7 +271,7 @@ impl Account {
             fault,
             status: ending.status,
             duration,
-            first_chunk: self.facts.first_token,
+            first_chunk: attempt.first_chunk.filter(|_| self.is_stream()),
             usage: Some(&ending.usage),
             response_id: ending.tally.id.as_deref(),
             response_model: ending.tally.model.as_deref(),
@@ -299,7 +312,7 @@ impl Account {
             finish: facts.stop,
             duration,
             overhead: self.overhead(),
-            first_token: facts.first_token,
+            first_token: facts.begun.filter(|_| self.is_stream()),
             usage: Some(&facts.usage),
             cost: Some(facts.cost),
             changes: &facts.changes,
@@ -313,7 +326,7 @@ impl Account {
 
     /// The gateway's own share of the time until the answer began.
     fn overhead(&self) -> Duration {
-        let begun = self.facts.first_token.unwrap_or_else(|| self.age());
+        let begun = self.facts.begun.unwrap_or_else(|| self.age());
         begun.saturating_sub(self.facts.upstream_wait)
     }
 
@@ -321,6 +334,10 @@ impl Account {
     pub(crate) fn server_timing(&self) -> String {
         let upstream = (self.facts.attempts > 0).then_some(self.facts.upstream_wait);
         telemetry::server_timing(self.overhead(), upstream)
+    }
+
+    const fn is_stream(&self) -> bool {
+        matches!(self.facts.delivery, Delivery::Stream { .. })
     }
 
     /// The public model name to record, or a word for none.

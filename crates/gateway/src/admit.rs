@@ -1,6 +1,7 @@
 //! Third phase: may they, and is there room? What is admitted holds its share of the limits until it settles.
 
-use types::Tokens;
+use telemetry::events::LimitRefused;
+use types::{Classify, Retry, Tokens};
 
 use crate::account::Account;
 use crate::identify::Identified;
@@ -41,6 +42,13 @@ pub(crate) fn hold(identified: Identified, gateway: &Gateway) -> Result<Admitted
         }
         Err(error) => {
             account.facts.standings = error.standings().to_vec();
+            let retry_after = match error.verdict().retry {
+                Retry::After(wait) => Some(wait),
+                Retry::Never | Retry::Elsewhere => None,
+            };
+            let key = account.facts.key.as_ref();
+            let refused = LimitRefused { limit: error.limit_word(), key, request_id: account.id, retry_after };
+            refused.emit(&gateway.telemetry);
             Err(account.reject(Cause::Reserve(error)))
         }
     }

@@ -60,6 +60,8 @@ pub(crate) async fn until_success(planned: Planned, gateway: &Gateway) -> Result
         let try_one = Try { gateway, request: &request, candidate, strict, deadline };
         match try_one.run(&mut account, &mut understood).await {
             Ok(begun) => return Ok(Answered { account, begun, deadline }),
+            // What one target's language cannot say, another's may.
+            Err(Failure::Refused(cause @ Cause::Encode(_))) => last = cause,
             Err(Failure::Refused(cause)) => return Err(account.reject(cause)),
             Err(Failure::Upstream(fault)) => {
                 let elsewhere = fault.kind.may_succeed_elsewhere();
@@ -131,10 +133,16 @@ impl Try<'_> {
         let sent_at = self.gateway.clock.now();
         let result = self.send(outbound, account).await;
         account.facts.upstream_wait += self.gateway.clock.now().since(sent_at);
-        result.map_err(|fault| {
-            account.fail_attempt(&fault);
-            Failure::Upstream(fault)
-        })
+        match result {
+            Ok(begun) => {
+                account.answer_begun();
+                Ok(begun)
+            }
+            Err(fault) => {
+                account.fail_attempt(&fault);
+                Err(Failure::Upstream(fault))
+            }
+        }
     }
 
     /// Sends the request and waits for the first content of the answer.

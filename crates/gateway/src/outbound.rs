@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dialects::Encoded;
 use http::{HeaderMap, HeaderValue, header};
 use providers::Model;
 use router::{Candidate, Strictness};
@@ -49,14 +48,28 @@ pub(crate) fn write(
         to.endpoint.dialect.encode_request(conversation, &target)
     };
     let encoded = encoded.map_err(Cause::Encode)?;
-    let forwarded = if same { request.dialect.forwarded_request_headers() } else { &[] };
-    let mut headers = head(to, &encoded, account);
-    for name in forwarded {
-        for value in request.headers.get_all(name) {
-            headers.insert(name.clone(), value.clone());
-        }
+    let mut headers = head(to, account);
+    if same {
+        forward(request, &mut headers);
+    }
+    // Last: what this request needs in its language wins over what the caller or the catalogue say.
+    for (name, value) in encoded.headers {
+        headers.insert(name, value);
     }
     Ok(Written { headers, body: encoded.body, changes: encoded.changes })
+}
+
+/// Passes on the caller's headers that mean something to an upstream of the same language.
+fn forward(request: &Request, headers: &mut HeaderMap) {
+    for name in request.dialect.forwarded_request_headers() {
+        let mut values = request.headers.get_all(name).iter();
+        if let Some(first) = values.next() {
+            headers.insert(name.clone(), first.clone());
+            for value in values {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+    }
 }
 
 /// Where a request goes.
@@ -80,11 +93,11 @@ fn target(to: &Place<'_>) -> Target {
 }
 
 /// The headers of every request: the provider's own, the dialect's, the trace, and our name for the loop guard.
-fn head(to: &Place<'_>, encoded: &Encoded, account: &Account) -> HeaderMap {
+fn head(to: &Place<'_>, account: &Account) -> HeaderMap {
     let gateway: &Gateway = account.gateway();
     let mut headers = to.destination.headers.clone();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    for (name, value) in to.endpoint.headers.iter().chain(&encoded.headers) {
+    for (name, value) in &to.endpoint.headers {
         headers.insert(name.clone(), value.clone());
     }
     if let Ok(traceparent) = HeaderValue::try_from(account.trace.traceparent(to.span)) {

@@ -41,7 +41,6 @@ pub(crate) fn conduit(
 /// Begins the answer. What is whole is settled before its first byte goes out; a stream settles when it ends.
 pub(crate) fn start(answered: Answered, gateway: &Gateway) -> Answer {
     let Answered { mut account, begun, deadline } = answered;
-    account.facts.first_token = Some(account.age());
     let (mut source, headers, status) = match begun {
         Begun::Counted(tokens) => return answer::counted(account, tokens),
         Begun::Upstream { source, headers, status } => (source, headers, status.as_u16()),

@@ -50,6 +50,15 @@ pub enum ReserveError {
 }
 
 impl ReserveError {
+    /// The word for the limit in logs and metrics.
+    pub const fn limit_word(&self) -> &'static str {
+        match self {
+            Self::Concurrent { .. } => "concurrent",
+            Self::Requests { .. } => "requests",
+            Self::Tokens { .. } | Self::TooManyTokens { .. } => "tokens",
+        }
+    }
+
     /// How the caller's buckets stand, for the refusal's headers.
     pub const fn standings(&self) -> &Standings {
         match self {

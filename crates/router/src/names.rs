@@ -87,9 +87,13 @@ impl Names {
             }
             let candidate = Candidate::new(provider.provider.clone(), ModelName::from(model));
             if self.full.contains_key(candidate.target.as_str()) {
-                Some(Resolved::Known(candidate))
-            } else {
-                provider.open.then_some(Resolved::Passed(candidate))
+                return Some(Resolved::Known(candidate));
+            }
+            // What stands behind a `?` is the provider's own matter; it counts as the model before it.
+            let base = candidate.target.as_str().split_once('?').and_then(|(base, _)| self.full.get(base));
+            match base {
+                Some(known) => Some(Resolved::Known(Candidate { target: known.target.clone(), ..candidate })),
+                None => provider.open.then_some(Resolved::Passed(candidate)),
             }
         })
     }

@@ -62,6 +62,7 @@ fn names_are_resolved_in_order_and_never_guessed() {
     check("openai/brand-new-model", Ok("openai/brand-new-model"));
     check("@openai/gpt", Ok("openai/gpt"));
     check("openai:gpt", Ok("openai/gpt"));
+    check("gpu/qwen?seed=1", Ok("gpu/qwen"));
     check("shared", Err("say `openai/shared` or `gpu/shared`"));
     check("gpu/not-listed", Err("no model `gpu/not-listed`"));
     check("smrt", Err("did you mean `smart`"));

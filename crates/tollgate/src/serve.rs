@@ -166,6 +166,9 @@ fn open_ledger(settings: &Settings, clock: &Arc<dyn Clock>, telemetry: &Telemetr
     let directory = settings.server.data.join(LEDGER);
     let (ledger, recovery) = Ledger::open(&directory, wiring::ledger_options(settings), Arc::clone(clock))
         .with_context(|| format!("the ledger in {} cannot be opened", directory.display()))?;
+    if recovery.lost.is_empty() && recovery.truncated.is_none() {
+        return Ok(ledger);
+    }
     Recovered {
         records: recovery.lost.len() as u64,
         torn_bytes: recovery.truncated.map_or(0, |torn| torn.bytes),

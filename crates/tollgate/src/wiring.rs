@@ -133,7 +133,8 @@ pub(crate) fn router(settings: &Settings, catalogue: &Catalogue) -> anyhow::Resu
             Ok(ProviderModels {
                 provider: setting.name.clone(),
                 models: listed.chain(known).collect(),
-                open: setting.models.is_empty(),
+                // A hosted provider may have models that the catalogue does not know yet.
+                open: setting.models.is_empty() && provider.kind != Kind::Builtin,
             })
         })
         .collect();
