@@ -83,8 +83,7 @@ impl Site {
             "/.well-known/jwks.json" => Some(oauth::keys(self)),
             path if self.metrics_path.as_deref() == Some(path) => Some(self.metrics(request)),
             path => {
-                let rest = path.strip_prefix("/v1/models").or_else(|| path.strip_prefix("/models"))?;
-                let model = match rest {
+                let model = match gateway::without_prefixes(path).strip_prefix("/models")? {
                     "" | "/" => None,
                     rest => Some(rest.strip_prefix('/')?),
                 };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dialects::{Dialect, Tally};
+use http::HeaderValue;
 use ledger::{Estimated, Intent, LedgerError, OpenAttempt, Outcome, Settlement};
 use limits::Hold;
 use providers::Price;
@@ -38,6 +39,8 @@ pub(crate) struct Account {
 /// What is known of the request so far; what its log line will say.
 pub(crate) struct Facts {
     pub(crate) peer: IpAddr,
+    /// The caller's own id for the request, which its answer repeats.
+    pub(crate) client_id: Option<HeaderValue>,
     pub(crate) operation: Option<Operation>,
     /// Whether the path had to be understood in spite of a doubled or missing prefix.
     pub(crate) forgiven_path: bool,
@@ -103,6 +106,7 @@ impl Account {
     ) -> Self {
         let facts = Facts {
             peer,
+            client_id: None,
             operation: None,
             forgiven_path: false,
             delivery: Delivery::Whole,

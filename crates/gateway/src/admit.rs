@@ -47,7 +47,8 @@ pub(crate) fn hold(identified: Identified, gateway: &Gateway) -> Result<Admitted
                 Retry::Never | Retry::Elsewhere => None,
             };
             let key = account.facts.key.as_ref();
-            let refused = LimitRefused { limit: error.limit_word(), key, request_id: account.id, retry_after };
+            let refused =
+                LimitRefused { limit: error.limit_word(), key, request_id: account.id, retry_after };
             refused.emit(&gateway.telemetry);
             Err(account.reject(Cause::Reserve(error)))
         }

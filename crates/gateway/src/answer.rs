@@ -55,7 +55,7 @@ pub(crate) fn streamed(relay: Relay, upstream: &HeaderMap) -> Answer {
 pub(crate) fn add_common(headers: &mut HeaderMap, account: &Account) {
     // OpenAI's clients read the first, Anthropic's the second.
     if let Ok(id) = HeaderValue::try_from(account.id.to_string()) {
-        headers.insert(REQUEST_ID, id.clone());
+        headers.insert(REQUEST_ID, account.facts.client_id.clone().unwrap_or_else(|| id.clone()));
         headers.insert(ANTHROPIC_REQUEST_ID, id);
     }
     if let Ok(traceparent) = HeaderValue::try_from(account.trace.traceparent(account.trace.span_id)) {

@@ -35,6 +35,9 @@ pub(crate) enum Spelling {
     Forgiven,
 }
 
+/// The longest id of a caller's that is repeated.
+const MAX_CLIENT_ID: usize = 128;
+
 impl Arrival {
     /// Opens the account of a request that has just come in.
     pub(crate) fn new(request: http::Request<Incoming>, peer: IpAddr, gateway: &Arc<Gateway>) -> Self {
@@ -46,7 +49,10 @@ impl Arrival {
         };
         let traceparent = parts.headers.get("traceparent").and_then(|value| value.to_str().ok());
         let trace = gateway.telemetry.begin_trace(traceparent);
-        let account = Account::open(gateway, caller, trace, peer);
+        let mut account = Account::open(gateway, caller, trace, peer);
+        // An attribute of the request and no more: what is recorded goes by the gateway's own id.
+        account.facts.client_id =
+            parts.headers.get("x-request-id").filter(|id| (1..=MAX_CLIENT_ID).contains(&id.len())).cloned();
         Self { account: Box::new(account), route, parts, body }
     }
 }

@@ -96,14 +96,8 @@ impl Try<'_> {
         };
         let model = destination.catalogue.model(self.candidate.model.as_str());
         let span = SpanId::generate();
-        let place = Place {
-            candidate: self.candidate,
-            destination,
-            endpoint,
-            model,
-            strict: self.strict,
-            span,
-        };
+        let place =
+            Place { candidate: self.candidate, destination, endpoint, model, strict: self.strict, span };
         let written = outbound::write(self.request, understood, &place, account).map_err(Failure::Refused)?;
         if self.gateway.router.claim(&self.candidate.target, self.gateway.clock.now()) == Claim::Refused {
             return Err(Failure::Unclaimed);

@@ -34,8 +34,10 @@ use types::Clock;
 pub use answer::Answer;
 pub use arrival::Arrival;
 pub use rejection::{Rejection, panicked, refused_head};
-pub use routes::speaker;
-pub use upstream::{Destination, Directory, Endpoint, NetworkUpstream, Outbound, Sending, SendFault, Upstream, UpstreamBody};
+pub use routes::{speaker, without_prefixes};
+pub use upstream::{
+    Destination, Directory, Endpoint, NetworkUpstream, Outbound, SendFault, Sending, Upstream, UpstreamBody,
+};
 
 /// One generation of the gateway: what the configuration says, and the parts that carry it out. A reload makes a
 /// new one; requests under way keep theirs.

@@ -36,9 +36,7 @@ fn exact(path: &str, spelling: Spelling) -> Option<Route> {
 fn stripped(path: &str) -> Option<Route> {
     let mut rest = path;
     for _ in 0..MAX_PREFIXES {
-        rest = FORGIVEN
-            .iter()
-            .find_map(|prefix| rest.strip_prefix(prefix).filter(|rest| rest.starts_with('/')))?;
+        rest = strip_one(rest)?;
         let found =
             exact(rest, Spelling::Forgiven).or_else(|| exact(&format!("/v1{rest}"), Spelling::Forgiven));
         if found.is_some() {
@@ -46,6 +44,22 @@ fn stripped(path: &str) -> Option<Route> {
         }
     }
     None
+}
+
+/// `path` without the prefixes that do no harm, `/v1` included: for what is served beside the dialects' own paths.
+pub fn without_prefixes(path: &str) -> &str {
+    let mut rest = path;
+    for _ in 0..MAX_PREFIXES {
+        match strip_one(rest) {
+            Some(shorter) => rest = shorter,
+            None => break,
+        }
+    }
+    rest
+}
+
+fn strip_one(path: &str) -> Option<&str> {
+    FORGIVEN.iter().find_map(|prefix| path.strip_prefix(prefix).filter(|rest| rest.starts_with('/')))
 }
 
 /// `/v1/chat/completions/chat/completions`: a client has put its own path behind a whole one.
