@@ -54,7 +54,7 @@ enum End {
     After(Duration),
     /// After this many requests.
     Count(usize),
-    /// When standard input ends: streams are opened once and stay open.
+    /// When it is killed: streams are opened once and stay open.
     Hold,
 }
 
@@ -177,7 +177,7 @@ async fn count_off(plan: &Rc<Plan>, seen: &Shared, count: usize) -> anyhow::Resu
     Ok(Measured { cpu: processes::cpu(&plan.watched).saturating_sub(cpu), elapsed })
 }
 
-/// Opens a stream on every connection and keeps them until standard input ends.
+/// Opens a stream on every connection and keeps them until it is killed.
 async fn hold(plan: &Rc<Plan>, seen: &Shared) -> anyhow::Result<()> {
     let mut tasks = JoinSet::new();
     for index in 0..plan.connections {
@@ -198,9 +198,7 @@ async fn hold(plan: &Rc<Plan>, seen: &Shared) -> anyhow::Result<()> {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     println!("open={}", plan.connections);
-    let mut input = tokio::io::stdin();
-    input.read_to_end(&mut Vec::new()).await?;
-    Ok(())
+    std::future::pending().await
 }
 
 fn note(seen: &Shared, result: anyhow::Result<()>) {
@@ -358,15 +356,14 @@ fn report(seen: &Shared, measured: Measured) -> anyhow::Result<()> {
     if let Some(failure) = seen.failures.first() {
         bail!("{} failures, the first: {failure}", seen.failures.len());
     }
+    let (p50, p99) = (seen.latencies.quantile(0.5), seen.latencies.quantile(0.99));
+    let first = seen.firsts.quantile(0.5);
     println!(
-        "requests={} events={} seconds={:.4} cpu_us={:.0} p50_us={:.1} p99_us={:.1} first_us={:.1}",
+        "requests={} events={} seconds={:.4} cpu_us={:.0} p50_us={p50:.1} p99_us={p99:.1} first_us={first:.1}",
         seen.requests,
         seen.events,
         measured.elapsed.as_secs_f64(),
         measured.cpu.as_secs_f64() * 1e6,
-        seen.latencies.quantile(0.5),
-        seen.latencies.quantile(0.99),
-        seen.firsts.quantile(0.5),
     );
     Ok(())
 }

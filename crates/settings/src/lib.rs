@@ -51,7 +51,7 @@ pub use security::{
     TokenIssuer,
 };
 pub use server::{Caps, Server, Timers};
-pub use settings::{Settings, load};
+pub use settings::{Kinds, Settings, load};
 pub use source::{Source, find_file};
 pub use store::{Durability, LedgerSetting, StateStore, Store};
 pub use watch::FileWatch;

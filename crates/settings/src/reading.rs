@@ -10,6 +10,7 @@ use crate::interpolate::{Interpolated, interpolate, is_reference};
 use crate::nearest::{did_you_mean, nearest};
 use crate::node::{Entry, Node, Origin, Value};
 use crate::problem::{Mask, Position, Problem, ProblemCode, Problems};
+use crate::providers::ProviderSetting;
 use crate::read::At;
 use crate::schema::known_keys;
 
@@ -166,6 +167,19 @@ impl<'e> Reading<'e> {
                 }
             };
             let message = format!("provider `{provider}` is not configured");
+            self.note(ProblemCode::UnknownReference, &path, message, Some(help));
+        }
+    }
+
+    /// Notes every provider of a kind that does not exist.
+    pub(crate) fn check_kinds(&mut self, providers: &[ProviderSetting], kinds: &[String]) {
+        for provider in providers.iter().filter(|provider| !kinds.contains(&provider.kind)) {
+            let section = joined("providers", provider.name.as_str());
+            let written = joined(&section, "kind");
+            let path = if self.origin_of(&written).is_some() { written } else { section };
+            let help = did_you_mean(&provider.kind, kinds.iter().map(String::as_str));
+            let help = help.unwrap_or_else(|| format!("give it a `kind`; there are {}", kinds.join(", ")));
+            let message = format!("there is no kind of provider `{}`", provider.kind);
             self.note(ProblemCode::UnknownReference, &path, message, Some(help));
         }
     }

@@ -65,18 +65,26 @@ section! {
     }
 }
 
+/// The kinds of provider there are, given the folder of further ones that `server.catalogue` may name.
+pub type Kinds<'a> = &'a dyn Fn(&Server) -> Vec<String>;
+
 /// The settings that `source` and the environment make together, with defaults for the rest. The environment's
 /// twins win over the file.
 ///
 /// # Errors
 /// Every problem there is, in the order of the file. Only a text that is not YAML hides others.
-pub fn load(source: Option<&Source>, environment: &Environment) -> Result<Settings, Problems> {
+pub fn load(
+    source: Option<&Source>,
+    environment: &Environment,
+    kinds: Kinds<'_>,
+) -> Result<Settings, Problems> {
     let text = source.map_or("", Source::text);
     let mut tree = parse(text).map_err(|problem| Problems::new(vec![*problem], unparsed::masks(text)))?;
     let mut unlaid = overlay(&mut tree, environment);
     let folder = source.map(Source::folder).unwrap_or_default();
     let mut reading = Reading::new(&tree, environment, folder);
     let settings = read(&tree, &mut reading, environment);
+    reading.check_kinds(&settings.providers, &kinds(&settings.server));
     match reading.finish() {
         Ok(sources) if unlaid.is_empty() => Ok(Settings { sources, ..settings }),
         Ok(_) => Err(Problems::new(unlaid, Vec::new())),

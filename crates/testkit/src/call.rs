@@ -115,12 +115,7 @@ impl Call {
         running.spawn(async move { drop(connection.await) });
         let response = sender.send_request(self.request).await.ok()?;
         let (parts, body) = response.into_parts();
-        Some(Streaming {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body,
-            _connection: running,
-        })
+        Some(Streaming { status: parts.status.as_u16(), headers: parts.headers, body, _connection: running })
     }
 }
 

@@ -87,8 +87,7 @@ impl Builder {
     pub async fn start(self) -> Gateway {
         let process = self.launch();
         let address = address(&process).await;
-        let mut gateway =
-            Gateway { address, key: String::new(), data: self.data(), process, builder: self };
+        let mut gateway = Gateway { address, key: String::new(), data: self.data(), process, builder: self };
         gateway.read_key();
         gateway
     }
@@ -235,7 +234,7 @@ impl Gateway {
 
     /// Starts it again, with the same folder and environment, on a new port. One that still runs is killed.
     pub async fn restart(&mut self) {
-        drop(self.process.kill());
+        self.process.kill();
         self.process = self.builder.launch();
         self.address = address(&self.process).await;
         self.read_key();

@@ -29,8 +29,8 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Waits for something that has to happen.
 async fn patiently<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("waited {PATIENCE:?} for {what}"),
-    }
+    let Ok(value) = tokio::time::timeout(PATIENCE, future).await else {
+        panic!("waited {PATIENCE:?} for {what}");
+    };
+    value
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use providers::{Catalogue, Kind};
-use settings::{Environment, KnownProvider, Notice, ProviderSetting, Settings, Source};
+use settings::{Environment, KnownProvider, Notice, ProviderSetting, Server, Settings, Source};
 
 use crate::args::FileArguments;
 use crate::wiring;
@@ -24,7 +24,7 @@ pub(crate) struct Configuration {
 pub(crate) fn load(arguments: &FileArguments, environment: &Environment) -> anyhow::Result<Configuration> {
     let source = read(arguments)?;
     let path = source.as_ref().and_then(|source| source.path().map(ToOwned::to_owned));
-    let mut settings = settings::load(source.as_ref(), environment).map_err(|problems| {
+    let mut settings = settings::load(source.as_ref(), environment, &kinds).map_err(|problems| {
         let text = source.as_ref().map_or("", Source::text);
         let file =
             path.as_ref().map_or_else(|| "the environment".to_owned(), |path| path.display().to_string());
@@ -32,7 +32,7 @@ pub(crate) fn load(arguments: &FileArguments, environment: &Environment) -> anyh
     })?;
     let catalogue = catalogue(&settings)?;
     let notices = complete(&mut settings, &catalogue, environment);
-    wiring::check(&settings, &catalogue)?;
+    wiring::directory(&settings, &catalogue)?;
     Ok(Configuration { settings, catalogue, path, notices })
 }
 
@@ -42,6 +42,14 @@ fn read(arguments: &FileArguments) -> anyhow::Result<Option<Source>> {
     let Some(path) = settings::find_file(arguments.config.as_deref(), &folder) else { return Ok(None) };
     let source = Source::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
     Ok(Some(source))
+}
+
+/// The kinds of provider there are. A folder that cannot be read is reported when it is used.
+fn kinds(server: &Server) -> Vec<String> {
+    let embedded = || Catalogue::embedded().ok();
+    let extended = server.catalogue.as_ref().and_then(|folder| embedded()?.extended_by(folder).ok());
+    let catalogue = extended.or_else(embedded);
+    catalogue.iter().flat_map(Catalogue::providers).map(|provider| provider.name.to_string()).collect()
 }
 
 /// The providers that are built in, and those in the configured folder.

@@ -16,17 +16,6 @@ use router::{
 use settings::{ModelSetting, ProviderSetting, Settings};
 use types::{ModelName, UnixTime};
 
-/// Checks what only the catalogue can tell: that every provider's kind exists and can be reached as it says.
-pub(crate) fn check(settings: &Settings, catalogue: &Catalogue) -> anyhow::Result<()> {
-    let problems: Vec<_> = settings
-        .providers
-        .iter()
-        .filter_map(|provider| destination(provider, catalogue).err())
-        .map(|problem| format!("error TG-0207: {problem:#}"))
-        .collect();
-    if problems.is_empty() { Ok(()) } else { bail!("{}\n{} problems", problems.join("\n"), problems.len()) }
-}
-
 /// Every configured provider's address, credential and languages.
 pub(crate) fn directory(settings: &Settings, catalogue: &Catalogue) -> anyhow::Result<Directory> {
     let destinations: Result<Vec<_>, _> =
@@ -72,14 +61,8 @@ pub(crate) fn entry<'a>(
     setting: &ProviderSetting,
     catalogue: &'a Catalogue,
 ) -> anyhow::Result<&'a Arc<Provider>> {
-    catalogue.provider(&setting.kind).ok_or_else(|| {
-        let names = catalogue.providers().map(|provider| provider.name.as_str());
-        let nearest = names.max_by(|left, right| {
-            strsim::jaro_winkler(left, &setting.kind).total_cmp(&strsim::jaro_winkler(right, &setting.kind))
-        });
-        let hint = nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default();
-        anyhow!("providers.{}: there is no kind of provider `{}`{hint}", setting.name, setting.kind)
-    })
+    let unknown = || anyhow!("providers.{}: there is no kind of provider `{}`", setting.name, setting.kind);
+    catalogue.provider(&setting.kind).ok_or_else(unknown)
 }
 
 /// The credential's header in the provider's own form, and the configured headers.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use settings::{Acceptance, Durability, LogFormat, Source, TlsVersion, find_file, load};
 
-use crate::{LONG, environment, keys, settings};
+use crate::{LONG, environment, keys, kinds, settings};
 
 /// `short` means what `long` means.
 #[track_caller]
@@ -81,7 +81,7 @@ fn units_are_read_in_every_spelling() {
 
 #[test]
 fn defaults_are_filled_in_and_printed() {
-    let settings = load(None, &environment(&[("HOME", "/home/me")])).expect("defaults");
+    let settings = load(None, &environment(&[("HOME", "/home/me")]), &kinds).expect("defaults");
     assert_eq!(settings.show(), include_str!("defaults.yaml"));
 }
 
@@ -89,7 +89,7 @@ fn defaults_are_filled_in_and_printed() {
 fn data_goes_where_the_desktop_says() {
     #[track_caller]
     fn check(pairs: &[(&str, &str)], data: &str) {
-        let settings = load(None, &environment(pairs)).expect("defaults");
+        let settings = load(None, &environment(pairs), &kinds).expect("defaults");
         assert_eq!(settings.server.data.to_str(), Some(data));
     }
     check(&[("XDG_DATA_HOME", "/data"), ("HOME", "/home/me")], "/data/tollgate");
@@ -134,8 +134,9 @@ fn the_printed_form_reads_back_as_itself() {
 fn relative_paths_start_at_the_file() {
     let text =
         "server: {data: data, catalogue: /c}\nsecurity: {encryption: {certificate: a.crt, key: b/a.key}}";
-    let settings = load(Some(&Source::new(Some("/etc/tollgate/tollgate.yaml".into()), text)), &keys())
-        .expect("settings");
+    let settings =
+        load(Some(&Source::new(Some("/etc/tollgate/tollgate.yaml".into()), text)), &keys(), &kinds)
+            .expect("settings");
     assert_eq!(settings.server.data.to_str(), Some("/etc/tollgate/data"));
     let files = settings.security.encryption.and_then(|encryption| encryption.certificate).expect("files");
     assert_eq!(files.key.to_str(), Some("/etc/tollgate/b/a.key"));

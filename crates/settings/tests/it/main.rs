@@ -15,10 +15,17 @@ mod secrets;
 mod twins;
 mod typos;
 
-use settings::{Environment, Problems, Settings, Source, load};
+use settings::{Environment, Problems, Server, Settings, Source, load};
 
 /// Every key there is, at least once.
 const LONG: &str = include_str!("long.yaml");
+
+/// The kinds of provider there are, as far as these tests go.
+fn kinds(_: &Server) -> Vec<String> {
+    ["openai", "anthropic", "mistral", "vllm", "a", "a/b", "claude", "gpu", "My-GPU"]
+        .map(str::to_owned)
+        .to_vec()
+}
 
 /// An environment with these variables.
 fn environment(pairs: &[(&str, &str)]) -> Environment {
@@ -37,7 +44,7 @@ fn keys() -> Environment {
 
 /// Settings or problems of this text.
 fn read(text: &str, environment: &Environment) -> Result<Settings, Problems> {
-    load(Some(&Source::new(None, text)), environment)
+    load(Some(&Source::new(None, text)), environment, &kinds)
 }
 
 /// The settings of a text that has nothing wrong with it.

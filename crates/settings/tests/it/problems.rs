@@ -156,6 +156,11 @@ fn messages_name_what_was_probably_meant() {
         "did you mean `openai`?",
     );
     check_words(
+        "providers: {x: {kind: opnai}}",
+        "there is no kind of provider `opnai`",
+        "did you mean `openai`?",
+    );
+    check_words(
         "providers: {openai: {}}\nmodels: {m: mistral/x}",
         "provider `mistral` is not configured",
         "add `mistral: {}` to `providers`; configured: openai, tollgate",

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use settings::{Source, load};
 
-use crate::{environment, keys, problems, settings};
+use crate::{environment, keys, kinds, problems, settings};
 
 const SECRET: &str = "sk-very-secret-value";
 
@@ -54,7 +54,7 @@ fn a_secret_prints_as_its_source() {
 fn interpolated_values_print_as_they_were_written() {
     let text = "server: {listen: '127.0.0.1:${PORT}'}\nproviders: {a: {url: 'https://h/${PATH_SECRET}', models: ['${M}']}}";
     let environment = environment(&[("PORT", "81"), ("PATH_SECRET", "sk-path"), ("M", "gpt")]);
-    let settings = load(Some(&Source::new(None, text)), &environment).expect("settings");
+    let settings = load(Some(&Source::new(None, text)), &environment, &kinds).expect("settings");
     assert_eq!(settings.server.listen.port(), 81);
     assert_eq!(settings.providers[0].url.as_deref(), Some("https://h/sk-path"));
     let printed = settings.show();
@@ -95,7 +95,7 @@ fn twins_hold_secrets_that_are_never_shown() {
     assert!(!found.render("", "").contains(SECRET));
     assert!(!format!("{twins:?}").contains(SECRET));
     let settings =
-        load(None, &environment(&[("TOLLGATE__PROVIDERS__OPENAI__KEY", SECRET)])).expect("settings");
+        load(None, &environment(&[("TOLLGATE__PROVIDERS__OPENAI__KEY", SECRET)]), &kinds).expect("settings");
     assert!(settings.show().contains("key: \"${TOLLGATE__PROVIDERS__OPENAI__KEY}\""), "{}", settings.show());
 }
 
@@ -116,7 +116,7 @@ fn secret_files_are_read_unless_everybody_can_read_them() {
     let credentials = environment(&[("CREDENTIALS_DIRECTORY", &folder.path().display().to_string())]);
     let read = |key: &str| {
         let text = format!("providers: {{a: {{key: '{key}'}}}}");
-        load(Some(&Source::new(Some(folder.path().join("tollgate.yaml")), text)), &credentials)
+        load(Some(&Source::new(Some(folder.path().join("tollgate.yaml")), text)), &credentials, &kinds)
     };
     for key in ["${file:safe}", "${file:$CREDENTIALS_DIRECTORY/safe}", "$CREDENTIALS_DIRECTORY/safe"] {
         let key = read(key).expect("settings").providers[0].key.clone().expect("a key");

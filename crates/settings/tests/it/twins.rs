@@ -2,7 +2,7 @@
 
 use settings::load;
 
-use crate::{environment, problems, read};
+use crate::{environment, kinds, problems, read};
 
 /// With this file and this variable, the printed form has this line.
 #[track_caller]
@@ -55,6 +55,7 @@ fn what_is_wrong_with_a_twin_names_the_variable() {
 #[test]
 fn other_variables_are_nobodys_business() {
     assert!(
-        load(None, &environment(&[("TOLLGATE_CONFIG", "x"), ("TOLLGATE", "y"), ("PATH", "/bin")])).is_ok()
+        load(None, &environment(&[("TOLLGATE_CONFIG", "x"), ("TOLLGATE", "y"), ("PATH", "/bin")]), &kinds)
+            .is_ok()
     );
 }

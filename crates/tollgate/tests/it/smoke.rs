@@ -31,7 +31,10 @@ async fn a_configured_provider_is_asked_and_its_stream_comes_back() {
     let text = answer.until("hello").await + &String::from_utf8(answer.rest().await.into()).unwrap();
     assert!(text.ends_with("data: [DONE]\n\n"), "{text}");
     let asked = upstream.last();
-    assert_eq!((asked.path.as_str(), asked.header("authorization")), ("/v1/chat/completions", "Bearer sk-test"));
+    assert_eq!(
+        (asked.path.as_str(), asked.header("authorization")),
+        ("/v1/chat/completions", "Bearer sk-test")
+    );
     gateway.terminate();
     assert!(gateway.wait().await.success());
 }
