@@ -1,1 +1,83 @@
-//! x
+//! What the targets have in common: both languages, and the properties that hold for either.
+
+pub mod answer;
+pub mod request;
+pub mod stream;
+/// The parser itself; the crate around it would bring a TLS stack along.
+#[path = "../../crates/net/src/sse/mod.rs"]
+pub mod sse;
+
+use dialects::{Asked, Conduit, Dialect, Tally};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+use types::conversation::{Answer, Delivery};
+use types::{Fault, Frame, RequestId, UnixTime};
+
+/// The model's name as callers know it. No seed holds it.
+pub const PUBLIC: &str = "public model";
+
+/// The language with this name, and the other one.
+pub fn languages(name: &str) -> (&'static dyn Dialect, &'static dyn Dialect) {
+    let (own, other): (Vec<_>, Vec<_>) =
+        dialects::all().iter().copied().partition(|dialect| dialect.id().as_str() == name);
+    (own[0], other[0])
+}
+
+/// Headers that every language accepts.
+pub fn headers() -> HeaderMap {
+    let version = (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
+    HeaderMap::from_iter([version])
+}
+
+pub fn asked(delivery: Delivery) -> Asked {
+    let request = RequestId::generate();
+    Asked { model: PUBLIC.into(), delivery, request, at: UnixTime::from_secs(1_760_000_000) }
+}
+
+/// What a caller reads of these frames.
+pub fn pass(mut conduit: Box<dyn Conduit>, frames: Vec<Frame>) -> Result<(Vec<u8>, Tally), Fault> {
+    let mut out = Vec::new();
+    frames.into_iter().try_for_each(|frame| conduit.push(frame, &mut out))?;
+    conduit.end(&mut out)?;
+    Ok((out.concat(), conduit.tally().clone()))
+}
+
+/// The fields of an object in order, where its names are text.
+pub fn fields(body: &[u8]) -> Option<Vec<(String, String)>> {
+    struct Pairs(Vec<(String, String)>);
+    struct Visitor;
+    impl<'de> serde::de::Visitor<'de> for Visitor {
+        type Value = Pairs;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+            let mut pairs = Vec::new();
+            while let Some((name, value)) = map.next_entry::<String, &serde_json::value::RawValue>()? {
+                pairs.push((name, value.get().to_owned()));
+            }
+            Ok(Pairs(pairs))
+        }
+    }
+    impl<'de> serde::Deserialize<'de> for Pairs {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_map(Visitor)
+        }
+    }
+    serde_json::from_slice::<Pairs>(body).ok().map(|pairs| pairs.0)
+}
+
+/// The value, which must be JSON.
+pub fn json(body: &[u8]) -> Value {
+    match serde_json::from_slice(body) {
+        Ok(value) => value,
+        Err(error) => panic!("{error}: {}", String::from_utf8_lossy(body)),
+    }
+}
+
+/// An answer without what differs from one writing to the next.
+pub fn essence(answer: &Answer) -> Answer {
+    Answer { id: None, model: None, created: None, ..answer.clone() }
+}

@@ -9,7 +9,7 @@ use types::{Fault, FaultKind};
 const MAX_MESSAGE: usize = 4096;
 
 /// Where the sentence stands, in the order they are tried: `OpenAI`, Anthropic and Google; Mistral, Cerebras,
-/// Cohere and Bedrock; FastAPI servers; pydantic lists; xAI, Ollama and Hugging Face; problem details.
+/// Cohere and Bedrock; `FastAPI` servers; pydantic lists; xAI, Ollama and Hugging Face; problem details.
 const MESSAGE: &[&str] = &["/error/message", "/message", "/detail", "/detail/0/msg", "/error", "/title"];
 /// Where the type or code stands: the more specific first.
 const KIND: &[&str] = &["/error/code", "/error/type", "/code", "/error_type", "/type", "/error/status"];
@@ -41,17 +41,16 @@ const FILTER_WORDS: &[&str] = &["content_filter", "content_policy_violation", "r
 const CREDENTIAL_WORDS: &[&str] =
     &["invalid_api_key", "api_key_invalid", "incorrect api key", "authentication_error"];
 
-/// What an upstream's error answer means.
-///
-/// `words` are the provider's own: a type, code or part of the sentence, and the kind it stands for.
-pub fn read_fault(status: u16, body: &[u8], words: &[(String, FaultKind)]) -> Fault {
+/// What an upstream's error answer means, by what all providers have in common. The words that only one of them
+/// uses are in its catalogue.
+pub fn read_fault(status: u16, body: &[u8]) -> Fault {
     let value = serde_json::from_slice(body).unwrap_or(Value::Null);
     let message = first_text(&value, MESSAGE).map_or_else(|| plain_message(status, body), Cow::into_owned);
     let upstream_kind = first_text(&value, KIND).map(Cow::into_owned);
     let haystack = format!("{} {message}", first_text(&value, &["/error/type"]).unwrap_or_default());
     let haystack = format!("{} {haystack}", upstream_kind.as_deref().unwrap_or_default()).to_lowercase();
     Fault {
-        kind: kind_of(status, &haystack, words),
+        kind: kind_of(status, &haystack),
         status: Some(status),
         message: shorten(message),
         upstream_kind,
@@ -61,11 +60,8 @@ pub fn read_fault(status: u16, body: &[u8], words: &[(String, FaultKind)]) -> Fa
 }
 
 /// The kind of a fault from its status and everything it says, in lower case.
-fn kind_of(status: u16, text: &str, words: &[(String, FaultKind)]) -> FaultKind {
+fn kind_of(status: u16, text: &str) -> FaultKind {
     let says = |list: &[&str]| list.iter().any(|word| text.contains(word));
-    if let Some((_, kind)) = words.iter().find(|(word, _)| text.contains(&word.to_lowercase())) {
-        return *kind;
-    }
     match status {
         402 => FaultKind::Quota,
         401 | 403 => FaultKind::Credential,
@@ -116,7 +112,7 @@ mod tests {
 
     #[track_caller]
     fn check(status: u16, body: &str, kind: FaultKind, message: &str) {
-        let fault = read_fault(status, body.as_bytes(), &[]);
+        let fault = read_fault(status, body.as_bytes());
         assert_eq!((fault.kind, fault.message.as_str()), (kind, message), "{body}");
     }
 
@@ -160,11 +156,5 @@ mod tests {
             FaultKind::Server,
             "the provider answered 502 with a body that is not an error message",
         );
-    }
-
-    #[test]
-    fn a_provider_s_own_words_come_first() {
-        let words = [("slow_down".to_owned(), FaultKind::Overloaded)];
-        assert_eq!(read_fault(400, br#"{"error":{"code":"slow_down"}}"#, &words).kind, FaultKind::Overloaded);
     }
 }

@@ -153,7 +153,7 @@ fn join_logprobs(left: &types::Json, right: &types::Json) -> Option<types::Json>
     for (name, value) in more {
         match (joined.get_mut(&name), value) {
             (Some(serde_json::Value::Array(list)), serde_json::Value::Array(mut tail)) => {
-                list.append(&mut tail)
+                list.append(&mut tail);
             }
             (_, value) => drop(joined.insert(name, value)),
         }

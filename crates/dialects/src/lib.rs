@@ -7,6 +7,7 @@
 mod conduit;
 mod fault;
 mod fold;
+mod quirks;
 mod scan;
 mod splice;
 mod translation;
@@ -22,6 +23,7 @@ use types::{DialectId, Fault, ModelName, Operation, Refusal, RequestId, Standing
 pub use conduit::{Conduit, Tally};
 pub use fault::read_fault;
 pub use fold::{Fold, unfold};
+pub use quirks::QUIRKS;
 pub use scan::{Fields, ScanError, Span};
 pub use splice::Splice;
 

@@ -129,6 +129,13 @@ impl Fields {
         self.fields.is_empty()
     }
 
+    /// The names, in order, and where each field lies with its value.
+    pub(crate) fn places<'a>(&'a self, body: &'a [u8]) -> impl Iterator<Item = (Cow<'a, str>, Span)> {
+        self.fields.iter().filter_map(|field| {
+            Some((key_text(body, field)?, field.key.start.checked_sub(1)?..field.value.end))
+        })
+    }
+
     /// The names, in order.
     pub fn names<'a>(&'a self, body: &'a [u8]) -> impl Iterator<Item = Cow<'a, str>> {
         self.fields.iter().filter_map(|field| key_text(body, field))
@@ -273,7 +280,7 @@ impl Scanner<'_> {
             };
             let plain = rest.get(..length).unwrap_or_default();
             // A fold without early exit compiles to vector code; strings are most of a body.
-            if plain.iter().fold(false, |found, byte| found | (*byte < 0x20)) {
+            if plain.iter().fold(0, |found, byte| found | u8::from(*byte < 0x20)) != 0 {
                 return Err(self.expected("no control character inside a string"));
             }
             self.at += length;

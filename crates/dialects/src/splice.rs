@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::Span;
+use crate::{Fields, Span};
 
 /// Replacements in one body, applied together.
 #[derive(Debug, Default)]
@@ -14,6 +14,31 @@ impl Splice {
     /// Replaces `span` by `with`; an empty span inserts. Spans must not overlap.
     pub fn replace(&mut self, span: Span, with: impl Into<Bytes>) {
         self.edits.push((span, with.into()));
+    }
+
+    /// Cuts these fields out of the object that `body` is, with the right number of commas.
+    pub(crate) fn cut(&mut self, body: &[u8], fields: &Fields, names: &[&str]) {
+        if names.is_empty() {
+            return;
+        }
+        let mut kept_end = None;
+        // Where the cut at hand began, while no kept field has followed it.
+        let mut open: Option<usize> = None;
+        let mut last_end = 0;
+        for (name, span) in fields.places(body) {
+            if names.contains(&name.as_ref()) {
+                open.get_or_insert(span.start);
+                last_end = span.end;
+            } else {
+                if let Some(start) = open.take() {
+                    self.replace(start..span.start, Bytes::new());
+                }
+                kept_end = Some(span.end);
+            }
+        }
+        if let Some(start) = open {
+            self.replace(kept_end.unwrap_or(start)..last_end, Bytes::new());
+        }
     }
 
     /// Whether nothing is changed.

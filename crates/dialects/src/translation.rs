@@ -20,14 +20,23 @@ enum Sink {
     /// To a caller that reads a stream.
     Stream(Box<dyn Encoder>),
     /// To a caller that waits for one body.
-    Whole { fold: Fold, dialect: &'static dyn Dialect, asked: Asked },
+    Whole(Box<Whole>),
+}
+
+/// What a caller that waits for one body will read.
+struct Whole {
+    fold: Fold,
+    dialect: &'static dyn Dialect,
+    asked: Asked,
 }
 
 impl Translation {
     pub(crate) fn new(upstream: &'static dyn Dialect, caller: &'static dyn Dialect, asked: &Asked) -> Self {
         let sink = match asked.delivery {
             Delivery::Stream { .. } => Sink::Stream(caller.encoder(asked)),
-            Delivery::Whole => Sink::Whole { fold: Fold::default(), dialect: caller, asked: asked.clone() },
+            Delivery::Whole => {
+                Sink::Whole(Box::new(Whole { fold: Fold::default(), dialect: caller, asked: asked.clone() }))
+            }
         };
         Self { upstream, decoder: upstream.decoder(), sink, tally: Tally::default(), events: Vec::new() }
     }
@@ -42,7 +51,7 @@ impl Translation {
             count(&mut self.tally, &event);
             match &mut self.sink {
                 Sink::Stream(encoder) => encoder.push(&event, &mut written),
-                Sink::Whole { fold, .. } => fold.push(event)?,
+                Sink::Whole(whole) => whole.fold.push(event)?,
             }
         }
         if !written.is_empty() {
@@ -66,9 +75,9 @@ impl Conduit for Translation {
             self.decoder.end(&mut self.events)?;
             self.emit(out)?;
         }
-        if let Sink::Whole { fold, dialect, asked } = &mut self.sink {
-            let answer = std::mem::take(fold).finish();
-            out.push(dialect.encode_answer(&answer, asked).into());
+        if let Sink::Whole(whole) = &mut self.sink {
+            let answer = std::mem::take(&mut whole.fold).finish();
+            out.push(whole.dialect.encode_answer(&answer, &whole.asked).into());
         }
         Ok(())
     }

@@ -19,8 +19,8 @@ use types::{
     RequestId, SpanId, Standing, Tenant, Tokens, TraceContext, Usage,
 };
 
+use crate::destination::Destination;
 use crate::rejection::{Cause, Rejection};
-use crate::upstream::Destination;
 use crate::{Gateway, counting};
 
 /// One request's account.

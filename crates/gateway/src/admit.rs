@@ -1,5 +1,6 @@
 //! Third phase: may they, and is there room? What is admitted holds its share of the limits until it settles.
 
+use router::Resolved;
 use telemetry::events::LimitRefused;
 use types::{Classify, Retry, Tokens};
 
@@ -13,15 +14,17 @@ use crate::{Gateway, counting};
 pub(crate) struct Admitted {
     pub(crate) account: Box<Account>,
     pub(crate) request: Request,
+    pub(crate) model: Resolved,
 }
 
 /// Checks the policy and takes the request's share of the caller's limits.
 pub(crate) fn hold(identified: Identified, gateway: &Gateway) -> Result<Admitted, Rejection> {
     let Identified { mut account, request, principal } = identified;
-    let label = match gateway.router.label(request.peek.model.as_str()) {
-        Ok(label) => label,
+    let model = match gateway.router.resolve(request.peek.model.as_str()) {
+        Ok(model) => model,
         Err(error) => return Err(account.reject(Cause::Choose(error))),
     };
+    let label = model.label();
     // The policy speaks of the model's public name, however the caller spelled it.
     if !principal.may_use(label.as_str()) && !principal.may_use(request.peek.model.as_str()) {
         let model = request.peek.model.clone();
@@ -38,7 +41,7 @@ pub(crate) fn hold(identified: Identified, gateway: &Gateway) -> Result<Admitted
         Ok(hold) => {
             account.facts.standings = hold.standings(gateway.clock.now()).to_vec();
             account.hold = Some(hold);
-            Ok(Admitted { account, request })
+            Ok(Admitted { account, request, model })
         }
         Err(error) => {
             account.facts.standings = error.standings().to_vec();

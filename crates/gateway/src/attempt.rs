@@ -11,12 +11,13 @@ use types::conversation::Delivery;
 use types::{Fault, FaultKind, SpanId, Tokens};
 
 use crate::account::{Account, Begin, Served};
+use crate::destination::Destination;
 use crate::gate::Source;
 use crate::outbound::{self, Place, Understood};
 use crate::plan::Planned;
 use crate::receive::Request;
 use crate::rejection::{Cause, Rejection};
-use crate::upstream::{Destination, Outbound, UpstreamBody};
+use crate::upstream::{Outbound, UpstreamBody};
 use crate::{Gateway, counting, deadline, relay};
 
 /// A request whose answer has begun: the first content is there, and none of it has been sent on yet.
@@ -94,10 +95,17 @@ impl Try<'_> {
         else {
             return Ok(Begun::Counted(counting::estimate(&self.request.body)));
         };
-        let model = destination.catalogue.model(self.candidate.model.as_str());
+        let known = destination.known(&self.candidate.model);
+        let model = known.model.as_ref();
         let span = SpanId::generate();
-        let place =
-            Place { candidate: self.candidate, destination, endpoint, model, strict: self.strict, span };
+        let place = Place {
+            candidate: self.candidate,
+            destination,
+            endpoint,
+            known: &known,
+            strict: self.strict,
+            span,
+        };
         let written = outbound::write(self.request, understood, &place, account).map_err(Failure::Refused)?;
         if self.gateway.router.claim(&self.candidate.target, self.gateway.clock.now()) == Claim::Refused {
             return Err(Failure::Unclaimed);
@@ -199,7 +207,7 @@ impl Try<'_> {
         };
         // What has come by then is judged; a slow error body is no reason to wait longer.
         let _ = deadline::within(self.gateway.timers.event_gap, reading).await;
-        let fault = dialects::read_fault(status.as_u16(), &text, &[]);
+        let fault = dialects::read_fault(status.as_u16(), &text);
         let retry_after = retry_after(headers).or(fault.retry_after);
         Fault { retry_after, ..destination.catalogue.classify(fault) }
     }

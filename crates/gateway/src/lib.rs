@@ -11,6 +11,7 @@ mod arrival;
 mod attempt;
 mod counting;
 mod deadline;
+mod destination;
 mod gate;
 mod identify;
 mod outbound;
@@ -33,11 +34,10 @@ use types::Clock;
 
 pub use answer::Answer;
 pub use arrival::Arrival;
+pub use destination::{Destination, DestinationConfig, Directory, Endpoint, KnownModel};
 pub use rejection::{Rejection, panicked, refused_head};
 pub use routes::{speaker, without_prefixes};
-pub use upstream::{
-    Destination, Directory, Endpoint, NetworkUpstream, Outbound, SendFault, Sending, Upstream, UpstreamBody,
-};
+pub use upstream::{NetworkUpstream, Outbound, SendFault, Sending, Upstream, UpstreamBody};
 
 /// One generation of the gateway: what the configuration says, and the parts that carry it out. A reload makes a
 /// new one; requests under way keep theirs.

@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
-use providers::Model;
 use router::{Candidate, Strictness};
 use types::SpanId;
 use types::conversation::{Conversation, Target};
 
 use crate::Gateway;
 use crate::account::Account;
+use crate::destination::{Destination, Endpoint, KnownModel};
 use crate::receive::Request;
 use crate::rejection::Cause;
-use crate::upstream::{Destination, Endpoint};
 
 /// The request as it will be sent, and what was changed to make it.
 pub(crate) struct Written {
@@ -77,7 +76,7 @@ pub(crate) struct Place<'a> {
     pub(crate) candidate: &'a Candidate,
     pub(crate) destination: &'a Arc<Destination>,
     pub(crate) endpoint: &'a Endpoint,
-    pub(crate) model: Option<&'a Model>,
+    pub(crate) known: &'a KnownModel,
     pub(crate) strict: Strictness,
     pub(crate) span: SpanId,
 }
@@ -86,8 +85,8 @@ pub(crate) struct Place<'a> {
 fn target(to: &Place<'_>) -> Target {
     Target {
         model: to.candidate.model.clone(),
-        max_output_tokens: to.model.and_then(|model| model.max_output_tokens),
-        quirks: to.destination.catalogue.quirks_of(to.model),
+        max_output_tokens: to.known.model.as_ref().and_then(|model| model.max_output_tokens),
+        quirks: Arc::clone(&to.known.quirks),
         strict: to.strict == Strictness::Refuse,
     }
 }

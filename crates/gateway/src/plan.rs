@@ -20,9 +20,9 @@ pub(crate) struct Planned {
 
 /// Chooses the targets.
 pub(crate) fn choose(admitted: Admitted, gateway: &Gateway) -> Result<Planned, Rejection> {
-    let Admitted { account, request } = admitted;
+    let Admitted { account, request, model } = admitted;
     let now = gateway.clock.now();
-    match gateway.router.choose(request.peek.model.as_str(), now) {
+    match gateway.router.choose(&model, now) {
         Ok(chosen) => {
             gateway.retries.deposit(now);
             let deadline = account.at.plus(gateway.timers.total);

@@ -173,9 +173,12 @@ fn upstream(fault: &Fault, account: &Account) -> Refusal {
             verdict.code,
             "this gateway's account at the provider is out of credit; tell its operator",
         ),
-        FaultKind::ClientGone | FaultKind::Server | FaultKind::Timeout | FaultKind::Unreachable => {
-            Refusal::new(verdict.code, format!("{} (attempts: {tried})", fault.message))
-        }
+        FaultKind::ClientGone | FaultKind::Server | FaultKind::Timeout | FaultKind::Unreachable => Refusal {
+            status: fault.status.filter(|status| (500..600).contains(status)),
+            // The gateway has tried elsewhere already: clients that retry on top of that would multiply the load.
+            retry: if tried > 1 { RetryAdvice::Never } else { RetryAdvice::Silent },
+            ..Refusal::new(verdict.code, format!("{} (attempts: {tried})", fault.message))
+        },
     }
 }
 

@@ -1,106 +1,19 @@
-//! The way out: where providers are, how to speak to them, and what comes back.
+//! The way out: a request to a destination, and what comes back.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use dialects::Dialect;
-use foldhash::fast::RandomState;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, Method, Uri};
 use http_body::Body;
 use net::body::Outgoing;
-use net::client::{Client, Origin, ResponseBody, SendError, SendTimers};
-use providers::Provider;
+use net::client::{Client, ResponseBody, SendError, SendTimers};
 use types::{Fault, FaultKind, Operation, ProviderName};
 
-/// Every configured provider by name.
-#[derive(Debug, Default)]
-pub struct Directory {
-    destinations: HashMap<ProviderName, Arc<Destination>, RandomState>,
-}
-
-impl Directory {
-    /// A directory of these destinations.
-    pub fn new(destinations: impl IntoIterator<Item = Destination>) -> Self {
-        let named = destinations.into_iter().map(|place| (place.name.clone(), Arc::new(place)));
-        Self { destinations: named.collect() }
-    }
-
-    /// The provider with this name.
-    pub fn find(&self, name: &ProviderName) -> Option<&Arc<Destination>> {
-        self.destinations.get(name)
-    }
-
-    /// Every provider, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Destination>> {
-        self.destinations.values()
-    }
-}
-
-/// One configured provider: an address, a credential and the languages it speaks.
-#[derive(Debug)]
-pub struct Destination {
-    /// Its name in the configuration.
-    pub name: ProviderName,
-    /// OpenTelemetry's word for it.
-    pub semconv: Arc<str>,
-    /// Where it is; `None` for what is built in.
-    pub origin: Option<Origin>,
-    /// The languages it speaks, its preferred one first. Never empty.
-    pub endpoints: Vec<Endpoint>,
-    /// The credential, and headers that every request carries. Credentials are marked sensitive.
-    pub headers: HeaderMap,
-    /// What the catalogue says of it and its models.
-    pub catalogue: Arc<Provider>,
-}
-
-/// One language a provider speaks, and where.
-#[derive(Clone)]
-pub struct Endpoint {
-    /// The language.
-    pub dialect: &'static dyn Dialect,
-    /// The path for conversations.
-    pub chat: PathAndQuery,
-    /// The path for counting tokens, where there is one.
-    pub count_tokens: Option<PathAndQuery>,
-    /// Headers this language needs there.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-}
-
-impl std::fmt::Debug for Endpoint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Endpoint").field("dialect", &self.dialect.id()).field("chat", &self.chat).finish()
-    }
-}
-
-impl Endpoint {
-    /// The path for this operation, where there is one.
-    pub const fn path(&self, operation: Operation) -> Option<&PathAndQuery> {
-        match operation {
-            Operation::Chat => Some(&self.chat),
-            Operation::CountTokens => self.count_tokens.as_ref(),
-        }
-    }
-}
-
-impl Destination {
-    /// The language to speak to this provider for a caller of `dialect`: the caller's own where it can be, the
-    /// provider's preferred one otherwise. `None` where it has no path for the operation.
-    pub fn endpoint(
-        &self,
-        dialect: &dyn Dialect,
-        operation: Operation,
-    ) -> Option<(&Endpoint, &PathAndQuery)> {
-        let own = self.endpoints.iter().find(|endpoint| endpoint.dialect.id() == dialect.id());
-        own.into_iter()
-            .chain(&self.endpoints)
-            .find_map(|endpoint| endpoint.path(operation).map(|path| (endpoint, path)))
-    }
-}
+use crate::destination::Destination;
 
 /// A request on its way to an upstream.
 pub struct Outbound<'a> {

@@ -23,11 +23,11 @@ pub use retries::{RetryBudget, RetryConfig};
 
 /// The port: chooses targets and learns how they did.
 pub trait Plan: Send + Sync {
-    /// The public name that `model` means: what policies speak of and what is counted under.
-    fn label(&self, model: &str) -> Result<ModelName, ChooseError>;
+    /// What a caller means by `model`.
+    fn resolve(&self, model: &str) -> Result<Resolved, ChooseError>;
 
-    /// The targets that may serve `model`, best first. Those whose circuit is open are left out.
-    fn choose(&self, model: &str, now: Monotonic) -> Result<Chosen, ChooseError>;
+    /// The targets that may serve it, best first. Those whose circuit is open are left out.
+    fn choose(&self, model: &Resolved, now: Monotonic) -> Result<Chosen, ChooseError>;
 
     /// Claims the right to send one request to a target: always granted while its circuit is closed, to one
     /// request at a time while it is being probed, never while it is open.

@@ -99,11 +99,6 @@ impl Local {
         self.names.listing()
     }
 
-    /// What a name means, without choosing.
-    pub fn resolve(&self, name: &str) -> Result<Resolved, ChooseError> {
-        self.names.resolve(name)
-    }
-
     /// How every target stands, sorted by name.
     pub fn status(&self) -> Vec<TargetStatus> {
         let mut status: Vec<_> = self
@@ -150,6 +145,18 @@ impl Local {
         lock(&self.passed).get(target).map_or(now, |breaker| breaker.available_at(now))
     }
 
+    fn choose_of_route(&self, name: &ModelName, now: Monotonic) -> Result<Chosen, ChooseError> {
+        let Some(balanced) = self.routes.get(name) else {
+            return Err(self.unavailable(name.as_str(), std::iter::empty(), now));
+        };
+        let candidates = self.rank(balanced, now);
+        if candidates.is_empty() {
+            let targets = balanced.route.targets.iter().map(|target| &target.candidate);
+            return Err(self.unavailable(name.as_str(), targets.chain(&balanced.route.fallback), now));
+        }
+        Ok(Chosen { strict: balanced.route.strict, candidates })
+    }
+
     /// The route's targets in the order to try them.
     fn rank(&self, balanced: &Balanced, now: Monotonic) -> Vec<Candidate> {
         let targets = &balanced.route.targets;
@@ -186,34 +193,19 @@ impl Local {
 }
 
 impl Plan for Local {
-    fn label(&self, model: &str) -> Result<ModelName, ChooseError> {
-        Ok(match self.names.resolve(model)? {
-            Resolved::Route(name) => name,
-            Resolved::Known(candidate) => ModelName::from(candidate.target.as_str()),
-            // Bounded by the configuration: a name that a caller invents is counted under its provider.
-            Resolved::Passed(candidate) => ModelName::from(format!("{}/*", candidate.provider)),
-        })
+    fn resolve(&self, model: &str) -> Result<Resolved, ChooseError> {
+        self.names.resolve(model)
     }
 
-    fn choose(&self, model: &str, now: Monotonic) -> Result<Chosen, ChooseError> {
-        let candidate = match self.names.resolve(model)? {
-            Resolved::Route(name) => {
-                let Some(balanced) = self.routes.get(&name) else {
-                    return Err(self.unavailable(model, std::iter::empty(), now));
-                };
-                let candidates = self.rank(balanced, now);
-                if candidates.is_empty() {
-                    let targets = balanced.route.targets.iter().map(|target| &target.candidate);
-                    return Err(self.unavailable(model, targets.chain(&balanced.route.fallback), now));
-                }
-                return Ok(Chosen { strict: balanced.route.strict, candidates });
-            }
+    fn choose(&self, model: &Resolved, now: Monotonic) -> Result<Chosen, ChooseError> {
+        let candidate = match model {
+            Resolved::Route(name) => return self.choose_of_route(name, now),
             Resolved::Known(candidate) | Resolved::Passed(candidate) => candidate,
         };
         if self.available_at(&candidate.target, now) > now {
-            return Err(self.unavailable(model, std::iter::once(&candidate), now));
+            return Err(self.unavailable(model.as_str(), std::iter::once(candidate), now));
         }
-        Ok(Chosen { strict: Strictness::Report, candidates: vec![candidate] })
+        Ok(Chosen { strict: Strictness::Report, candidates: vec![candidate.clone()] })
     }
 
     fn claim(&self, target: &TargetId, now: Monotonic) -> Claim {

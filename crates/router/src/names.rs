@@ -30,6 +30,26 @@ pub enum Resolved {
     Passed(Candidate),
 }
 
+impl Resolved {
+    /// The public name: what policies speak of and what is counted under. It is bounded by the configuration: a
+    /// name that a caller invents is counted under its provider.
+    pub fn label(&self) -> ModelName {
+        match self {
+            Self::Route(name) => name.clone(),
+            Self::Known(candidate) => ModelName::from(candidate.target.to_shared()),
+            Self::Passed(candidate) => ModelName::from(format!("{}/*", candidate.provider)),
+        }
+    }
+
+    /// The name in messages.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Route(name) => name.as_str(),
+            Self::Known(candidate) | Self::Passed(candidate) => candidate.target.as_str(),
+        }
+    }
+}
+
 /// Every name there is.
 #[derive(Debug, Default)]
 pub(crate) struct Names {

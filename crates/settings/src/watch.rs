@@ -3,6 +3,8 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
+use crate::Source;
+
 /// Looks at one file again and again. It follows links, so that a link that is swapped, as Kubernetes does with
 /// mounted configuration, is a change like any other.
 #[derive(Debug)]
@@ -13,11 +15,11 @@ pub struct FileWatch {
 }
 
 impl FileWatch {
-    /// A watch that knows the file as it is now.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        let known = fingerprint(&path);
-        Self { path, known, pending: None }
+    /// A watch that knows the file as it was when `source` was read: what was written since then is a change.
+    /// `None` where no file was read.
+    pub fn new(source: &Source) -> Option<Self> {
+        let path = source.path()?.to_owned();
+        Some(Self { path, known: Some(fingerprint(source.text().as_bytes())), pending: None })
     }
 
     /// The file.
@@ -28,7 +30,7 @@ impl FileWatch {
     /// Whether the file says something new. True once per change, and only when two looks in a row saw the same:
     /// a file that is just being written would otherwise be read in part. A file that is gone has not changed.
     pub fn changed(&mut self) -> bool {
-        let seen = fingerprint(&self.path);
+        let seen = std::fs::read(&self.path).ok().map(|text| fingerprint(&text));
         if seen.is_none() || seen == self.known {
             self.pending = None;
             return false;
@@ -43,9 +45,9 @@ impl FileWatch {
     }
 }
 
-/// What the file says, in a number; `None` if it cannot be read.
-fn fingerprint(path: &Path) -> Option<u64> {
+/// What the file says, in a number.
+fn fingerprint(text: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    std::fs::read(path).ok()?.hash(&mut hasher);
-    Some(hasher.finish())
+    text.hash(&mut hasher);
+    hasher.finish()
 }

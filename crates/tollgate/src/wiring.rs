@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use admin::{Listing, ListingConfig};
 use anyhow::{Context, anyhow, bail};
-use gateway::{Caps, Destination, Directory, Endpoint, Timers};
+use gateway::{Caps, Destination, DestinationConfig, Directory, Endpoint, Timers};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use net::client::Origin;
 use providers::{Catalogue, Kind, Provider};
 use router::{
-    BreakerConfig, Candidate, Local, ProviderModels, Resolved, RetryConfig, Route, Strictness, Weighted,
+    BreakerConfig, Candidate, Local, Plan, ProviderModels, Resolved, RetryConfig, Route, Strictness, Weighted,
 };
 use settings::{ModelSetting, ProviderSetting, Settings};
 use types::{ModelName, UnixTime};
@@ -51,9 +51,9 @@ fn destination(setting: &ProviderSetting, catalogue: &Catalogue) -> anyhow::Resu
         bail!("provider `{}` speaks no language that this gateway knows", setting.name);
     }
     let name = setting.name.clone();
-    let semconv = Arc::from(provider.semconv.as_str());
     let headers = credentials(setting, provider)?;
-    Ok(Destination { name, semconv, origin, endpoints, headers, catalogue: Arc::clone(provider) })
+    let catalogue = Arc::clone(provider);
+    Ok(Destination::new(DestinationConfig { name, origin, endpoints, headers, catalogue }))
 }
 
 /// The catalogue's entry for a configured provider.

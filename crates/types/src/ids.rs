@@ -19,6 +19,11 @@ macro_rules! names {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// The text, shared: for another name that reads the same.
+            pub fn to_shared(&self) -> Arc<str> {
+                Arc::clone(&self.0)
+            }
         }
 
         impl<T: Into<Arc<str>>> From<T> for $name {

@@ -125,7 +125,10 @@ mod tests {
     fn check(text: &str, code: &str, uncommented: &str) {
         let masked = mask(text);
         let squeeze = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert_eq!((squeeze(&masked.code).as_str(), squeeze(&masked.uncommented).as_str()), (code, uncommented));
+        assert_eq!(
+            (squeeze(&masked.code).as_str(), squeeze(&masked.uncommented).as_str()),
+            (code, uncommented)
+        );
         assert_eq!(masked.code.lines().count(), text.lines().count());
     }
 

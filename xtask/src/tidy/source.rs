@@ -22,6 +22,8 @@ pub(crate) struct Source {
     pub(crate) path: String,
     pub(crate) text: String,
     pub(crate) masked: Masked,
+    /// Where in the code each line ends.
+    ends: Vec<usize>,
     /// For each line from the first, whether it only exists in tests.
     test: Vec<bool>,
 }
@@ -37,7 +39,7 @@ pub(crate) struct Item {
 }
 
 /// Folders with Rust files. `fuzz` is a workspace of its own.
-const FOLDERS: &[&str] = &["crates", "xtask", "fuzz"];
+const FOLDERS: &[&str] = &["bench", "crates", "fuzz", "xtask"];
 const SKIPPED: &[&str] = &["target", "fixtures", "node_modules", "corpus", "artifacts"];
 
 impl Tree {
@@ -53,7 +55,7 @@ impl Tree {
 
     /// A tree of these files. A file that is declared under `#[cfg(test)]` is a test, too.
     pub(crate) fn new(mut sources: Vec<Source>) -> Self {
-        let of_tests: BTreeSet<String> = sources.iter().flat_map(Source::test_modules).collect();
+        let of_tests: BTreeSet<String> = sources.iter().flat_map(Source::modules_of_tests).collect();
         for source in &mut sources {
             let stem = source.path.trim_end_matches(".rs").trim_end_matches("/mod");
             let is_test = of_tests.iter().any(|module| {
@@ -85,7 +87,7 @@ fn read_folder(root: &Path, folder: &str, sources: &mut Vec<Source>) -> Result<(
             if !SKIPPED.contains(&name.as_str()) {
                 read_folder(root, &below, sources)?;
             }
-        } else if below.ends_with(".rs") {
+        } else if entry.path().extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(entry.path()).with_context(|| format!("{below} cannot be read"))?;
             sources.push(Source::new(&below, text));
         }
@@ -98,10 +100,10 @@ impl Source {
     pub(crate) fn new(path: &str, text: impl Into<String>) -> Self {
         let text = text.into();
         let masked = mask(&text);
-        let is_test = is_test_path(path);
-        let mut source =
-            Self { path: path.to_owned(), test: vec![is_test; text.lines().count()], text, masked };
-        for line in source.test_lines() {
+        let is_test = vec![is_test_path(path); text.lines().count()];
+        let ends = masked.code.match_indices('\n').map(|(at, _)| at).collect();
+        let mut source = Self { path: path.to_owned(), text, masked, ends, test: is_test };
+        for line in source.lines_of_tests() {
             if let Some(test) = source.test.get_mut(line - 1) {
                 *test = true;
             }
@@ -126,7 +128,7 @@ impl Source {
 
     /// The number of the line in which offset `at` of the code lies.
     pub(crate) fn line_at(&self, at: usize) -> usize {
-        self.code().bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+        self.ends.partition_point(|end| *end < at) + 1
     }
 
     /// The lines in which `needle` occurs in the code, from a word's beginning to a word's end.
@@ -149,7 +151,7 @@ impl Source {
     }
 
     /// The lines of items under `#[cfg(test)]`.
-    fn test_lines(&self) -> Vec<usize> {
+    fn lines_of_tests(&self) -> Vec<usize> {
         let code = self.code();
         let lines = |at: usize| {
             let end = item_end(code, at + CFG_TEST.len());
@@ -159,7 +161,7 @@ impl Source {
     }
 
     /// The files, without `.rs`, of modules that are declared under `#[cfg(test)]`.
-    fn test_modules(&self) -> Vec<String> {
+    fn modules_of_tests(&self) -> Vec<String> {
         let folder = match self.path.strip_suffix("/lib.rs").or_else(|| self.path.strip_suffix("/mod.rs")) {
             Some(folder) => folder,
             None => self.path.strip_suffix("/main.rs").unwrap_or(self.path.trim_end_matches(".rs")),
@@ -182,6 +184,7 @@ fn is_test_path(path: &str) -> bool {
     let folders = ["/tests/", "/examples/", "/benches/"];
     path.ends_with("/tests.rs")
         || path.starts_with("crates/testkit/")
+        || path.starts_with("fuzz/")
         || folders.iter().any(|folder| path.contains(folder))
 }
 
@@ -194,7 +197,8 @@ pub(crate) fn occurrences(code: &str, needle: &str) -> Vec<usize> {
     let whole = |(at, _): (usize, &str)| {
         let before = code.get(..at).and_then(|text| text.chars().next_back());
         let after = code.get(at + needle.len()..).and_then(|text| text.chars().next());
-        is_edge(at, needle.chars().next(), before).and_then(|at| is_edge(at, needle.chars().next_back(), after))
+        is_edge(at, needle.chars().next(), before)
+            .and_then(|at| is_edge(at, needle.chars().next_back(), after))
     };
     code.match_indices(needle).filter_map(whole).collect()
 }
@@ -263,14 +267,16 @@ mod tests {
 
     #[test]
     fn items_have_bodies() {
-        let source = Source::new("a.rs", "fn a() -> [u8; 2] {\n  { 1 }\n}\nfn b();\nfn c(x: T) where T: U {}\n");
+        let source =
+            Source::new("a.rs", "fn a() -> [u8; 2] {\n  { 1 }\n}\nfn b();\nfn c(x: T) where T: U {}\n");
         let found: Vec<_> = source.items("fn").into_iter().map(|item| (item.name, item.line)).collect();
         assert_eq!(found, [("a".to_owned(), 1), ("c".to_owned(), 5)]);
     }
 
     #[test]
     fn tests_are_told_from_the_rest() {
-        let text = "fn a() {}\n#[cfg(test)]\nmod tests {\n  fn b() {}\n}\nfn c() {}\n#[cfg(test)]\nmod faults;\n";
+        let text =
+            "fn a() {}\n#[cfg(test)]\nmod tests {\n  fn b() {}\n}\nfn c() {}\n#[cfg(test)]\nmod faults;\n";
         let tree = Tree::new(vec![
             Source::new("crates/x/src/lib.rs", text),
             Source::new("crates/x/src/faults.rs", "fn d() {}\n"),

@@ -64,7 +64,7 @@ pub(super) fn fault_in_answer(body: &[u8]) -> Fault {
     }
     let kind = serde_json::from_slice::<Typed>(body).ok().and_then(|typed| typed.error?.r#type);
     let known = TYPES.iter().find(|(word, _)| Some(*word) == kind.as_deref());
-    read_fault(known.map_or(200, |(_, status)| *status), body, &[])
+    read_fault(known.map_or(200, |(_, status)| *status), body)
 }
 
 /// An answer that is not what the protocol says.

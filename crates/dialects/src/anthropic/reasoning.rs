@@ -7,8 +7,8 @@
 use serde::Serialize;
 use types::conversation::{Change, Content, Effort, Message, Reasoning, Role};
 
-use super::quirks;
 use super::request_encode::Writer;
+use crate::quirks;
 
 /// The least budget the wire takes.
 const MIN_BUDGET: u64 = 1024;

@@ -6,13 +6,13 @@ use serde::ser::SerializeMap;
 use types::Json;
 use types::conversation::{Change, Conversation, Delivery, OutputFormat, Target};
 
+use super::ID;
 use super::peek::{VERSION_HEADER, Version};
 use super::reasoning::{Plan, Thinking};
 use super::request_messages::Turn;
 use super::request_tools::{Choice, ToolOut};
 use super::wire::{self, Block, says_nothing};
-use super::{ID, quirks};
-use crate::{EncodeError, Encoded};
+use crate::{EncodeError, Encoded, quirks};
 
 /// The limit where neither the caller nor the catalogue says one, without what is meant for thinking.
 const DEFAULT_MAX_TOKENS: u64 = 4096;
@@ -23,6 +23,8 @@ pub(super) struct Writer<'a> {
     pub(super) asked: &'a Conversation,
     pub(super) target: &'a Target,
     pub(super) changes: Vec<Change>,
+    /// The places of the prompt-cache marks, in the order they were written.
+    pub(super) marked: Vec<String>,
 }
 
 /// A request's body.
@@ -104,10 +106,11 @@ impl Serialize for Extras<'_> {
 
 /// Writes a request for an upstream that speaks this language.
 pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
-    let mut writer = Writer { asked: conversation, target, changes: Vec::new() };
+    let mut writer = Writer { asked: conversation, target, changes: Vec::new(), marked: Vec::new() };
     let plan = writer.reasoning();
-    let (system, messages) = writer.messages()?;
-    let tools = writer.tools();
+    let (mut system, mut messages) = writer.messages()?;
+    let mut tools = writer.tools();
+    writer.cap_marks(&mut tools, &mut system, &mut messages);
     let tool_choice = writer.tool_choice(&tools, &plan);
     let drawing = writer.drawing(&plan)?;
     let body = Body {

@@ -1,19 +1,32 @@
 //! Writes the messages: system prompts in front, turns that alternate, tool results first.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Message, Role};
 
-use super::quirks;
 use super::request_encode::Writer;
-use super::wire::{Block, CacheControl, Source, input};
+use super::wire::{Block, Source, input};
 use super::{ids, wire};
-use crate::EncodeError;
+use crate::{EncodeError, quirks};
 
 /// One turn.
 #[derive(Debug, Serialize)]
 pub(super) struct Turn<'a> {
     role: &'static str,
     content: Vec<Block<'a>>,
+}
+
+impl<'a> Turn<'a> {
+    /// What is said in it.
+    pub(super) fn blocks(&mut self) -> &mut [Block<'a>] {
+        &mut self.content
+    }
+
+    /// Whether the model would go on with it, if it is the last.
+    fn is_prefill(&self) -> bool {
+        self.role == "assistant" && !matches!(self.content.last(), Some(Block::ToolUse { .. }))
+    }
 }
 
 impl<'a> Writer<'a> {
@@ -72,6 +85,13 @@ impl<'a> Writer<'a> {
             let problem = "holds nothing that the provider's language can say".to_owned();
             return Err(EncodeError::Unsayable { field: "messages".to_owned(), problem });
         };
+        if last.is_prefill() && self.target.has_quirk(quirks::NO_PREFILL) {
+            let index = self.asked.messages.len().saturating_sub(1);
+            self.changes.push(Change::rewritten(format!("messages[{index}]")));
+            let text = Block::Text { text: quirks::GO_ON, cache_control: None };
+            turns.push(Turn { role: "user", content: vec![text] });
+            return Ok(());
+        }
         // The wire refuses a prefill that ends in white space.
         if last.role == "assistant"
             && let Some(Block::Text { text, .. }) = last.content.last_mut()
@@ -101,10 +121,10 @@ impl<'a> Writer<'a> {
 
     fn block(&mut self, content: &'a Content, path: String) -> Option<Block<'a>> {
         match content {
-            Content::Text { text, cache } => text_block(text, *cache),
+            Content::Text { text, cache } => self.text(text, *cache, &path),
             Content::Refusal(text) => {
-                self.changes.push(Change::emulated(path));
-                text_block(text, None)
+                self.changes.push(Change::emulated(path.as_str()));
+                self.text(text, None, &path)
             }
             Content::Image(media) => self.image(media, path),
             Content::Document(media) => self.document(media, path),
@@ -121,10 +141,15 @@ impl<'a> Writer<'a> {
             Content::RedactedThinking { data } => Some(Block::RedactedThinking { data }),
             Content::ToolCall { id, name, arguments, cache } => {
                 let input = input(arguments).or_else(|| {
-                    self.changes.push(Change::rewritten(path));
+                    self.changes.push(Change::rewritten(path.as_str()));
                     types::Json::of(&std::collections::BTreeMap::from([("arguments", arguments)]))
                 })?;
-                Some(Block::ToolUse { id: ids::fit(id), name, input, cache_control: cache.map(CacheControl) })
+                Some(Block::ToolUse {
+                    id: ids::fit(id),
+                    name,
+                    input,
+                    cache_control: self.mark(*cache, &path),
+                })
             }
             Content::ToolResult { call_id, content, is_error, cache } => {
                 let inner = content.iter().enumerate();
@@ -134,7 +159,7 @@ impl<'a> Writer<'a> {
                     tool_use_id: ids::fit(call_id),
                     content: inner.collect(),
                     is_error: *is_error,
-                    cache_control: cache.map(CacheControl),
+                    cache_control: self.mark(*cache, &path),
                 })
             }
             Content::Opaque { kind, json } if wire::is_own(kind) => Some(Block::Opaque(json)),
@@ -181,17 +206,20 @@ impl<'a> Writer<'a> {
             self.dropped(path);
             return None;
         };
-        Some(Block::Image { source, cache_control: media.cache.map(CacheControl) })
+        Some(Block::Image { source, cache_control: self.mark(media.cache, &path) })
     }
 
     fn document(&mut self, media: &'a Media, path: String) -> Option<Block<'a>> {
         let source = match &media.source {
             MediaSource::Base64(data) => match media.mime.as_deref() {
                 None | Some(PDF) => Some(Source::Base64 { media_type: PDF, data }),
-                Some(_) => None,
+                Some(mime) => decoded(mime, data).map(|text| {
+                    self.changes.push(Change::emulated(path.as_str()));
+                    Source::Text { media_type: "text/plain", data: text.into() }
+                }),
             },
             MediaSource::File(file_id) => self.is_own().then_some(Source::File { file_id }),
-            MediaSource::Text(data) => Some(Source::Text { media_type: "text/plain", data }),
+            MediaSource::Text(data) => Some(Source::Text { media_type: "text/plain", data: data.into() }),
             MediaSource::Url(url) => Some(Source::Url { url }),
         };
         let Some(source) = source else {
@@ -199,12 +227,20 @@ impl<'a> Writer<'a> {
             return None;
         };
         let title = media.title.as_deref();
-        Some(Block::Document { source, title, cache_control: media.cache.map(CacheControl) })
+        Some(Block::Document { source, title, cache_control: self.mark(media.cache, &path) })
+    }
+
+    /// Text; the wire refuses blank ones.
+    fn text(&mut self, text: &'a str, cache: Option<CacheMark>, path: &str) -> Option<Block<'a>> {
+        (!text.trim().is_empty()).then(|| Block::Text { text, cache_control: self.mark(cache, path) })
     }
 }
 
 /// The one kind of document the wire takes as base64.
 const PDF: &str = "application/pdf";
+
+/// How MIME types end that are text without saying so.
+const TEXTUAL: &[&str] = &["json", "xml", "yaml", "javascript", "x-sh"];
 
 /// Whether the wire lets this role say this.
 const fn is_allowed(role: Role, content: &Content) -> bool {
@@ -220,9 +256,11 @@ const fn is_allowed(role: Role, content: &Content) -> bool {
     }
 }
 
-/// Text; the wire refuses blank ones.
-fn text_block(text: &str, cache: Option<CacheMark>) -> Option<Block<'_>> {
-    (!text.trim().is_empty()).then(|| Block::Text { text, cache_control: cache.map(CacheControl) })
+/// The text of a document that is text, whatever kind of it; the wire takes only PDF in base64.
+fn decoded(mime: &str, base64: &str) -> Option<String> {
+    let is_text = mime.starts_with("text/") || TEXTUAL.iter().any(|kind| mime.ends_with(kind));
+    let bytes = is_text.then(|| STANDARD.decode(base64).ok()).flatten()?;
+    String::from_utf8(bytes).ok().filter(|text| !text.trim().is_empty())
 }
 
 /// The kind of a picture by how its base64 begins.

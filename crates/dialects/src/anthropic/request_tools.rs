@@ -32,6 +32,16 @@ pub(super) enum ToolOut<'a> {
     Stub { name: &'a str, description: &'static str, input_schema: Json },
 }
 
+impl ToolOut<'_> {
+    /// The place for a prompt-cache mark.
+    pub(super) const fn cache_control(&mut self) -> Option<&mut Option<CacheControl>> {
+        match self {
+            Self::Function { cache_control, .. } => Some(cache_control),
+            Self::Opaque(_) | Self::Stub { .. } => None,
+        }
+    }
+}
+
 /// Which tool shall be called, as it is written.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -69,7 +79,7 @@ impl<'a> Writer<'a> {
                         description: description.as_deref(),
                         input_schema: schema(parameters.as_ref()),
                         strict: *strict,
-                        cache_control: cache.map(CacheControl),
+                        cache_control: self.mark(*cache, &format!("tools[{index}]")),
                     });
                 }
                 Tool::Opaque { kind, json } if is_own(kind) => tools.push(ToolOut::Opaque(json)),

@@ -202,14 +202,18 @@ pub(super) enum Source<'a> {
     /// At the provider.
     File { file_id: &'a str },
     /// In the request, as plain text.
-    Text { media_type: &'static str, data: &'a str },
+    Text { media_type: &'static str, data: Cow<'a, str> },
     /// At an address.
     Url { url: &'a str },
 }
 
 /// A prompt-cache marker.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct CacheControl(pub(super) CacheMark);
+pub(super) struct CacheControl {
+    pub(super) mark: CacheMark,
+    /// Which mark of the request it is.
+    pub(super) number: usize,
+}
 
 impl Serialize for CacheControl {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -219,7 +223,7 @@ impl Serialize for CacheControl {
             #[serde(skip_serializing_if = "Option::is_none")]
             ttl: Option<&'static str>,
         }
-        let ttl = match self.0 {
+        let ttl = match self.mark {
             CacheMark::FiveMinutes => None,
             CacheMark::OneHour => Some("1h"),
         };

@@ -4,39 +4,64 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use types::conversation::{Change, Target};
 
-use super::{MAX_DEPTH, quirks};
+use super::MAX_DEPTH;
 use crate::splice::quoted;
-use crate::{EncodeError, Encoded, Fields, Span, Splice};
+use crate::{EncodeError, Encoded, Fields, ScanError, Span, Splice, quirks};
+
+/// Deeper than anything that is written.
+const WRITTEN_DEPTH: usize = 1024;
 
 /// The request with the target's model and what its quirks demand; every other byte stays.
 pub(super) fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {
-    let mut edit =
-        Edit { body, fields, target, splice: Splice::default(), removed: Vec::new(), changes: Vec::new() };
+    let mut edit = Edit::new(body, fields, target);
     edit.model();
     edit.stream_options()?;
-    edit.max_tokens();
-    edit.unknown_fields();
+    edit.restrict();
     edit.developer_role();
-    for span in removals(body, fields, &edit.removed) {
-        edit.splice.replace(span, Bytes::new());
-    }
-    let Edit { splice, changes, .. } = edit;
-    Encoded { body: splice.apply(body), headers: Vec::new(), changes }.checked(target)
+    let (body, changes) = edit.finish();
+    Encoded { body, headers: Vec::new(), changes }.checked(target)
 }
 
-struct Edit<'a> {
-    body: &'a Bytes,
-    fields: &'a Fields,
-    target: &'a Target,
-    splice: Splice,
+/// A written request without what the target refuses. Of what an adapted request needs beyond that, nothing is
+/// left to do in one that was written for this target.
+pub(super) fn restrict(body: Vec<u8>, target: &Target, changes: &mut Vec<Change>) -> Vec<Bytes> {
+    let body = Bytes::from(body);
+    if target.quirks.is_empty() {
+        return vec![body];
+    }
+    let Ok(fields) = Fields::scan(&body, WRITTEN_DEPTH) else { return vec![body] };
+    let mut edit = Edit::new(&body, &fields, target);
+    edit.restrict();
+    let (body, more) = edit.finish();
+    changes.extend(more);
+    body
+}
+
+/// The changes of one request.
+pub(super) struct Edit<'a> {
+    pub(super) body: &'a Bytes,
+    pub(super) fields: &'a Fields,
+    pub(super) target: &'a Target,
+    pub(super) splice: Splice,
     /// The fields to be cut out whole.
     removed: Vec<&'static str>,
-    changes: Vec<Change>,
+    pub(super) changes: Vec<Change>,
 }
 
-impl Edit<'_> {
-    /// A field's value and where it lies. `peek` has refused bodies that hold one of these fields twice.
-    fn find(&self, name: &str) -> Option<(Span, &[u8])> {
+impl<'a> Edit<'a> {
+    fn new(body: &'a Bytes, fields: &'a Fields, target: &'a Target) -> Self {
+        let (splice, removed, changes) = (Splice::default(), Vec::new(), Vec::new());
+        Self { body, fields, target, splice, removed, changes }
+    }
+
+    fn finish(mut self) -> (Vec<Bytes>, Vec<Change>) {
+        self.splice.cut(self.body, self.fields, &self.removed);
+        (self.splice.apply(self.body), self.changes)
+    }
+
+    /// A field's value and where it lies. One that stands there twice is left to the provider, which refuses it
+    /// or takes the one it likes.
+    pub(super) fn find(&self, name: &str) -> Option<(Span, &'a [u8])> {
         let span = self.fields.find(self.body, name).ok()??;
         Some((span.clone(), self.body.get(span)?))
     }
@@ -57,9 +82,7 @@ impl Edit<'_> {
         }
         let options = self.find("stream_options");
         if self.target.has_quirk(quirks::NO_STREAM_OPTIONS) {
-            if options.is_some() {
-                self.remove("stream_options");
-            }
+            self.remove("stream_options", &[]);
             return Ok(());
         }
         let Some((span, value)) = options else {
@@ -71,10 +94,12 @@ impl Edit<'_> {
             self.splice.replace(span, r#"{"include_usage":true}"#);
             return Ok(());
         }
-        let unsayable =
-            |problem: String| EncodeError::Unsayable { field: "stream_options".to_owned(), problem };
-        let inner = Fields::scan(value, MAX_DEPTH).map_err(|error| unsayable(error.to_string()))?;
-        let said = inner.find(value, "include_usage").map_err(|error| unsayable(error.to_string()))?;
+        let unsayable = |error: ScanError| EncodeError::Unsayable {
+            field: "stream_options".to_owned(),
+            problem: error.to_string(),
+        };
+        let inner = Fields::scan(value, MAX_DEPTH).map_err(unsayable)?;
+        let said = inner.find(value, "include_usage").map_err(unsayable)?;
         match said {
             Some(inside) if value.get(inside.clone()) == Some(b"true") => {}
             Some(inside) => {
@@ -89,43 +114,11 @@ impl Edit<'_> {
         Ok(())
     }
 
-    /// Says the token limit by the name that the target knows.
-    fn max_tokens(&mut self) {
-        let (known, unknown) = if self.target.has_quirk(quirks::MAX_TOKENS_ONLY) {
-            ("max_tokens", "max_completion_tokens")
-        } else if self.target.has_quirk(quirks::MAX_COMPLETION_TOKENS_ONLY) {
-            ("max_completion_tokens", "max_tokens")
-        } else {
-            return;
-        };
-        if self.find(unknown).is_none() {
-            return;
-        }
-        if self.find(known).is_some() {
-            self.remove(unknown);
-        } else if let Some(span) = self.fields.key_span(self.body, unknown) {
-            self.splice.replace(span, known);
-            self.changes.push(Change::rewritten(unknown));
-        }
-    }
-
-    /// Cuts the fields that the target refuses.
-    fn unknown_fields(&mut self) {
-        let refused = [
-            (quirks::NO_PARALLEL_TOOL_CALLS, "parallel_tool_calls"),
-            (quirks::NO_SAMPLING, "temperature"),
-            (quirks::NO_SAMPLING, "top_p"),
-        ];
-        for (quirk, name) in refused {
-            if self.target.has_quirk(quirk) && self.find(name).is_some() {
-                self.remove(name);
-            }
-        }
-    }
-
-    /// Notes that a field is to be cut. A null was nothing, and its loss is none.
-    fn remove(&mut self, name: &'static str) {
-        if self.find(name).is_some_and(|(_, value)| value != b"null") {
+    /// Notes that a field is to be cut, which is a change unless its value is null or one of `idle`, which ask for
+    /// nothing.
+    pub(super) fn remove(&mut self, name: &'static str, idle: &[&str]) {
+        let Some((_, value)) = self.find(name) else { return };
+        if value != b"null" && !idle.iter().any(|idle| idle.as_bytes() == value) {
             self.changes.push(Change::dropped(name));
         }
         self.removed.push(name);
@@ -154,29 +147,4 @@ impl Edit<'_> {
             self.changes.push(Change::rewritten(format!("messages[{index}].role")));
         }
     }
-}
-
-/// The spans to cut so that these fields and the right number of commas are gone.
-fn removals(body: &[u8], fields: &Fields, names: &[&str]) -> Vec<Span> {
-    if names.is_empty() {
-        return Vec::new();
-    }
-    let place = |name: &str| Some(fields.key_span(body, name)?.start - 1..fields.find(body, name).ok()??.end);
-    let mut cuts: Vec<Span> = Vec::new();
-    let mut kept_end = None;
-    // Where the cut at hand began, while no kept field has followed it.
-    let mut open: Option<usize> = None;
-    let mut last_end = 0;
-    for name in fields.names(body) {
-        let Some(span) = place(&name) else { continue };
-        if names.contains(&name.as_ref()) {
-            open.get_or_insert(span.start);
-            last_end = span.end;
-        } else {
-            cuts.extend(open.take().map(|start| start..span.start));
-            kept_end = Some(span.end);
-        }
-    }
-    cuts.extend(open.map(|start| kept_end.unwrap_or(start)..last_end));
-    cuts
 }

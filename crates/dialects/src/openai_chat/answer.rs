@@ -10,7 +10,7 @@ use super::message_decode::{CUSTOM, MESSAGE_FIELD, assistant, is_empty, message_
 use super::object::{Object, Path, keep};
 use super::usage::{ReadUsage, WriteUsage};
 use super::wire::{FunctionCall, Named, ThinkingBlock, WireToolCall};
-use super::{answer_id, json_bytes};
+use super::{answer_id, call_id, json_bytes};
 use crate::{Asked, DecodeError};
 
 /// Reads a whole answer.
@@ -23,18 +23,40 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
             .unwrap_or_else(|| Fault::new(FaultKind::Server, "the provider's answer has no choices")));
     }
     let path = Path::Field(&Path::Root, "choices");
+    let id: Option<String> = lenient(&mut object, "id");
     let mut read = Vec::with_capacity(choices.len());
     for (index, raw) in choices.into_iter().enumerate() {
-        read.push(choice(raw, index, &Path::Item(&path, index))?);
+        let (index, mut choice) = choice(raw, index, &Path::Item(&path, index))?;
+        identify(&mut choice.content, id.as_deref().unwrap_or_default(), index);
+        read.push((index, choice));
     }
     read.sort_by_key(|(index, _)| *index);
     Ok(Answer {
-        id: lenient(&mut object, "id"),
+        id,
         model: lenient(&mut object, "model"),
         created: lenient(&mut object, "created"),
         choices: read.into_iter().map(|(_, choice)| choice).collect(),
         usage: lenient(&mut object, "usage").map(|usage: ReadUsage| usage.to_usage()),
     })
+}
+
+/// Gives the calls ids that have none: those of servers that call functions rather than tools.
+fn identify(content: &mut [Content], answer: &str, choice: usize) {
+    let calls = content.iter_mut().filter_map(|content| match content {
+        Content::ToolCall { id, .. } => Some(id),
+        Content::Audio(_)
+        | Content::Document(_)
+        | Content::Image(_)
+        | Content::Opaque { .. }
+        | Content::RedactedThinking { .. }
+        | Content::Refusal(_)
+        | Content::Text { .. }
+        | Content::Thinking { .. }
+        | Content::ToolResult { .. } => None,
+    });
+    for (number, id) in calls.enumerate().filter(|(_, id)| id.is_empty()) {
+        *id = call_id(answer, choice, number);
+    }
 }
 
 /// A field that is nice to have: of another type than foreseen, it is not there.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::usage::ReadUsage;
+use super::usage::{ReadUsage, WrappedUsage};
 use super::wire::lenient;
 
 #[derive(Deserialize)]
@@ -21,22 +21,16 @@ pub(super) struct Chunk<'a> {
     #[serde(default, deserialize_with = "lenient")]
     usage: Option<ReadUsage>,
     #[serde(default, deserialize_with = "lenient")]
-    x_groq: Option<Groq>,
+    x_groq: Option<WrappedUsage>,
     #[serde(borrow, default)]
     pub(super) error: Option<&'a RawValue>,
 }
 
 impl Chunk<'_> {
-    /// The usage, at its usual place or at Groq's.
+    /// The usage, at its usual place or wrapped.
     pub(super) fn usage(&self) -> Option<&ReadUsage> {
         self.usage.as_ref().or_else(|| self.x_groq.as_ref()?.usage.as_ref())
     }
-}
-
-#[derive(Deserialize)]
-struct Groq {
-    #[serde(default)]
-    usage: Option<ReadUsage>,
 }
 
 #[derive(Deserialize)]

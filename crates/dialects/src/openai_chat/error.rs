@@ -135,12 +135,12 @@ pub(super) fn fault_inside(body: &[u8]) -> Option<Fault> {
     let error = inside.error.filter(|error| is_truthy(error.get().as_bytes()))?;
     let said: InsideStatus = serde_json::from_str(error.get()).unwrap_or_default();
     let status = said.status.or(said.code).filter(|status| (400..600).contains(status));
-    Some(Fault { status, ..read_fault(status.unwrap_or(200), body, &[]) })
+    Some(Fault { status, ..read_fault(status.unwrap_or(200), body) })
 }
 
 /// The fault in an event that is an error by its name.
 pub(super) fn fault_of_event(data: &[u8]) -> Fault {
-    fault_inside(data).unwrap_or_else(|| Fault { status: None, ..read_fault(200, data, &[]) })
+    fault_inside(data).unwrap_or_else(|| Fault { status: None, ..read_fault(200, data) })
 }
 
 /// Whether a client library would take this value of `error` for an error.

@@ -10,7 +10,7 @@ use types::{Fault, FaultKind, Frame, SseEvent, Usage};
 use super::answer::{Said, refine, stop_reason};
 use super::error::{broken_off, empty_stream, fault_inside, fault_of_event, is_truthy, unreadable};
 use super::stream_decode::misnamed_error;
-use super::usage::ReadUsage;
+use super::usage::{ReadUsage, WrappedUsage};
 use super::wire::lenient;
 use super::{DONE, MAX_DEPTH};
 use crate::splice::quoted;
@@ -101,10 +101,10 @@ impl Forwarder {
         if let Some(usage) = usage.and_then(read_usage) {
             self.tally.usage = Some(usage);
         } else if self.tally.usage.is_none()
-            && let Some(groq) = fields.value(body, "x_groq")
+            && let Some(wrapped) = fields.value(body, "x_groq")
         {
-            let groq = serde_json::from_slice::<Groq>(groq).ok().and_then(|groq| groq.usage);
-            self.tally.usage = groq.map(|usage| usage.to_usage());
+            let wrapped = serde_json::from_slice::<WrappedUsage>(wrapped).ok();
+            self.tally.usage = wrapped.and_then(|wrapped| wrapped.usage).map(|usage| usage.to_usage());
         }
         usage.is_some()
     }
@@ -209,13 +209,6 @@ fn is_empty_list(value: &[u8]) -> bool {
 
 fn read_usage(value: &[u8]) -> Option<Usage> {
     serde_json::from_slice::<ReadUsage>(value).ok().map(|usage| usage.to_usage())
-}
-
-/// Groq's own place for the usage of a stream.
-#[derive(Deserialize)]
-struct Groq {
-    #[serde(default)]
-    usage: Option<ReadUsage>,
 }
 
 /// What is looked at of a choice.

@@ -15,7 +15,43 @@ pub(super) const CUSTOM: &str = "custom";
 /// The messages of a request, one for one, so that a place in the conversation is a place in the request.
 pub(super) fn messages(list: Vec<&RawValue>) -> Result<Vec<Message>, DecodeError> {
     let parent = Path::Field(&Path::Root, "messages");
-    list.into_iter().enumerate().map(|(index, raw)| message(raw, &Path::Item(&parent, index))).collect()
+    let read = list.into_iter().enumerate().map(|(index, raw)| message(raw, &Path::Item(&parent, index)));
+    let mut messages = read.collect::<Result<Vec<_>, _>>()?;
+    identify(&mut messages);
+    Ok(messages)
+}
+
+/// Gives the calls of functions ids, and their results the ids of their calls: a function is called by name alone.
+fn identify(messages: &mut [Message]) {
+    let mut open: Vec<(String, String)> = Vec::new();
+    for (index, message) in messages.iter_mut().enumerate() {
+        for (place, content) in message.content.iter_mut().enumerate() {
+            match content {
+                Content::ToolCall { id, name, .. } if id.is_empty() => {
+                    *id = format!("call_{index}_{place}");
+                    open.push((name.clone(), id.clone()));
+                }
+                Content::ToolResult { call_id, .. } if call_id.is_empty() => {
+                    let name = message.name.take().unwrap_or_default();
+                    let call = open.iter().position(|(called, _)| *called == name);
+                    *call_id = match call {
+                        Some(call) => open.remove(call).1,
+                        None => format!("call_{index}_{place}"),
+                    };
+                }
+                Content::Audio(_)
+                | Content::Document(_)
+                | Content::Image(_)
+                | Content::Opaque { .. }
+                | Content::RedactedThinking { .. }
+                | Content::Refusal(_)
+                | Content::Text { .. }
+                | Content::Thinking { .. }
+                | Content::ToolCall { .. }
+                | Content::ToolResult { .. } => {}
+            }
+        }
+    }
 }
 
 fn message(raw: &RawValue, path: &Path<'_>) -> Result<Message, DecodeError> {
@@ -25,11 +61,17 @@ fn message(raw: &RawValue, path: &Path<'_>) -> Result<Message, DecodeError> {
     let (role, mut content) = match word.as_str() {
         "assistant" => (Role::Assistant, assistant(&mut object)?),
         "developer" => (Role::Developer, content(&mut object)?),
+        "function" if name.is_none() => return Err(Path::Field(path, "name").wrong("is missing")),
+        "function" => (Role::User, vec![tool_result(&mut object, String::new())?]),
         "system" => (Role::System, content(&mut object)?),
-        "tool" => (Role::User, vec![tool_result(&mut object)?]),
+        "tool" => {
+            let call_id = object.require_text("tool_call_id")?;
+            (Role::User, vec![tool_result(&mut object, call_id)?])
+        }
         "user" => (Role::User, content(&mut object)?),
         _ => {
-            return Err(Path::Field(path, "role").wrong("must be assistant, developer, system, tool or user"));
+            let words = "must be assistant, developer, function, system, tool or user";
+            return Err(Path::Field(path, "role").wrong(words));
         }
     };
     content.extend(object.rest().filter(|(_, json)| !is_empty(json)).map(message_field));
@@ -56,6 +98,10 @@ pub(super) fn assistant(object: &mut Object<'_, '_>) -> Result<Vec<Content>, Dec
     let path = Path::Field(object.path(), "tool_calls");
     for (index, raw) in object.take_list("tool_calls")?.into_iter().enumerate() {
         content.push(tool_call(raw, &Path::Item(&path, index))?);
+    }
+    if let Some(raw) = object.take("function_call")? {
+        let path = Path::Field(object.path(), "function_call");
+        content.push(called(Object::read(raw.get(), &path)?, String::new(), None)?);
     }
     Ok(content)
 }
@@ -191,8 +237,7 @@ fn media_at(url: String) -> Media {
     }
 }
 
-fn tool_result(object: &mut Object<'_, '_>) -> Result<Content, DecodeError> {
-    let call_id = object.require_text("tool_call_id")?;
+fn tool_result(object: &mut Object<'_, '_>, call_id: String) -> Result<Content, DecodeError> {
     let content = content(object)?;
     Ok(Content::ToolResult { call_id, content, is_error: false, cache: cache_mark(object)? })
 }
@@ -206,10 +251,16 @@ fn tool_call(raw: &RawValue, path: &Path<'_>) -> Result<Content, DecodeError> {
     };
     let id = object.take_text("id")?.unwrap_or_default();
     let function_path = Path::Field(path, "function");
-    let mut function = Object::read(function.get(), &function_path)?;
+    called(Object::read(function.get(), &function_path)?, id, cache_mark(&mut object)?)
+}
+
+fn called(
+    mut function: Object<'_, '_>,
+    id: String,
+    cache: Option<CacheMark>,
+) -> Result<Content, DecodeError> {
     let name = function.require_text("name")?;
-    let arguments = arguments(function.take("arguments")?);
-    Ok(Content::ToolCall { id, name, arguments, cache: cache_mark(&mut object)? })
+    Ok(Content::ToolCall { id, name, arguments: arguments(function.take("arguments")?), cache })
 }
 
 /// Arguments as JSON text. Some providers send the object itself; nothing at all means no arguments.

@@ -6,11 +6,11 @@ use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Messag
 
 use super::message_decode::{CUSTOM, MESSAGE_FIELD};
 use super::object::Path;
-use super::quirks;
 use super::wire::{
     CacheControl, FunctionCall, Named, Part, ThinkingBlock, WireAudio, WireContent, WireFile, WireImage,
     WireMessage, WireToolCall,
 };
+use crate::quirks;
 
 /// The messages written so far.
 pub(super) struct Writer<'c> {
@@ -36,6 +36,18 @@ impl<'c> Writer<'c> {
             self.message(message, &Path::Item(&path, index));
         }
         self.flush_pending();
+        self.close_turn(messages, &path);
+    }
+
+    /// Gives the model a turn to answer where the target does not go on with an assistant message.
+    fn close_turn(&mut self, messages: &[Message], path: &Path<'_>) {
+        let is_open =
+            self.messages.last().is_some_and(|last| last.role == "assistant" && last.tool_calls.is_empty());
+        if is_open && self.target.has_quirk(quirks::NO_PREFILL) {
+            let index = messages.len().saturating_sub(1);
+            self.changes.push(Change::rewritten(Path::Item(path, index).to_string()));
+            self.messages.push(plain("user", WireContent::Text(Cow::Borrowed(quirks::GO_ON))));
+        }
     }
 
     fn message(&mut self, message: &'c Message, path: &Path<'_>) {
@@ -162,7 +174,7 @@ impl<'c> Writer<'c> {
             let path = Path::Item(path, *index);
             match content {
                 Content::RedactedThinking { .. } | Content::Thinking { .. } => {
-                    self.thinking(content, &mut message, &path);
+                    parts.extend(self.thinking(content, &mut message, &path));
                 }
                 Content::Refusal(text) => message.refusal.get_or_insert_default().push_str(text),
                 Content::ToolCall { id, name, arguments, cache } => {
@@ -182,6 +194,7 @@ impl<'c> Writer<'c> {
         let has_more = !message.tool_calls.is_empty() || message.refusal.is_some();
         if parts.is_empty()
             && !has_more
+            && message.reasoning.is_none()
             && message.reasoning_content.is_none()
             && message.thinking_blocks.is_empty()
         {
@@ -193,21 +206,40 @@ impl<'c> Writer<'c> {
 
     /// Reasoning goes back only to those who want it: others refuse the field, and a proof is worth nothing
     /// to a provider that did not make it.
-    fn thinking(&mut self, content: &'c Content, message: &mut WireMessage<'c>, path: &Path<'_>) {
-        let as_blocks = self.target.has_quirk(quirks::THINKING_BLOCKS);
-        let as_text = self.target.has_quirk(quirks::REASONING_CONTENT);
-        let Some(block) = ThinkingBlock::of(content) else { return };
-        if let ThinkingBlock::Thinking { thinking, .. } = &block
-            && (as_text || (as_blocks && !block.is_proven()))
+    fn thinking(
+        &mut self,
+        content: &'c Content,
+        message: &mut WireMessage<'c>,
+        path: &Path<'_>,
+    ) -> Option<Part<'c>> {
+        let block = ThinkingBlock::of(content)?;
+        let is_proven = block.is_proven();
+        if is_proven && self.target.has_quirk(quirks::THINKING_BLOCKS) {
+            if let (ThinkingBlock::Thinking { thinking, .. }, true) =
+                (&block, self.target.has_quirk(quirks::REASONING_CONTENT))
+            {
+                message.reasoning_content.get_or_insert_default().push_str(thinking);
+            }
+            message.thinking_blocks.push(block);
+            return None;
+        }
+        let ThinkingBlock::Thinking { thinking, .. } = block else { return self.lose(path) };
+        let mut part = None;
+        if self.target.has_quirk(quirks::THINKING_PARTS) {
+            part = Some(Part::thinking(thinking));
+        } else if self.target.has_quirk(quirks::REASONING_FIELD) {
+            message.reasoning.get_or_insert_default().push_str(thinking);
+        } else if self.target.has_quirk(quirks::REASONING_CONTENT)
+            || self.target.has_quirk(quirks::THINKING_BLOCKS)
         {
             message.reasoning_content.get_or_insert_default().push_str(thinking);
+        } else {
+            return self.lose(path);
         }
-        let is_proven = block.is_proven();
-        if is_proven && as_blocks {
-            message.thinking_blocks.push(block);
-        } else if is_proven || !(as_blocks || as_text) {
-            self.lose(path);
+        if is_proven {
+            self.changes.push(Change::dropped(format!("{path}.signature")));
         }
+        part
     }
 
     /// One part of a message, or `None` where there is nothing to say or no way to say it.
@@ -216,6 +248,15 @@ impl<'c> Writer<'c> {
             Content::Text { text, .. } if text.is_empty() => None,
             Content::Text { text, cache } => {
                 Some(Part::Text { text: Cow::Borrowed(text), cache_control: self.mark(*cache, path) })
+            }
+            Content::Document(Media { source: MediaSource::Text(text), cache, .. }) => {
+                self.changes.push(Change::emulated(path.to_string()));
+                Some(Part::Text { text: Cow::Borrowed(text), cache_control: self.mark(*cache, path) })
+            }
+            Content::Audio(_) | Content::Document(_) | Content::Image(_) | Content::Opaque { .. }
+                if self.target.has_quirk(quirks::NO_IMAGE) =>
+            {
+                self.lose(path)
             }
             Content::Image(media) => self.image(media, path),
             Content::Document(media) => self.document(media, path),
@@ -257,12 +298,7 @@ impl<'c> Writer<'c> {
             MediaSource::Url(url) if self.is_own => {
                 WireFile { file_data: Some(url.clone()), file_id: None, filename: title }
             }
-            MediaSource::Text(text) => {
-                self.changes.push(Change::emulated(path.to_string()));
-                let cache_control = self.mark(media.cache, path);
-                return Some(Part::Text { text: Cow::Borrowed(text), cache_control });
-            }
-            MediaSource::File(_) | MediaSource::Url(_) => return self.lose(path),
+            MediaSource::File(_) | MediaSource::Text(_) | MediaSource::Url(_) => return self.lose(path),
         };
         Some(Part::File { file, cache_control: self.mark(media.cache, path) })
     }

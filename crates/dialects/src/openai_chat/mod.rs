@@ -11,9 +11,10 @@ mod message_decode;
 mod message_encode;
 mod object;
 mod peek;
-mod quirks;
+mod reasoning;
 mod request_decode;
 mod request_encode;
+mod restrict;
 mod stream_decode;
 mod stream_encode;
 mod stream_tools;
@@ -139,6 +140,13 @@ fn answer_id(upstream: Option<&str>, asked: &Asked) -> String {
         Some(id) => id.to_owned(),
         None => format!("chatcmpl-{}", asked.request),
     }
+}
+
+/// An id for a tool call that the upstream gave none. It holds the answer's id, so that the calls of two turns do
+/// not meet under one id.
+fn call_id(answer: &str, choice: usize, number: usize) -> String {
+    let answer: String = answer.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("call_{answer}_{choice}_{number}")
 }
 
 /// `value` as JSON.

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 use types::conversation::{
-    Conversation, Delivery, Effort, Extras, OutputFormat, Reasoning, Sampling, Tool, ToolChoice,
+    CacheMark, Conversation, Delivery, Effort, Extras, OutputFormat, Reasoning, Sampling, Tool, ToolChoice,
 };
 use types::{Json, ModelName};
 
@@ -25,7 +25,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
     Ok(Conversation {
         model: ModelName::from(model),
         messages: messages(said)?,
-        tools: tools(object.take_list("tools")?)?,
+        tools: tools(&mut object)?,
         tool_choice: tool_choice(&mut object)?,
         parallel_tool_calls: object.take_as("parallel_tool_calls", "must be a boolean")?,
         sampling: sampling(&mut object)?,
@@ -158,9 +158,20 @@ fn json_schema(said: &mut Object<'_, '_>) -> Result<OutputFormat, DecodeError> {
     })
 }
 
-fn tools(list: Vec<&RawValue>) -> Result<Vec<Tool>, DecodeError> {
+/// The tools, and the functions of callers that know no tools yet.
+fn tools(object: &mut Object<'_, '_>) -> Result<Vec<Tool>, DecodeError> {
+    let (listed, functions) = (object.take_list("tools")?, object.take_list("functions")?);
+    let mut tools = Vec::with_capacity(listed.len() + functions.len());
     let parent = Path::Field(&Path::Root, "tools");
-    list.into_iter().enumerate().map(|(index, raw)| tool(raw, &Path::Item(&parent, index))).collect()
+    for (index, raw) in listed.into_iter().enumerate() {
+        tools.push(tool(raw, &Path::Item(&parent, index))?);
+    }
+    let parent = Path::Field(&Path::Root, "functions");
+    for (index, raw) in functions.into_iter().enumerate() {
+        let path = Path::Item(&parent, index);
+        tools.push(function(Object::read(raw.get(), &path)?, None)?);
+    }
+    Ok(tools)
 }
 
 fn tool(raw: &RawValue, path: &Path<'_>) -> Result<Tool, DecodeError> {
@@ -171,19 +182,22 @@ fn tool(raw: &RawValue, path: &Path<'_>) -> Result<Tool, DecodeError> {
         return Ok(Tool::Opaque { kind, json: keep(raw) });
     }
     let path = Path::Field(path, "function");
-    let Some(function) = said.take("function")? else { return Err(path.wrong("is missing")) };
-    let mut function = Object::read(function.get(), &path)?;
+    let Some(inner) = said.take("function")? else { return Err(path.wrong("is missing")) };
+    function(Object::read(inner.get(), &path)?, cache_mark(&mut said)?)
+}
+
+fn function(mut said: Object<'_, '_>, cache: Option<CacheMark>) -> Result<Tool, DecodeError> {
     Ok(Tool::Function {
-        name: function.require_text("name")?,
-        description: function.take_text("description")?,
-        parameters: function.take("parameters")?.map(keep),
-        strict: function.take_as("strict", "must be a boolean")?,
-        cache: cache_mark(&mut said)?.or(cache_mark(&mut function)?),
+        name: said.require_text("name")?,
+        description: said.take_text("description")?,
+        parameters: said.take("parameters")?.map(keep),
+        strict: said.take_as("strict", "must be a boolean")?,
+        cache: cache.or(cache_mark(&mut said)?),
     })
 }
 
 fn tool_choice(object: &mut Object<'_, '_>) -> Result<Option<ToolChoice>, DecodeError> {
-    let Some(raw) = object.take("tool_choice")? else { return Ok(None) };
+    let Some(raw) = object.take("tool_choice")? else { return function_choice(object) };
     let path = Path::Field(&Path::Root, "tool_choice");
     if let Ok(word) = serde_json::from_str::<String>(raw.get()) {
         return match word.as_str() {
@@ -202,4 +216,16 @@ fn tool_choice(object: &mut Object<'_, '_>) -> Result<Option<ToolChoice>, Decode
     let path = Path::Field(&path, "function");
     let name = Object::read(function.get(), &path)?.require_text("name")?;
     Ok(Some(ToolChoice::Named(name)))
+}
+
+/// Which function to call, as callers say it that know no tools yet.
+fn function_choice(object: &mut Object<'_, '_>) -> Result<Option<ToolChoice>, DecodeError> {
+    let Some(raw) = object.take("function_call")? else { return Ok(None) };
+    let path = Path::Field(&Path::Root, "function_call");
+    match serde_json::from_str::<String>(raw.get()).as_deref() {
+        Ok("auto") => Ok(Some(ToolChoice::Auto)),
+        Ok("none") => Ok(Some(ToolChoice::Never)),
+        Ok(_) => Err(path.wrong("must be auto, none or an object")),
+        Err(_) => Ok(Some(ToolChoice::Named(Object::read(raw.get(), &path)?.require_text("name")?))),
+    }
 }

@@ -4,21 +4,16 @@ use serde::Serialize;
 use serde::ser::Serializer;
 use types::Json;
 use types::conversation::{
-    Change, Conversation, Delivery, Effort, Extras, OutputFormat, Reasoning, Sampling, Target, Tool,
-    ToolChoice,
+    Change, Conversation, Delivery, Extras, OutputFormat, Sampling, Target, Tool, ToolChoice,
 };
 
+use super::adapt;
 use super::message_encode::Writer;
 use super::object::Path;
-use super::quirks;
+use super::reasoning::{self, Plan};
 use super::wire::{CacheControl, Named, WireMessage};
 use super::{ID, json_bytes};
-use crate::{EncodeError, Encoded};
-
-/// The largest thinking budgets that still count as little and as middling effort. The words stand for no
-/// fixed numbers; these keep what other gateways' users know.
-const LOW_BUDGET: u64 = 2048;
-const MEDIUM_BUDGET: u64 = 8192;
+use crate::{EncodeError, Encoded, quirks};
 
 /// Writes a request for an upstream that speaks this language.
 pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
@@ -33,15 +28,15 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     body.tools = tools(&conversation.tools, &mut writer);
     let Writer { mut changes, messages, .. } = writer;
     body.messages = messages;
-    body.tool_fields(conversation, target, &mut changes);
+    body.tool_fields(conversation, &mut changes);
     body.sampling(&conversation.sampling, target, &mut changes);
-    body.reasoning_effort =
-        conversation.reasoning.as_ref().and_then(|reasoning| effort(reasoning, target, &mut changes));
+    body.reasoning = reasoning::plan(conversation.reasoning.as_ref(), target, &mut changes);
     body.response_format = response_format(&conversation.format);
     body.user = conversation.user.as_deref();
     body.delivery(conversation.delivery, target);
     body.extras(&conversation.extras, &mut changes);
-    Encoded { body: vec![json_bytes(&body).into()], headers: Vec::new(), changes }.checked(target)
+    let body = adapt::restrict(json_bytes(&body), target, &mut changes);
+    Encoded { body, headers: Vec::new(), changes }.checked(target)
 }
 
 /// A request on the wire.
@@ -80,8 +75,8 @@ struct Body<'a> {
     max_tokens: Option<u64>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     stop: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning_effort: Option<&'static str>,
+    #[serde(flatten)]
+    reasoning: Plan,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_format: Option<ResponseFormat<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,7 +93,7 @@ struct Body<'a> {
 
 impl<'a> Body<'a> {
     /// What only makes sense next to tools: the language refuses it without.
-    fn tool_fields(&mut self, conversation: &'a Conversation, target: &Target, changes: &mut Vec<Change>) {
+    fn tool_fields(&mut self, conversation: &'a Conversation, changes: &mut Vec<Change>) {
         let choice = conversation.tool_choice.as_ref();
         if self.tools.is_empty() {
             if let Some(ToolChoice::Any | ToolChoice::Named(_)) = choice {
@@ -108,22 +103,11 @@ impl<'a> Body<'a> {
         }
         self.tool_choice = choice.map(WireToolChoice);
         self.parallel_tool_calls = conversation.parallel_tool_calls;
-        if self.parallel_tool_calls.is_some() && target.has_quirk(quirks::NO_PARALLEL_TOOL_CALLS) {
-            self.parallel_tool_calls = None;
-            changes.push(Change::dropped("parallel_tool_calls"));
-        }
     }
 
     fn sampling(&mut self, sampling: &'a Sampling, target: &Target, changes: &mut Vec<Change>) {
-        let mut where_allowed = |value: Option<f64>, name: &str| {
-            if value.is_some() && target.has_quirk(quirks::NO_SAMPLING) {
-                changes.push(Change::dropped(name));
-                return None;
-            }
-            value
-        };
-        self.temperature = where_allowed(sampling.temperature, "temperature");
-        self.top_p = where_allowed(sampling.top_p, "top_p");
+        self.temperature = sampling.temperature;
+        self.top_p = sampling.top_p;
         if target.has_quirk(quirks::TOP_K) {
             self.top_k = sampling.top_k;
         } else if sampling.top_k.is_some() {
@@ -190,38 +174,6 @@ struct StreamOptions {
 #[derive(serde::Deserialize)]
 struct SaidOptions {
     include_obfuscation: Option<bool>,
-}
-
-/// The effort that stands for what was asked.
-fn effort(reasoning: &Reasoning, target: &Target, changes: &mut Vec<Change>) -> Option<&'static str> {
-    match (reasoning.effort, reasoning.budget_tokens, reasoning.enabled) {
-        (Some(Effort::Max), _, _) => {
-            changes.push(Change::rewritten("reasoning_effort"));
-            Some(Effort::Xhigh.as_str())
-        }
-        (Some(effort), _, _) => Some(effort.as_str()),
-        (None, _, Some(false)) if target.has_quirk(quirks::REASONING_NONE) => Some(Effort::None.as_str()),
-        (None, _, Some(false)) => {
-            changes.push(Change::dropped("thinking"));
-            None
-        }
-        (None, Some(budget), Some(true) | None) => {
-            changes.push(Change::emulated("thinking.budget_tokens"));
-            Some(effort_of(budget).as_str())
-        }
-        // Thinking as much as the model likes is what it does unasked.
-        (None, None, Some(true) | None) => None,
-    }
-}
-
-const fn effort_of(budget: u64) -> Effort {
-    if budget <= LOW_BUDGET {
-        Effort::Low
-    } else if budget <= MEDIUM_BUDGET {
-        Effort::Medium
-    } else {
-        Effort::High
-    }
 }
 
 /// The form of the answer on the wire.

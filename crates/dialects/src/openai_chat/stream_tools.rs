@@ -6,6 +6,7 @@ use serde::Serialize;
 use types::Json;
 use types::conversation::{Delta, Event, Opening};
 
+use super::call_id;
 use super::chunk::ChunkTool;
 use super::message_decode::CUSTOM;
 use super::stream_decode::Blocks;
@@ -30,15 +31,46 @@ enum Progress {
     /// A custom tool's: gathered until it is whole.
     Custom { input: String },
     /// Its block is open.
-    Open { block: u32 },
+    Open { block: u32, nesting: Nesting },
     /// Its name has not come yet; these are the arguments so far.
     Waiting { arguments: String },
+}
+
+/// How deep in a JSON object a text ends that comes in pieces.
+#[derive(Default)]
+struct Nesting {
+    depth: usize,
+    is_in_string: bool,
+    is_escaped: bool,
+    has_begun: bool,
+}
+
+impl Nesting {
+    fn take(&mut self, piece: &str) {
+        for byte in piece.bytes() {
+            match byte {
+                _ if self.is_escaped => self.is_escaped = false,
+                b'\\' if self.is_in_string => self.is_escaped = true,
+                b'"' => self.is_in_string = !self.is_in_string,
+                b'{' | b'[' if !self.is_in_string => {
+                    self.depth += 1;
+                    self.has_begun = true;
+                }
+                b'}' | b']' if !self.is_in_string => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+    }
+
+    const fn is_complete(&self) -> bool {
+        self.has_begun && self.depth == 0
+    }
 }
 
 impl Tools {
     /// Takes one fragment.
     pub(super) fn take(&mut self, fragment: &ChunkTool<'_>, blocks: &mut Blocks<'_>) {
-        let at = self.find(fragment).unwrap_or_else(|| self.begin(fragment));
+        let at = self.find(fragment).unwrap_or_else(|| self.begin(fragment, blocks));
         let number = at;
         let Some(call) = self.calls.get_mut(at) else { return };
         if call.id.is_empty() {
@@ -51,14 +83,18 @@ impl Tools {
         match &mut call.progress {
             Progress::Closed => {}
             Progress::Custom { input } => input.push_str(&piece),
-            Progress::Open { block } => send(*block, piece.into_owned(), blocks),
+            Progress::Open { block, nesting } => {
+                nesting.take(&piece);
+                send(*block, piece.into_owned(), blocks);
+            }
             Progress::Waiting { arguments } => {
                 arguments.push_str(&piece);
                 if !call.name.is_empty() {
                     let arguments = std::mem::take(arguments);
                     call.open(number, blocks);
-                    if let Progress::Open { block } = call.progress {
-                        send(block, arguments, blocks);
+                    if let Progress::Open { block, nesting } = &mut call.progress {
+                        nesting.take(&arguments);
+                        send(*block, arguments, blocks);
                     }
                 }
             }
@@ -82,7 +118,17 @@ impl Tools {
         (!is_another).then_some(at)
     }
 
-    fn begin(&mut self, fragment: &ChunkTool<'_>) -> usize {
+    /// Begins another call. Those before it whose arguments are complete are over, though nothing has said so: a
+    /// caller whose language has one call at a time need not wait for the end of the answer to see this one.
+    fn begin(&mut self, fragment: &ChunkTool<'_>, blocks: &mut Blocks<'_>) -> usize {
+        for call in &mut self.calls {
+            if let Progress::Open { block, nesting } = &call.progress
+                && nesting.is_complete()
+            {
+                blocks.events.push(Event::Close { choice: blocks.choice, block: *block });
+                call.progress = Progress::Closed;
+            }
+        }
         let progress = match fragment.custom {
             Some(_) => Progress::Custom { input: String::new() },
             None => Progress::Waiting { arguments: String::new() },
@@ -98,7 +144,9 @@ impl Tools {
             match std::mem::replace(&mut call.progress, Progress::Closed) {
                 // A call that never got a name cannot be made.
                 Progress::Closed | Progress::Waiting { .. } => {}
-                Progress::Open { block } => blocks.events.push(Event::Close { choice: blocks.choice, block }),
+                Progress::Open { block, .. } => {
+                    blocks.events.push(Event::Close { choice: blocks.choice, block });
+                }
                 Progress::Custom { input } => {
                     call.identify(number, blocks);
                     let Some(json) = custom_call(&call.id, &call.name, &input) else { continue };
@@ -114,15 +162,13 @@ impl Call {
     fn open(&mut self, number: usize, blocks: &mut Blocks<'_>) {
         self.identify(number, blocks);
         let block = blocks.open(Opening::ToolCall { id: self.id.clone(), name: self.name.clone() });
-        self.progress = Progress::Open { block };
+        self.progress = Progress::Open { block, nesting: Nesting::default() };
     }
 
-    /// Gives a call an id where the upstream gave none. It holds the answer's id, so that the calls of two
-    /// turns do not meet under one id.
+    /// Gives a call an id where the upstream gave none.
     fn identify(&mut self, number: usize, blocks: &Blocks<'_>) {
         if self.id.is_empty() {
-            let answer: String = blocks.answer.chars().filter(char::is_ascii_alphanumeric).collect();
-            self.id = format!("call_{answer}_{}_{number}", blocks.choice);
+            self.id = call_id(blocks.answer, blocks.choice as usize, number);
         }
     }
 }

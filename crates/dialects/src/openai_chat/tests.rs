@@ -3,6 +3,8 @@
 mod answers;
 mod errors;
 mod forwarding;
+mod functions;
+mod quirks;
 mod recordings;
 mod requests;
 mod streams;

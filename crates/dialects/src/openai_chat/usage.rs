@@ -21,6 +21,13 @@ pub(super) struct ReadUsage {
     cache_creation: Option<ReadCacheCreation>,
 }
 
+/// The object `x_groq`, in which some servers put the usage of a stream.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WrappedUsage {
+    pub(super) usage: Option<ReadUsage>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 #[expect(clippy::struct_field_names, reason = "the wire's own names")]

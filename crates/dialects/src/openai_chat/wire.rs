@@ -18,6 +18,8 @@ pub(super) struct WireMessage<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) refusal: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reasoning: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reasoning_content: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) thinking_blocks: Vec<ThinkingBlock<'a>>,
@@ -72,8 +74,26 @@ pub(super) enum Part<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<CacheControl>,
     },
+    Thinking {
+        thinking: [ThinkingText<'a>; 1],
+    },
     #[serde(untagged)]
     Raw(&'a Json),
+}
+
+/// Text inside a part of reasoning, as Mistral takes it.
+#[derive(Serialize)]
+pub(super) struct ThinkingText<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    text: &'a str,
+}
+
+impl<'a> Part<'a> {
+    /// A part of reasoning.
+    pub(super) const fn thinking(text: &'a str) -> Self {
+        Self::Thinking { thinking: [ThinkingText { kind: "text", text }] }
+    }
 }
 
 #[derive(Serialize)]

@@ -51,9 +51,8 @@ fn explain(table: &Table, model: &str) -> anyhow::Result<String> {
         Resolved::Known(candidate) => format!("a model that {} is known to have", candidate.provider),
         Resolved::Passed(candidate) => format!("passed on to {}, which may have it", candidate.provider),
     };
-    let chosen = table.router.choose(model, Monotonic::default())?;
-    let mut text =
-        format!("{model}\n  is          {meaning}\n  counted as  {}\n", table.router.label(model)?);
+    let chosen = table.router.choose(&resolved, Monotonic::default())?;
+    let mut text = format!("{model}\n  is          {meaning}\n  counted as  {}\n", resolved.label());
     for (place, candidate) in (1..).zip(&chosen.candidates) {
         let share = share(&table.settings, model, candidate.target.as_str());
         let destination = table.directory.find(&candidate.provider);

@@ -1,5 +1,7 @@
 //! What is asked of a model.
 
+use std::sync::Arc;
+
 use super::{Message, Tool, ToolChoice};
 use crate::{DialectId, Json, ModelName};
 
@@ -157,7 +159,7 @@ pub struct Target {
     /// The most tokens the model can produce: the default where the dialect demands a limit.
     pub max_output_tokens: Option<u64>,
     /// What is odd about the provider or the model, by the names of `provider.toml`'s `quirks`.
-    pub quirks: Vec<String>,
+    pub quirks: Arc<[String]>,
     /// Whether anything that cannot be said is an error instead of a reported loss.
     pub strict: bool,
 }

@@ -435,3 +435,92 @@ fn fields_of_this_dialect_are_named_as_its_own() {
     assert_eq!(conversation.extras.dialect, Some(Anthropic.id()));
     assert_ne!(conversation.extras, Extras::default());
 }
+
+#[test]
+fn a_prefill_is_followed_by_a_turn_where_it_is_refused() {
+    let prefilled = foreign(vec![user("go"), message(Role::Assistant, [Content::text("{ ")])]);
+    let go_on = json!({"role": "user", "content": [{"type": "text", "text": "Continue."}]});
+    check(
+        &prefilled,
+        &["no_prefill"],
+        &[("/messages/1/content/0/text", json!("{ ")), ("/messages/2", go_on)],
+        &["rewritten;messages[1]"],
+    );
+    check(&foreign(vec![user("go")]), &["no_prefill"], &[("/messages/1", Value::Null)], &[]);
+}
+
+#[test]
+fn the_last_four_cache_marks_are_kept() {
+    let marked = |text: &str| Content::Text { text: text.into(), cache: Some(CacheMark::FiveMinutes) };
+    let mut result = result("a");
+    if let Content::ToolResult { content, cache, .. } = &mut result {
+        (*content, *cache) = (vec![marked("seen")], Some(CacheMark::OneHour));
+    }
+    let mut conversation = foreign(vec![
+        message(Role::System, [marked("s")]),
+        message(Role::User, [marked("one"), marked(" "), marked("two")]),
+        message(Role::Assistant, [call("a", "{}")]),
+        message(Role::User, [result]),
+    ]);
+    conversation.tools = vec![Tool::Function {
+        name: "f".into(),
+        description: None,
+        parameters: None,
+        strict: None,
+        cache: Some(CacheMark::FiveMinutes),
+    }];
+    let mark = || json!({"type": "ephemeral"});
+    check(
+        &conversation,
+        &[],
+        &[
+            ("/tools/0/cache_control", Value::Null),
+            ("/system/0/cache_control", Value::Null),
+            ("/messages/0/content/0/cache_control", mark()),
+            ("/messages/0/content/1/cache_control", mark()),
+            ("/messages/2/content/0/content/0/cache_control", mark()),
+            ("/messages/2/content/0/cache_control", json!({"type": "ephemeral", "ttl": "1h"})),
+        ],
+        &["dropped;tools[0].cache_control", "dropped;messages[0].content[0].cache_control"],
+    );
+}
+
+#[test]
+fn documents_are_pdf_or_text() {
+    let document = |source, mime: Option<&str>| {
+        let mime = mime.map(str::to_owned);
+        Content::Document(Media { mime, source, title: Some("t".into()), detail: None, cache: None })
+    };
+    let base64 = |data: &str| MediaSource::Base64(data.into());
+    let text = |data: &str| json!({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": data}, "title": "t"});
+    let conversation = foreign(vec![message(
+        Role::User,
+        [
+            document(base64("YSxi"), Some("text/csv")),
+            document(base64("e30="), Some("application/json")),
+            document(MediaSource::Text("words".into()), None),
+            document(base64("JVBERi0="), Some("application/pdf")),
+            document(base64("AAAA"), Some("application/msword")),
+            document(base64("/w=="), Some("text/plain")),
+            document(base64("no base64"), Some("text/plain")),
+        ],
+    )]);
+    check(
+        &conversation,
+        &[],
+        &[
+            ("/messages/0/content/0", text("a,b")),
+            ("/messages/0/content/1", text("{}")),
+            ("/messages/0/content/2", text("words")),
+            ("/messages/0/content/3/source/media_type", json!("application/pdf")),
+            ("/messages/0/content/4", Value::Null),
+        ],
+        &[
+            "emulated;messages[0].content[0]",
+            "emulated;messages[0].content[1]",
+            "dropped;messages[0].content[4]",
+            "dropped;messages[0].content[5]",
+            "dropped;messages[0].content[6]",
+        ],
+    );
+}

@@ -34,7 +34,7 @@ fn exchange(record: &Value) -> Result<(), String> {
     let body = record["response"]["body"].as_str().unwrap_or_default();
     let status = record["response"]["status"].as_u64().unwrap();
     if status != 200 {
-        read_fault(u16::try_from(status).unwrap(), body.as_bytes(), &[]);
+        read_fault(u16::try_from(status).unwrap(), body.as_bytes());
         return Ok(());
     }
     request(&record["request"]["body"])?;

@@ -99,10 +99,10 @@ fn quirks_rename_and_remove_fields() {
         &["dropped;max_tokens"],
     );
     check_adapted(
-        r#"{"temperature":1 , "model":"upstream", "top_p":1, "parallel_tool_calls":true }"#,
+        r#"{"temperature":0 , "model":"upstream", "top_p":1, "parallel_tool_calls":false }"#,
         &["no_sampling", "no_parallel_tool_calls"],
         r#"{"model":"upstream" }"#,
-        &["dropped;parallel_tool_calls", "dropped;temperature", "dropped;top_p"],
+        &["dropped;parallel_tool_calls", "dropped;temperature"],
     );
     check_adapted(
         r#"{"model":"upstream","messages":[{"role":"user"},{"content":"developer","role":"developer"}]}"#,
@@ -115,7 +115,7 @@ fn quirks_rename_and_remove_fields() {
 #[test]
 fn strict_targets_refuse_losses() {
     let strict = Target { strict: true, ..target(&["no_sampling"]) };
-    let refused = adapted(r#"{"model":"m","temperature":1}"#, &strict).unwrap_err();
+    let refused = adapted(r#"{"model":"m","temperature":0.5}"#, &strict).unwrap_err();
     assert!(matches!(refused, EncodeError::Lossy(changes) if changes.len() == 1));
 }
 
@@ -359,7 +359,7 @@ fn fields_are_written_as_the_target_knows_them() {
     check_field(top_k, &[], "top_k", &json!(null), &["dropped;top_k"]);
     check_field(top_k, &["top_k"], "top_k", &json!(5), &[]);
     let warm = |asked: &mut Conversation| {
-        asked.sampling = Sampling { temperature: Some(1.0), ..Sampling::default() }
+        asked.sampling = Sampling { temperature: Some(0.5), ..Sampling::default() }
     };
     check_field(warm, &["no_sampling"], "temperature", &json!(null), &["dropped;temperature"]);
     check_field(budget(1024), &[], "reasoning_effort", &json!("low"), &["emulated;thinking.budget_tokens"]);

@@ -1,0 +1,125 @@
+//! How much to think, in the words that a target knows.
+//!
+//! | budget, up to | 2048 | 8192 | more |
+//! |---|---|---|---|
+//! | effort | low | medium | high |
+
+use serde::Serialize;
+use types::conversation::{Change, Effort, Reasoning, Target};
+
+use crate::quirks;
+
+/// The largest thinking budgets that still count as little and as middling effort. The words stand for no
+/// fixed numbers; these keep what other gateways' users know.
+const LOW_BUDGET: u64 = 2048;
+const MEDIUM_BUDGET: u64 = 8192;
+
+/// What is said about thinking.
+#[derive(Default, Serialize)]
+pub(super) struct Plan {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_effort: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking: Option<Switch>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<Wish>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Switch {
+    Disabled,
+    Enabled,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Wish {
+    Effort(&'static str),
+    Enabled(bool),
+    MaxTokens(u64),
+}
+
+/// How the wish to think is said to this target.
+pub(super) fn plan(reasoning: Option<&Reasoning>, target: &Target, changes: &mut Vec<Change>) -> Plan {
+    let Some(reasoning) = reasoning else { return Plan::default() };
+    let field = if reasoning.effort.is_some() { "reasoning_effort" } else { "thinking" };
+    let is_off = reasoning.enabled == Some(false) || reasoning.effort == Some(Effort::None);
+    if target.has_quirk(quirks::NO_REASONING) {
+        if !is_off {
+            changes.push(Change::dropped(field));
+        }
+        return Plan::default();
+    }
+    if target.has_quirk(quirks::REASONING_OBJECT) {
+        return Plan { reasoning: Some(wish(reasoning, is_off, target, changes)), ..Plan::default() };
+    }
+    let is_switch = target.has_quirk(quirks::THINKING_SWITCH);
+    match (is_off, is_switch) {
+        (true, true) => Plan { thinking: Some(Switch::Disabled), ..Plan::default() },
+        (true, false) if target.has_quirk(quirks::REASONING_NONE) => {
+            Plan { reasoning_effort: Some(Effort::None.as_str()), ..Plan::default() }
+        }
+        (true, false) => {
+            changes.push(Change::dropped(field));
+            Plan::default()
+        }
+        (false, _) => Plan {
+            reasoning_effort: effort(reasoning, target, changes),
+            thinking: is_switch.then_some(Switch::Enabled),
+            reasoning: None,
+        },
+    }
+}
+
+/// The object that holds either an effort or a budget.
+fn wish(reasoning: &Reasoning, is_off: bool, target: &Target, changes: &mut Vec<Change>) -> Wish {
+    match (is_off, reasoning.effort, reasoning.budget_tokens) {
+        (true, _, _) => Wish::Enabled(false),
+        (false, None, None) => Wish::Enabled(true),
+        (false, None, Some(budget)) => Wish::MaxTokens(budget),
+        (false, Some(effort), budget) => {
+            if budget.is_some() {
+                changes.push(Change::dropped("thinking.budget_tokens"));
+            }
+            Wish::Effort(word(effort, target, changes))
+        }
+    }
+}
+
+/// The effort that stands for what was asked.
+fn effort(reasoning: &Reasoning, target: &Target, changes: &mut Vec<Change>) -> Option<&'static str> {
+    match (reasoning.effort, reasoning.budget_tokens) {
+        (Some(effort), budget) => {
+            if budget.is_some() {
+                changes.push(Change::dropped("thinking.budget_tokens"));
+            }
+            Some(word(effort, target, changes))
+        }
+        (None, Some(budget)) => {
+            changes.push(Change::emulated("thinking.budget_tokens"));
+            Some(effort_of(budget).as_str())
+        }
+        // Thinking as much as the model likes is what it does unasked.
+        (None, None) => None,
+    }
+}
+
+/// The target's word for an effort. Those with a switch take every word; elsewhere the most is `xhigh`.
+fn word(effort: Effort, target: &Target, changes: &mut Vec<Change>) -> &'static str {
+    if effort == Effort::Max && !target.has_quirk(quirks::THINKING_SWITCH) {
+        changes.push(Change::rewritten("reasoning_effort"));
+        return Effort::Xhigh.as_str();
+    }
+    effort.as_str()
+}
+
+const fn effort_of(budget: u64) -> Effort {
+    if budget <= LOW_BUDGET {
+        Effort::Low
+    } else if budget <= MEDIUM_BUDGET {
+        Effort::Medium
+    } else {
+        Effort::High
+    }
+}

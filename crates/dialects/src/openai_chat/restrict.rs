@@ -1,0 +1,179 @@
+//! What a target's quirks forbid in a request, whoever wrote it: fields that are left out or named otherwise, and
+//! the few values that have to give way.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use types::conversation::Change;
+
+use super::adapt::Edit;
+use crate::quirks;
+use crate::splice::quoted;
+
+/// A quirk, a field that is a 4xx under it, and the values of the field that ask for nothing.
+const REFUSED: &[(&str, &str, &[&str])] = &[
+    (quirks::NO_LOGIT_BIAS, "logit_bias", &["{}"]),
+    (quirks::NO_LOGPROBS, "logprobs", &["false"]),
+    (quirks::NO_LOGPROBS, "top_logprobs", &["0"]),
+    (quirks::NO_PARALLEL_TOOL_CALLS, "parallel_tool_calls", &["true"]),
+    (quirks::NO_PENALTIES, "frequency_penalty", &["0", "0.0"]),
+    (quirks::NO_PENALTIES, "presence_penalty", &["0", "0.0"]),
+    (quirks::NO_REASONING, "reasoning", &[r#"{"enabled":false}"#]),
+    (quirks::NO_REASONING, "reasoning_effort", &[r#""none""#]),
+    (quirks::NO_REASONING, "thinking", &[r#"{"type":"disabled"}"#]),
+    (quirks::NO_SAMPLING, "temperature", &["1", "1.0"]),
+    (quirks::NO_SAMPLING, "top_k", &[]),
+    (quirks::NO_SAMPLING, "top_p", &["1", "1.0"]),
+    (quirks::NO_STOP, "stop", &["[]"]),
+    (quirks::NO_USER, "safety_identifier", &[]),
+    (quirks::NO_USER, "user", &[]),
+    (quirks::SINGLE_CHOICE, "n", &["1"]),
+];
+
+/// A quirk, the name it does not know, and its own name for the same.
+const RENAMED: &[(&str, &str, &str)] = &[
+    (quirks::MAX_COMPLETION_TOKENS_ONLY, "max_tokens", "max_completion_tokens"),
+    (quirks::MAX_TOKENS_ONLY, "max_completion_tokens", "max_tokens"),
+    (quirks::RANDOM_SEED, "seed", "random_seed"),
+];
+
+/// How thinking is switched off where it is a switch.
+const SWITCHED_OFF: &str = r#"{"type":"disabled"}"#;
+
+/// Whether the model will think.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Thinking {
+    Off,
+    On,
+    /// As it does when nobody says anything.
+    Unsaid,
+}
+
+/// What is looked at of a `response_format`.
+#[derive(Deserialize)]
+struct Format<'a> {
+    #[serde(borrow)]
+    r#type: Cow<'a, str>,
+    #[serde(borrow, default)]
+    json_schema: Option<Schema<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Schema<'a> {
+    #[serde(borrow, default)]
+    schema: Option<&'a RawValue>,
+}
+
+/// What is looked at of `thinking`.
+#[derive(Deserialize)]
+struct Switch<'a> {
+    #[serde(borrow)]
+    r#type: Cow<'a, str>,
+}
+
+impl Edit<'_> {
+    /// Takes everything out of the request that would be a certain 4xx.
+    pub(super) fn restrict(&mut self) {
+        for (quirk, field, idle) in REFUSED {
+            if self.target.has_quirk(quirk) {
+                self.remove(field, idle);
+            }
+        }
+        for (quirk, unknown, known) in RENAMED {
+            if self.target.has_quirk(quirk) {
+                self.rename(unknown, known);
+            }
+        }
+        self.json_schema();
+        self.thinking_switch();
+        self.forced_tool();
+    }
+
+    fn rename(&mut self, unknown: &'static str, known: &str) {
+        let Some((_, value)) = self.find(unknown) else { return };
+        if value == b"null" || self.find(known).is_some() {
+            self.remove(unknown, &[]);
+        } else if let Some(span) = self.fields.key_span(self.body, unknown) {
+            self.splice.replace(span, known.to_owned());
+            self.changes.push(Change::rewritten(unknown));
+        }
+    }
+
+    /// Asks for JSON, and for the schema in words, where the target cannot be held to a schema.
+    fn json_schema(&mut self) {
+        if !self.target.has_quirk(quirks::NO_JSON_SCHEMA) {
+            return;
+        }
+        let Some((span, value)) = self.find("response_format") else { return };
+        let Ok(format) = serde_json::from_slice::<Format<'_>>(value) else { return };
+        if format.r#type != "json_schema" {
+            return;
+        }
+        self.splice.replace(span, r#"{"type":"json_object"}"#);
+        self.changes.push(Change::rewritten("response_format"));
+        let schema = format.json_schema.and_then(|format| format.schema);
+        let (Some(schema), Some((messages, list))) = (schema, self.find("messages")) else { return };
+        let Some(rest) = list.strip_prefix(b"[") else { return };
+        let comma = if rest.trim_ascii_start().starts_with(b"]") { "" } else { "," };
+        let words = quoted(&format!("Answer in JSON that matches this JSON schema: {schema}"));
+        let message = [br#"{"role":"system","content":"#, words.as_ref(), b"}", comma.as_bytes()].concat();
+        self.splice.replace(messages.start + 1..messages.start + 1, message);
+    }
+
+    /// Says `reasoning_effort: "none"` with the switch where there is one.
+    fn thinking_switch(&mut self) {
+        if !self.target.has_quirk(quirks::THINKING_SWITCH) {
+            return;
+        }
+        let Some((value, br#""none""#)) = self.find("reasoning_effort") else { return };
+        if self.find("thinking").is_some() {
+            self.remove("reasoning_effort", &[]);
+        } else if let Some(key) = self.fields.key_span(self.body, "reasoning_effort") {
+            self.splice.replace(key, "thinking");
+            self.splice.replace(value, SWITCHED_OFF);
+            self.changes.push(Change::emulated("reasoning_effort"));
+        }
+    }
+
+    /// Where thinking and a forced call exclude each other, what the caller asked for goes first: thinking that
+    /// nobody asked for is switched off, and a model that shall think is only allowed to call.
+    fn forced_tool(&mut self) {
+        if !self.target.has_quirk(quirks::NO_FORCED_TOOL_WHEN_THINKING) {
+            return;
+        }
+        let Some((choice, value)) = self.find("tool_choice") else { return };
+        if !matches!(value, [b'{', ..] | br#""required""# | br#""any""#) {
+            return;
+        }
+        match self.thinking() {
+            Thinking::On => {
+                self.splice.replace(choice, r#""auto""#);
+                self.changes.push(Change::rewritten("tool_choice"));
+            }
+            Thinking::Unsaid if self.target.has_quirk(quirks::THINKING_SWITCH) => {
+                if let Some((null, _)) = self.find("thinking") {
+                    self.splice.replace(null, SWITCHED_OFF);
+                } else {
+                    let at = self.fields.start();
+                    self.splice.replace(at..at, format!(r#""thinking":{SWITCHED_OFF},"#));
+                }
+                self.changes.push(Change::emulated("tool_choice"));
+            }
+            Thinking::Off | Thinking::Unsaid => {}
+        }
+    }
+
+    fn thinking(&self) -> Thinking {
+        let said = |name| self.find(name).map(|(_, value)| value).filter(|value| *value != b"null");
+        match (said("thinking"), said("reasoning_effort")) {
+            (Some(switch), _) => match serde_json::from_slice::<Switch<'_>>(switch) {
+                Ok(switch) if switch.r#type == "disabled" => Thinking::Off,
+                Ok(_) | Err(_) => Thinking::On,
+            },
+            (None, Some(br#""none""#)) => Thinking::Off,
+            (None, Some(_)) => Thinking::On,
+            (None, None) => Thinking::Unsaid,
+        }
+    }
+}

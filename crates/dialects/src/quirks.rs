@@ -1,0 +1,80 @@
+//! What may be odd about a provider or a model: the names `provider.toml` uses, each honoured by a language here.
+
+macro_rules! quirks {
+    ($($(#[$meaning:meta])* $constant:ident = $name:literal;)*) => {
+        $($(#[$meaning])* pub(crate) const $constant: &str = $name;)*
+
+        /// Every quirk that some language honours, by name.
+        pub const QUIRKS: &[&str] = &[$($constant),*];
+    };
+}
+
+/// What a user says, under [`NO_PREFILL`], to a model that shall go on with its own last message.
+pub(crate) const GO_ON: &str = "Continue.";
+
+quirks! {
+    /// The model thinks adaptively, by effort; it refuses budgets.
+    ADAPTIVE_THINKING = "adaptive_thinking";
+    /// Takes `cache_control` marks on content parts and tools.
+    CACHE_CONTROL = "cache_control";
+    /// Knows `max_completion_tokens` and refuses the older `max_tokens`.
+    MAX_COMPLETION_TOKENS_ONLY = "max_completion_tokens_only";
+    /// Knows `max_tokens` and not the newer `max_completion_tokens`.
+    MAX_TOKENS_ONLY = "max_tokens_only";
+    /// Takes system messages between the turns.
+    MID_CONVERSATION_SYSTEM = "mid_conversation_system";
+    /// Takes only tool call ids of exactly nine letters and digits.
+    NINE_CHARACTER_TOOL_IDS = "nine_character_tool_ids";
+    /// Does not know the role `developer`.
+    NO_DEVELOPER_ROLE = "no_developer_role";
+    /// Refuses to be forced to call a tool while it thinks.
+    NO_FORCED_TOOL_WHEN_THINKING = "no_forced_tool_when_thinking";
+    /// Takes nothing but text.
+    NO_IMAGE = "no_image";
+    /// Answers in JSON, but not by a schema.
+    NO_JSON_SCHEMA = "no_json_schema";
+    /// Refuses `logit_bias`.
+    NO_LOGIT_BIAS = "no_logit_bias";
+    /// Refuses `logprobs` and `top_logprobs`.
+    NO_LOGPROBS = "no_logprobs";
+    /// Does not know `parallel_tool_calls`.
+    NO_PARALLEL_TOOL_CALLS = "no_parallel_tool_calls";
+    /// Refuses `frequency_penalty` and `presence_penalty`.
+    NO_PENALTIES = "no_penalties";
+    /// Refuses a conversation that ends with an assistant message.
+    NO_PREFILL = "no_prefill";
+    /// Refuses every parameter about reasoning.
+    NO_REASONING = "no_reasoning";
+    /// Refuses `temperature`, `top_p` and `top_k`.
+    NO_SAMPLING = "no_sampling";
+    /// Refuses texts to stop at.
+    NO_STOP = "no_stop";
+    /// Does not know `stream_options`.
+    NO_STREAM_OPTIONS = "no_stream_options";
+    /// Refuses `user` and `safety_identifier`.
+    NO_USER = "no_user";
+    /// Calls `seed` `random_seed`.
+    RANDOM_SEED = "random_seed";
+    /// Wants the model's reasoning back as `reasoning_content` on assistant messages.
+    REASONING_CONTENT = "reasoning_content";
+    /// Wants the model's reasoning back as `reasoning` on assistant messages.
+    REASONING_FIELD = "reasoning_field";
+    /// Understands `reasoning_effort: "none"`.
+    REASONING_NONE = "reasoning_none";
+    /// Takes effort and budget as the object `reasoning`.
+    REASONING_OBJECT = "reasoning_object";
+    /// Gives one answer per request.
+    SINGLE_CHOICE = "single_choice";
+    /// The model takes either temperature or `top_p`.
+    TEMPERATURE_OR_TOP_P = "temperature_or_top_p";
+    /// Takes signed reasoning back as `thinking_blocks` on assistant messages.
+    THINKING_BLOCKS = "thinking_blocks";
+    /// Wants the model's reasoning back as a content part `thinking`.
+    THINKING_PARTS = "thinking_parts";
+    /// Thinks unless `thinking` switches it off.
+    THINKING_SWITCH = "thinking_switch";
+    /// Takes `top_k`, which `OpenAI`'s language itself does not have.
+    TOP_K = "top_k";
+    /// The provider is spoken to in version `2026-10-21` of Anthropic's language.
+    VERSION_2026_10_21 = "version_2026_10_21";
+}

@@ -1,0 +1,143 @@
+//! Where requests go: every configured provider, the languages it speaks and where, and what is known of its models.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use dialects::Dialect;
+use foldhash::fast::RandomState;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use net::client::Origin;
+use providers::{Model, Provider};
+use types::{ModelName, Operation, ProviderName};
+
+/// Every configured provider by name.
+#[derive(Debug, Default)]
+pub struct Directory {
+    destinations: HashMap<ProviderName, Arc<Destination>, RandomState>,
+}
+
+impl Directory {
+    /// A directory of these destinations.
+    pub fn new(destinations: impl IntoIterator<Item = Destination>) -> Self {
+        let named = destinations.into_iter().map(|place| (place.name.clone(), Arc::new(place)));
+        Self { destinations: named.collect() }
+    }
+
+    /// The provider with this name.
+    pub fn find(&self, name: &ProviderName) -> Option<&Arc<Destination>> {
+        self.destinations.get(name)
+    }
+
+    /// Every provider, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Destination>> {
+        self.destinations.values()
+    }
+}
+
+/// One configured provider: an address, a credential and the languages it speaks.
+#[derive(Debug)]
+pub struct Destination {
+    /// Its name in the configuration.
+    pub name: ProviderName,
+    /// OpenTelemetry's word for it.
+    pub semconv: Arc<str>,
+    /// Where it is; `None` for what is built in.
+    pub origin: Option<Origin>,
+    /// The languages it speaks, its preferred one first. Never empty.
+    pub endpoints: Vec<Endpoint>,
+    /// The credential, and headers that every request carries. Credentials are marked sensitive.
+    pub headers: HeaderMap,
+    /// What the catalogue says of it and its models.
+    pub catalogue: Arc<Provider>,
+    /// What is known of each model, found without a search.
+    known: HashMap<ModelName, Arc<KnownModel>, RandomState>,
+}
+
+/// What is known of a provider's model.
+#[derive(Debug)]
+pub struct KnownModel {
+    /// What the catalogue says of it, if it lists it.
+    pub model: Option<Model>,
+    /// What is odd about it or its provider.
+    pub quirks: Arc<[String]>,
+}
+
+/// One language a provider speaks, and where.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// The language.
+    pub dialect: &'static dyn Dialect,
+    /// The path for conversations.
+    pub chat: PathAndQuery,
+    /// The path for counting tokens, where there is one.
+    pub count_tokens: Option<PathAndQuery>,
+    /// Headers this language needs there.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").field("dialect", &self.dialect.id()).field("chat", &self.chat).finish()
+    }
+}
+
+impl Endpoint {
+    /// The path for this operation, where there is one.
+    pub const fn path(&self, operation: Operation) -> Option<&PathAndQuery> {
+        match operation {
+            Operation::Chat => Some(&self.chat),
+            Operation::CountTokens => self.count_tokens.as_ref(),
+        }
+    }
+}
+
+/// What a destination is made of.
+#[derive(Debug)]
+pub struct DestinationConfig {
+    /// Its name in the configuration.
+    pub name: ProviderName,
+    /// Where it is; `None` for what is built in.
+    pub origin: Option<Origin>,
+    /// The languages it speaks, its preferred one first. Never empty.
+    pub endpoints: Vec<Endpoint>,
+    /// The credential, and headers that every request carries. Credentials are marked sensitive.
+    pub headers: HeaderMap,
+    /// What the catalogue says of it and its models.
+    pub catalogue: Arc<Provider>,
+}
+
+impl Destination {
+    /// A destination, with what is known of its models looked up once.
+    pub fn new(config: DestinationConfig) -> Self {
+        let DestinationConfig { name, origin, endpoints, headers, catalogue } = config;
+        let semconv = Arc::from(catalogue.semconv.as_str());
+        let names =
+            catalogue.models.iter().flat_map(|model| std::iter::once(&model.name).chain(&model.aliases));
+        let known = names.map(|name| (name.clone(), Arc::new(look_up(&catalogue, name.as_str())))).collect();
+        Self { name, semconv, origin, endpoints, headers, catalogue, known }
+    }
+
+    /// What is known of the model with this name.
+    pub fn known(&self, model: &ModelName) -> Arc<KnownModel> {
+        self.known.get(model).cloned().unwrap_or_else(|| Arc::new(look_up(&self.catalogue, model.as_str())))
+    }
+
+    /// The language to speak to this provider for a caller of `dialect`: the caller's own where it can be, the
+    /// provider's preferred one otherwise. `None` where it has no path for the operation.
+    pub fn endpoint(
+        &self,
+        dialect: &dyn Dialect,
+        operation: Operation,
+    ) -> Option<(&Endpoint, &PathAndQuery)> {
+        let own = self.endpoints.iter().find(|endpoint| endpoint.dialect.id() == dialect.id());
+        own.into_iter()
+            .chain(&self.endpoints)
+            .find_map(|endpoint| endpoint.path(operation).map(|path| (endpoint, path)))
+    }
+}
+
+fn look_up(catalogue: &Provider, name: &str) -> KnownModel {
+    let model = catalogue.model(name);
+    KnownModel { model: model.cloned(), quirks: catalogue.quirks_of(model).into() }
+}

@@ -1,0 +1,147 @@
+//! Exchanges with providers, as recorded or as in the repository's own fixtures, and how their bytes must change on
+//! the way through the gateway.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use dialects::Dialect;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+
+/// Recordings beside the repository; they are not part of it.
+const RECORDINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/recordings/exchanges");
+/// The built-in providers.
+pub(crate) const CATALOGUE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../providers/catalogue");
+
+/// What a client sent to a provider, and what came back.
+pub(crate) struct Exchange {
+    /// `provider/id`.
+    pub(crate) id: String,
+    pub(crate) dialect: &'static dyn Dialect,
+    pub(crate) request_headers: HeaderMap,
+    pub(crate) request: String,
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// What decides where a body ends, and how it is packed: a replay has its own.
+const FRAMING: &[&str] =
+    &["connection", "content-encoding", "content-length", "keep-alive", "transfer-encoding"];
+
+impl Exchange {
+    /// Whether the answer is a stream.
+    pub(crate) fn is_streamed(&self) -> bool {
+        let content_type = self.headers.get("content-type").map_or(&b""[..], HeaderValue::as_bytes);
+        content_type.starts_with(b"text/event-stream")
+    }
+
+    /// Whether the caller asked for usage at the end of a stream.
+    pub(crate) fn wants_usage(&self) -> bool {
+        let request: Value = serde_json::from_str(&self.request).unwrap();
+        request.pointer("/stream_options/include_usage") == Some(&json!(true))
+    }
+
+    /// The request for this model.
+    pub(crate) fn request_for(&self, model: &str) -> String {
+        renamed(&self.request, "/model", model).unwrap()
+    }
+
+    fn of_record(record: &Value) -> Self {
+        let text = |place: &str| record.pointer(place).and_then(Value::as_str).unwrap();
+        let name = if text("/surface") == "openai_chat" { "openai_chat" } else { "anthropic" };
+        Self {
+            id: format!("{}/{}", text("/provider"), text("/id")),
+            dialect: dialects::by_name(name).unwrap(),
+            request_headers: header_map(&record["request"]["headers"]),
+            request: text("/request/body").to_owned(),
+            status: u16::try_from(record["response"]["status"].as_u64().unwrap()).unwrap(),
+            headers: header_map(&record["response"]["headers"]),
+            body: text("/response/body").to_owned().into(),
+        }
+    }
+}
+
+fn header_map(headers: &Value) -> HeaderMap {
+    let named = headers.as_object().into_iter().flatten().filter_map(|(name, value)| {
+        let name = HeaderName::try_from(name).ok()?;
+        let value = HeaderValue::try_from(value.as_str()?).ok()?;
+        (!FRAMING.contains(&name.as_str())).then_some((name, value))
+    });
+    named.collect()
+}
+
+/// Every recorded exchange of the two languages; none where there is no such folder.
+pub(crate) fn recorded() -> Vec<Exchange> {
+    let Ok(providers) = std::fs::read_dir(RECORDINGS) else { return Vec::new() };
+    let mut files: Vec<PathBuf> = providers
+        .flat_map(|provider| {
+            let folder = provider.unwrap().path();
+            ["openai_chat.jsonl", "anthropic_messages.jsonl"].map(|name| folder.join(name))
+        })
+        .filter(|file| file.is_file())
+        .collect();
+    files.sort();
+    let text: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    text.lines().map(|line| Exchange::of_record(&serde_json::from_str(line).unwrap())).collect()
+}
+
+/// The exchanges of the repository's own fixtures: each request with every answer its provider gives.
+pub(crate) fn of_fixtures() -> Vec<Exchange> {
+    let mut folders: Vec<PathBuf> =
+        std::fs::read_dir(CATALOGUE).unwrap().map(|entry| entry.unwrap().path().join("fixtures")).collect();
+    folders.retain(|folder| folder.is_dir());
+    folders.sort();
+    folders.iter().flat_map(|folder| of_folder(folder)).collect()
+}
+
+fn of_folder(folder: &Path) -> Vec<Exchange> {
+    let expect = std::fs::read_to_string(folder.join("expect.toml")).unwrap();
+    let expect: toml::Table = expect.parse().unwrap();
+    let dialect = dialects::by_name(expect["dialect"].as_str().unwrap()).unwrap();
+    let provider = folder.parent().unwrap().file_name().unwrap().to_str().unwrap();
+    let request = std::fs::read_to_string(folder.join("chat.request.json")).unwrap();
+    let streamed = request.replacen('{', "{\"stream\":true,", 1);
+    let mut files: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name == "chat.response.json" || name.ends_with(".sse") || name.starts_with("error."))
+        .collect();
+    files.sort();
+    let exchange = |file: &String| {
+        let is_streamed = file.ends_with(".sse");
+        let kind = if is_streamed { "text/event-stream" } else { "application/json" };
+        let status = file.strip_prefix("error.").and_then(|rest| rest.get(..3)?.parse().ok());
+        Exchange {
+            id: format!("{provider}/{file}"),
+            dialect,
+            request_headers: HeaderMap::new(),
+            request: if is_streamed { streamed.clone() } else { request.clone() },
+            status: status.unwrap_or(200),
+            headers: header_map(&json!({ "content-type": kind })),
+            body: std::fs::read(folder.join(file)).unwrap().into(),
+        }
+    };
+    files.iter().map(exchange).collect()
+}
+
+/// The text of a JSON object with another name for the model at `pointer` and every other byte as it was; none if
+/// there is no name there.
+pub(crate) fn renamed(text: &str, pointer: &str, model: &str) -> Option<String> {
+    const MARK: &str = "\u{1}";
+    serde_json::from_str::<Value>(text).ok()?.pointer(pointer)?.as_str()?;
+    let key = "\"model\"";
+    let with = |at: usize, literal: &Value| {
+        let rest = text[at + key.len()..].trim_start().strip_prefix(':')?.trim_start();
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+        values.next()?.ok()?.as_str()?;
+        let start = text.len() - rest.len();
+        Some(format!("{}{literal}{}", &text[..start], &rest[values.byte_offset()..]))
+    };
+    // The name may stand in other places too: the right one is where a mark is found at the pointer.
+    let at = text.match_indices(key).map(|(at, _)| at).find(|at| {
+        let marked = with(*at, &json!(MARK)).and_then(|text| serde_json::from_str::<Value>(&text).ok());
+        marked.is_some_and(|value| value.pointer(pointer) == Some(&json!(MARK)))
+    })?;
+    with(at, &json!(model))
+}

@@ -1,0 +1,244 @@
+//! Recorded provider traffic through the real gateway, one process and one upstream for all of it: in its own
+//! language byte by byte, and translated. Where there are no recordings, the repository's own fixtures go the same
+//! way; they always do.
+
+mod same;
+mod shape;
+mod translated;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+use dialects::Dialect;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use providers::Catalogue;
+use serde_json::Value;
+use testkit::{FakeUpstream, Gateway, Received, Reply, Response, Split};
+use tokio::task::JoinSet;
+use types::conversation::Conversation;
+use types::{Fault, FaultKind, Operation};
+
+use crate::exchange::{self, Exchange};
+use crate::{gateway, heard};
+
+/// How many exchanges are under way at the same time.
+const PARALLEL: usize = 8;
+
+/// Which way an exchange goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    Same,
+    Translated,
+}
+
+/// What does not come through as it should, and why that is right.
+const EXCEPTIONS: &[(Way, &str, &str)] = &[
+    (Way::Same, "anthropic/72178497e565", "a relay's `[DONE]` behind `message_stop` is no event of Messages"),
+    (Way::Translated, "llamacpp/d61b614357a5", "a temperature in words has no translation; the provider refuses it too"),
+];
+
+#[tokio::test]
+async fn the_repository_s_own_exchanges_come_through_whole() {
+    replay(exchange::of_fixtures()).await;
+}
+
+#[tokio::test]
+async fn recorded_exchanges_come_through_whole() {
+    replay(exchange::recorded()).await;
+}
+
+/// Takes every exchange both ways through one gateway.
+async fn replay(exchanges: Vec<Exchange>) {
+    if exchanges.is_empty() {
+        return;
+    }
+    let stage = Arc::new(Stage::start(exchanges).await);
+    let mut workers = JoinSet::new();
+    for first in 0..PARALLEL {
+        let stage = Arc::clone(&stage);
+        workers.spawn(async move {
+            let mut problems = BTreeMap::new();
+            for index in (first..stage.exchanges.len()).step_by(PARALLEL) {
+                let id = stage.exchanges[index].id.clone();
+                if let Err(problem) = same::check(&stage, index).await {
+                    problems.insert((Way::Same, id.clone()), problem);
+                }
+                if let Err(problem) = translated::check(&stage, index).await {
+                    problems.insert((Way::Translated, id), problem);
+                }
+            }
+            problems
+        });
+    }
+    let found: BTreeMap<_, _> = workers.join_all().await.into_iter().flatten().collect();
+    judge(&stage.exchanges, &found);
+}
+
+/// Every problem is a declared exception, and every exception still is a problem.
+fn judge(exchanges: &[Exchange], found: &BTreeMap<(Way, String), String>) {
+    let declared =
+        |way: Way, id: &str| EXCEPTIONS.iter().any(|(known, name, _)| (*known, *name) == (way, id));
+    let problems: Vec<_> = found
+        .iter()
+        .filter(|((way, id), _)| !declared(*way, id))
+        .map(|((way, id), problem)| format!("{way:?} {id}: {problem:.1500}"))
+        .collect();
+    let stale: Vec<_> = EXCEPTIONS
+        .iter()
+        .filter(|(_, id, _)| exchanges.iter().any(|exchange| exchange.id == *id))
+        .filter(|(way, id, _)| !found.contains_key(&(*way, (*id).to_owned())))
+        .collect();
+    assert!(
+        problems.is_empty() && stale.is_empty(),
+        "{} of {} exchanges:\n{}\nexceptions without need: {stale:?}",
+        problems.len(),
+        exchanges.len(),
+        problems.join("\n")
+    );
+}
+
+/// One gateway, one upstream, and everything the upstream can answer.
+struct Stage {
+    gateway: Gateway,
+    exchanges: Arc<Vec<Exchange>>,
+    /// What was sent upstream, by the model's name there.
+    received: Arc<Mutex<HashMap<String, Received>>>,
+    _upstream: FakeUpstream,
+}
+
+impl Stage {
+    async fn start(exchanges: Vec<Exchange>) -> Self {
+        let exchanges = Arc::new(exchanges);
+        let received = Arc::new(Mutex::new(HashMap::new()));
+        let (script, noted) = (Arc::clone(&exchanges), Arc::clone(&received));
+        let upstream = FakeUpstream::start(move |request| {
+            let model = request.json()["model"].as_str().unwrap_or_default().to_owned();
+            let Some(index) = index_of(&model).filter(|index| *index < script.len()) else {
+                return Reply::json(500, "the model's name is no exchange");
+            };
+            noted.lock().unwrap().insert(model, request.clone());
+            recorded_reply(&script[index], index)
+        })
+        .await;
+        let url = upstream.url();
+        let config = format!(
+            "providers:\n  openai_chat: {{kind: openai, url: \"{url}/v1\", key: \"sk-test\"}}\n  \
+             anthropic: {{kind: anthropic, url: \"{url}\", key: \"sk-test\"}}\n"
+        );
+        Self { gateway: gateway().config(&config).start().await, exchanges, received, _upstream: upstream }
+    }
+
+    /// What callers call the exchange: a target of its own, so that no other exchange can open its circuit.
+    fn public_name(&self, way: Way, index: usize) -> String {
+        format!("{}/{}", self.exchanges[index].dialect.id().as_str(), upstream_name(way, index))
+    }
+
+    /// Asks the gateway in the caller's language.
+    async fn call(
+        &self,
+        (way, index): (Way, usize),
+        caller: &dyn Dialect,
+        body: String,
+    ) -> Result<(Response, Received), String> {
+        let chat = caller.routes().iter().find(|(_, operation)| *operation == Operation::Chat);
+        let mut call = self.gateway.post(chat.unwrap().0, body);
+        for (name, value) in &spoken_headers(&self.exchanges[index]) {
+            call = call.header(name.as_str(), value.to_str().unwrap());
+        }
+        let answer = call.send().await;
+        let received = self.received.lock().unwrap().remove(&upstream_name(way, index));
+        received.map(|received| (answer.clone(), received)).ok_or_else(|| format!("not sent on: {answer:?}"))
+    }
+
+    fn read_request(&self, exchange: &Exchange) -> Result<Conversation, String> {
+        let headers = spoken_headers(exchange);
+        exchange
+            .dialect
+            .decode_request(&headers, exchange.request.as_bytes())
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// The model's name upstream, by which the exchange is told.
+fn upstream_name(way: Way, index: usize) -> String {
+    match way {
+        Way::Same => format!("same-{index}"),
+        Way::Translated => format!("translated-{index}"),
+    }
+}
+
+fn index_of(upstream_name: &str) -> Option<usize> {
+    upstream_name.split_once('-')?.1.parse().ok()
+}
+
+/// The recorded answer, in pieces that differ from exchange to exchange.
+fn recorded_reply(exchange: &Exchange, index: usize) -> Reply {
+    let mut reply = Reply::json(exchange.status, exchange.body.clone()).split(Split::Random(index as u64));
+    for (name, value) in &exchange.headers {
+        if let Ok(value) = value.to_str() {
+            reply = reply.header(name.as_str(), value);
+        }
+    }
+    reply
+}
+
+/// The headers that say something about the language, with the version that its readers demand.
+fn spoken_headers(exchange: &Exchange) -> HeaderMap {
+    let mut headers = HeaderMap::from_iter([(
+        HeaderName::from_static("anthropic-version"),
+        HeaderValue::from_static("2023-06-01"),
+    )]);
+    for (name, value) in &exchange.request_headers {
+        if name.as_str().starts_with("anthropic-") {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
+    headers
+}
+
+/// An exchange that failed is an error in the caller's language, with the provider's words where they concern the
+/// caller and without them where they concern the gateway's own account.
+fn answer_of_error(
+    exchange: &Exchange,
+    caller: &dyn Dialect,
+    inside: Option<Fault>,
+    answer: &Response,
+) -> Result<(), String> {
+    let fault = inside
+        .filter(|_| exchange.status == 200)
+        .unwrap_or_else(|| dialects::read_fault(exchange.status, &exchange.body));
+    let kind = if exchange.dialect.id().as_str() == "anthropic" { "anthropic" } else { "openai" };
+    let fault = Catalogue::embedded().unwrap().provider(kind).unwrap().classify(fault);
+    let status = status_of(&fault);
+    let tells = !matches!(fault.kind, FaultKind::Credential | FaultKind::Quota);
+    let (found, error) = if answer.status == 200 && exchange.is_streamed() {
+        // The stream had begun before it failed: the error is its last event.
+        let last = heard::events(&answer.body).pop().unwrap_or_default();
+        (status, last.data)
+    } else {
+        (answer.status, answer.body.clone())
+    };
+    let value: Value = serde_json::from_slice(&error).map_err(|error| error.to_string())?;
+    let message = value["error"]["message"].as_str().unwrap_or_default();
+    let holds = found == status
+        && message.contains(&fault.message) == tells
+        && (value["type"] == "error") == (caller.id().as_str() == "anthropic")
+        && value["error"]["type"].is_string()
+        && value["error"]["tollgate_code"].is_string();
+    if holds { Ok(()) } else { Err(format!("{fault:?} became {} {value}", answer.status)) }
+}
+
+/// The status that a caller is answered with.
+fn status_of(fault: &Fault) -> u16 {
+    let of_server = fault.status.filter(|status| (500..600).contains(status));
+    match fault.kind {
+        FaultKind::ContextLength | FaultKind::Filtered | FaultKind::Invalid => {
+            fault.status.filter(|status| *status < 500).unwrap_or(400)
+        }
+        FaultKind::Overloaded => fault.status.filter(|status| [503, 529].contains(status)).unwrap_or(429),
+        FaultKind::Quota => 503,
+        FaultKind::Credential => 502,
+        FaultKind::ClientGone | FaultKind::Server | FaultKind::Unreachable => of_server.unwrap_or(502),
+        FaultKind::Timeout => of_server.unwrap_or(504),
+    }
+}

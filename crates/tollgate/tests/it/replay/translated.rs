@@ -1,0 +1,144 @@
+//! Two languages: what is asked and what is answered keeps its text, its tool calls and its usage.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dialects::Dialect;
+use serde_json::{Value, json};
+use types::conversation::{Content, Conversation, Delivery, StopReason, Target, Tool};
+
+use super::{Stage, Way, answer_of_error, shape};
+use crate::exchange::Exchange;
+use crate::heard::{self, gist};
+
+/// Asks in the other language and compares what is understood on both sides.
+pub(super) async fn check(stage: &Stage, index: usize) -> Result<(), String> {
+    let exchange = &stage.exchanges[index];
+    let model = stage.public_name(Way::Translated, index);
+    let caller = other(exchange.dialect);
+    let mut asked = stage.read_request(exchange)?;
+    // A caller of Messages has no word for several answers.
+    asked.sampling.choices = None;
+    let request = in_other_words(&asked, caller, &model)?;
+    let (answer, received) = stage.call((Way::Translated, index), caller, request).await?;
+    kept(&asked, exchange, &received.body)?;
+    let original = heard::answer(exchange.dialect, exchange.is_streamed(), &exchange.body);
+    let original = match original {
+        Ok(original) if exchange.status == 200 => original,
+        original => return answer_of_error(exchange, caller, original.err(), &answer),
+    };
+    if answer.status != 200 {
+        return Err(format!("{} {:?}", answer.status, answer.body));
+    }
+    let is_streamed = matches!(asked.delivery, Delivery::Stream { .. });
+    if is_streamed {
+        shape::stream(caller, &answer.body, &model)?;
+    } else {
+        shape::whole(caller, &answer.body, &model)?;
+    }
+    let read = heard::answer(caller, is_streamed, &answer.body)
+        .map_err(|fault| format!("{fault}: {:?}", answer.body))?;
+    let (mut expect, mut found) = (gist(&original), gist(&read));
+    if expect.usage.is_none() {
+        // Messages cannot leave the usage out.
+        found.usage = None;
+    }
+    if !is_streamed && caller.id().as_str() == "anthropic" {
+        expect.tool_calls.iter_mut().for_each(|(_, arguments)| wrap(arguments));
+    }
+    (expect.stop, found.stop) = (expect.stop.map(plainer), found.stop.map(plainer));
+    if expect == found { Ok(()) } else { Err(format!("expected {expect:?}\n  found    {found:?}")) }
+}
+
+/// The reason that both languages have a word for.
+const fn plainer(reason: StopReason) -> StopReason {
+    match reason {
+        StopReason::ContextFull | StopReason::MaxTokens => StopReason::MaxTokens,
+        StopReason::EndTurn | StopReason::Pause | StopReason::StopSequence => StopReason::EndTurn,
+        StopReason::Filtered | StopReason::Refusal => StopReason::Refusal,
+        StopReason::ToolUse => StopReason::ToolUse,
+    }
+}
+
+/// Arguments that the token limit cut off are no JSON; the input of a whole message has to be an object.
+fn wrap(arguments: &mut Value) {
+    if !arguments.is_object() {
+        *arguments = json!({ "arguments": arguments.take() });
+    }
+}
+
+fn other(dialect: &dyn Dialect) -> &'static dyn Dialect {
+    dialects::all().iter().copied().find(|other| other.id() != dialect.id()).unwrap()
+}
+
+/// The same request in the caller's language.
+fn in_other_words(asked: &Conversation, caller: &dyn Dialect, model: &str) -> Result<String, String> {
+    let target =
+        Target { model: model.into(), max_output_tokens: Some(4096), quirks: Arc::default(), strict: false };
+    let encoded = caller.encode_request(asked, &target).map_err(|error| error.to_string())?;
+    String::from_utf8(encoded.body.concat()).map_err(|error| error.to_string())
+}
+
+/// What the upstream was sent still says what the original said.
+fn kept(asked: &Conversation, exchange: &Exchange, sent: &Bytes) -> Result<(), String> {
+    let headers = super::spoken_headers(exchange);
+    let sent = exchange.dialect.decode_request(&headers, sent).map_err(|error| error.to_string())?;
+    let (expect, found) = (Request::of(asked), Request::of(&sent));
+    if let Some(lost) = expect.texts.iter().find(|text| !found.all_text.contains(text.trim())) {
+        return Err(format!("the request lost {lost:?} of {expect:?}:\n{found:?}"));
+    }
+    // Messages wants every tool declared that the history calls.
+    let is_known = |tool: &String| expect.tools.contains(tool) || found.calls.iter().any(|(name, _)| name == tool);
+    let has_tools = expect.tools.iter().all(|tool| found.tools.contains(tool)) && found.tools.iter().all(is_known);
+    if !has_tools || expect.calls != found.calls {
+        return Err(format!("the request asks {expect:?}\n{found:?}"));
+    }
+    if sent.sampling.max_tokens.is_none() && asked.sampling.max_tokens.is_some() {
+        return Err("the request lost its token limit".to_owned());
+    }
+    Ok(())
+}
+
+/// What matters of a request in any language.
+#[derive(Debug)]
+struct Request {
+    texts: Vec<String>,
+    all_text: String,
+    tools: Vec<String>,
+    calls: Vec<(String, Value)>,
+}
+
+impl Request {
+    fn of(conversation: &Conversation) -> Self {
+        let content: Vec<&Content> =
+            conversation.messages.iter().flat_map(|message| flattened(&message.content)).collect();
+        let texts: Vec<String> =
+            content.iter().filter_map(|content| heard::text(content)).map(str::to_owned).collect();
+        Self {
+            all_text: texts.concat(),
+            texts,
+            tools: conversation.tools.iter().filter_map(function).collect(),
+            calls: content.iter().filter_map(|content| heard::tool_call(content)).collect(),
+        }
+    }
+}
+
+/// The blocks, those inside of tool results included.
+fn flattened(content: &[Content]) -> Vec<&Content> {
+    let mut all = Vec::new();
+    for block in content {
+        all.push(block);
+        if let Content::ToolResult { content, .. } = block {
+            all.extend(flattened(content));
+        }
+    }
+    all
+}
+
+/// A function's name: other tools are one language's own.
+fn function(tool: &Tool) -> Option<String> {
+    match tool {
+        Tool::Function { name, .. } => Some(name.clone()),
+        Tool::Opaque { .. } => None,
+    }
+}

@@ -1,0 +1,127 @@
+//! The official client libraries of OpenAI and Anthropic, in Python and in Node, against a running gateway: each in its
+//! own language and translated, with the built-in model of a second gateway behind it. What is asked and what has to
+//! come back stands in `tests/sdk`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Map, Value, json};
+use testkit::{FakeUpstream, Gateway, Received, Reply};
+
+use crate::gateway;
+
+/// Everything the client libraries meet. Each part ends when it is dropped.
+struct Stage {
+    gateway: Gateway,
+    limited: Gateway,
+    _behind: Gateway,
+    _mirror: FakeUpstream,
+}
+
+#[tokio::test]
+async fn the_python_packages_understand_both_languages_and_their_translations() {
+    let python = installed("venv/bin/python");
+    let mut command = Command::new(python);
+    command.args(["-m", "pytest", "-q", "--color=no", "-p", "no:cacheprovider", "."]);
+    command.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(tests("python"));
+    passes(command, &Stage::set().await);
+}
+
+#[tokio::test]
+async fn the_node_packages_understand_both_languages_and_their_translations() {
+    let modules = installed("node/node_modules");
+    let folder = tests("node");
+    let mut command = Command::new("node");
+    command.arg("--test").args(files(&folder, ".test.mjs"));
+    command.env("TOLLGATE_SDK_NODE", modules.parent().unwrap()).current_dir(folder);
+    passes(command, &Stage::set().await);
+}
+
+impl Stage {
+    async fn set() -> Self {
+        // Failures are programmed by name: none of them may take the model away from the tests beside it.
+        let behind = gateway().config("routing: {circuit_breaker: {threshold: 1000}}").start().await;
+        let mirror = FakeUpstream::start(mirrored).await;
+        let limited =
+            gateway().config("security: {rate_limiting: {requests_per_minute: 2}}").start().await;
+        let config = json!({
+            "providers": {
+                "oai": {"kind": "openai", "url": format!("{}/v1", behind.url()), "key": behind.key},
+                "ant": {"kind": "anthropic", "url": behind.url(), "key": behind.key},
+                "oai-mirror": {"kind": "openai", "url": format!("{}/v1", mirror.url()), "key": "sk-mirror"},
+                "ant-mirror": {"kind": "anthropic", "url": mirror.url(), "key": "sk-mirror"},
+            },
+            "models": {
+                "smart": {"targets": [{"to": "oai/tollgate/mock"}]},
+                "wise": {"targets": [{"to": "ant/tollgate/mock"}]},
+            },
+        });
+        let gateway = gateway().config(&config.to_string()).start().await;
+        Self { gateway, limited, _behind: behind, _mirror: mirror }
+    }
+}
+
+/// An answer that says what was asked; a model with `busy` in its name wants to be left alone for seven seconds.
+fn mirrored(request: &Received) -> Reply {
+    let body = request.json();
+    if body["model"].as_str().is_some_and(|model| model.contains("busy")) {
+        let error = json!({"message": "slow down", "type": "rate_limit_error", "code": "rate_limit_exceeded"});
+        let told = json!({"type": "error", "error": error}).to_string();
+        return Reply::json(429, told).header("retry-after", "7");
+    }
+    let headers = request.headers.iter().map(|(name, _)| (name.to_string(), json!(request.header(name.as_str()))));
+    let headers: Map<String, Value> = headers.collect();
+    let seen = json!({"path": request.path, "headers": headers, "body": body}).to_string();
+    let answer = if request.path.ends_with("/chat/completions") {
+        json!({
+            "id": "chatcmpl-mirror", "object": "chat.completion", "created": 1, "model": "m",
+            "choices": [{
+                "index": 0, "message": {"role": "assistant", "content": seen, "refusal": null},
+                "logprobs": null, "finish_reason": "stop",
+            }],
+            "usage": {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8},
+        })
+    } else {
+        json!({
+            "id": "msg_mirror", "type": "message", "role": "assistant", "model": "m",
+            "content": [{"type": "text", "text": seen}], "stop_reason": "end_turn", "stop_sequence": null,
+            "usage": {"input_tokens": 3, "output_tokens": 5},
+        })
+    };
+    Reply::json(200, answer.to_string())
+}
+
+/// Runs the tests of one language; what they print is told when they fail.
+#[track_caller]
+fn passes(mut command: Command, stage: &Stage) {
+    command.env("TOLLGATE_URL", stage.gateway.url()).env("TOLLGATE_KEY", &stage.gateway.key);
+    command.env("TOLLGATE_LIMITED_URL", stage.limited.url()).env("TOLLGATE_LIMITED_KEY", &stage.limited.key);
+    // A proxy of the machine's has no business between two processes on it.
+    command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
+    let output = command.output().unwrap();
+    let printed = [output.stdout, output.stderr].concat();
+    println!("{}", String::from_utf8_lossy(&printed));
+    assert!(output.status.success(), "{command:?} ended with {}; what it printed stands above", output.status);
+}
+
+/// What `cargo xtask sdk` has installed.
+#[track_caller]
+fn installed(path: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+    let path = root.join("target/sdk").join(path);
+    assert!(path.exists(), "{} is not there: `cargo xtask sdk` installs it", path.display());
+    path
+}
+
+fn tests(language: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk").join(language)
+}
+
+/// The files of a folder whose names end so, in order.
+fn files(folder: &Path, end: &str) -> Vec<String> {
+    let names = folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.filter(|name| name.ends_with(end)).collect();
+    assert!(!names.is_empty(), "no tests in {}", folder.display());
+    names.sort_unstable();
+    names
+}

@@ -1,0 +1,53 @@
+//! Whole answers: what is understood survives, what is passed on is the upstream's own.
+
+use bytes::Bytes;
+use dialects::{Delivered, Fold, conduit, unfold};
+use types::Frame;
+use types::conversation::{Answer, Delivery, Event};
+
+use crate::stream::validate;
+use crate::{PUBLIC, asked, essence, fields, json, languages, pass};
+
+/// What is read as an answer is written such that it reads the same, as a whole and as events; what is passed on
+/// differs in the model's name only; the other language's callers get what they can read.
+pub fn check(language: &str, body: &[u8]) {
+    let (dialect, other) = languages(language);
+    let whole = || vec![Frame::Whole(Bytes::copy_from_slice(body))];
+    let passed = pass(dialect.forwarder(&asked(Delivery::Whole)), whole());
+    if let Ok((out, _)) = &passed {
+        let renamed = |pairs: Vec<(String, String)>| -> Vec<_> {
+            let first = pairs.iter().position(|(name, value)| name == "model" && value.starts_with('"'));
+            let mut pairs = pairs;
+            if let Some((_, value)) = first.and_then(|first| pairs.get_mut(first)) {
+                *value = format!("\"{PUBLIC}\"");
+            }
+            pairs
+        };
+        assert_eq!(fields(out), fields(body).map(renamed));
+    }
+    let Ok(answer) = dialect.decode_answer(body) else { return };
+    let Ok((_, tally)) = passed else { panic!("understood and not passed on") };
+    assert_eq!(tally.usage, answer.usage);
+    let encoded = dialect.encode_answer(&answer, &asked(Delivery::Whole));
+    let again = dialect.decode_answer(&encoded).expect("what is written is read");
+    let twice = dialect.decode_answer(&dialect.encode_answer(&again, &asked(Delivery::Whole)));
+    assert_eq!(twice.as_ref().map(essence), Ok(essence(&again)));
+    assert_eq!(essence(&fold(unfold(&answer))).choices, answer.choices);
+    for (delivery, caller) in
+        [Delivery::Whole, Delivery::Stream { include_usage: true }].into_iter().zip([other, other])
+    {
+        let way = conduit(dialect, caller, &asked(delivery), Delivered::Whole);
+        let (out, _) = pass(way, whole()).expect("what is understood is translated");
+        match delivery {
+            Delivery::Whole => assert_eq!(json(&out)["model"], PUBLIC),
+            Delivery::Stream { .. } => validate(caller.id().as_str(), &out),
+        }
+    }
+}
+
+/// The answer these events are.
+pub fn fold(events: Vec<Event>) -> Answer {
+    let mut fold = Fold::default();
+    events.into_iter().try_for_each(|event| fold.push(event)).expect("an answer holds no failure");
+    fold.finish()
+}

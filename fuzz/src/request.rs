@@ -1,0 +1,98 @@
+//! Requests: what is understood survives, what is passed on is the caller's own.
+
+use bytes::Bytes;
+use dialects::{Dialect, EncodeError, Fields, QUIRKS};
+use serde_json::Value;
+use types::conversation::{Conversation, Target};
+
+use crate::{fields, headers, json, languages};
+
+/// As deep as the gateway lets requests in.
+const MAX_DEPTH: usize = 128;
+/// Fields that a target without quirks may read differently.
+const TOUCHED: &[&str] = &["model", "stream_options"];
+
+fn target(model: &str, quirks: &[&str]) -> Target {
+    let quirks = quirks.iter().map(|quirk| (*quirk).to_owned()).collect();
+    Target { model: model.into(), max_output_tokens: Some(4096), quirks, strict: false }
+}
+
+/// What is read as a conversation is written such that it reads the same; what is passed on differs in the model's
+/// name only; quirks of any kind leave JSON.
+pub fn check(language: &str, body: &[u8]) {
+    let (dialect, other) = languages(language);
+    let decoded = dialect.decode_request(&headers(), body);
+    let bytes = Bytes::copy_from_slice(body);
+    let Ok(scanned) = Fields::scan(body, MAX_DEPTH) else {
+        return;
+    };
+    if let Ok(peek) = dialect.peek(&headers(), &bytes, &scanned) {
+        adapted(dialect, &bytes, &scanned);
+        if let Ok(conversation) = &decoded {
+            assert_eq!((&peek.model, peek.delivery), (&conversation.model, conversation.delivery));
+            assert_eq!(peek.max_tokens, conversation.sampling.max_tokens);
+        }
+    }
+    let Ok(conversation) = decoded else { return };
+    let model = conversation.model.as_str().to_owned();
+    let capable = ["cache_control", "mid_conversation_system", "thinking_blocks", "top_k"];
+    stable(dialect, &conversation, &target(&model, &capable));
+    stable(other, &conversation, &target(&model, &capable));
+    for dialect in [dialect, other] {
+        for quirk in QUIRKS.iter().map(std::slice::from_ref).chain([QUIRKS]) {
+            if let Ok(encoded) = dialect.encode_request(&conversation, &target("upstream", quirk)) {
+                assert_eq!(json(&encoded.body.concat())["model"], "upstream");
+            }
+        }
+    }
+}
+
+/// Writing what was read of what was written changes nothing any more.
+fn stable(dialect: &dyn Dialect, conversation: &Conversation, target: &Target) {
+    let encoded = match dialect.encode_request(conversation, target) {
+        Ok(encoded) => encoded,
+        Err(EncodeError::Unsayable { .. }) => return,
+        Err(error @ EncodeError::Lossy(_)) => panic!("{error}"),
+    };
+    let written = encoded.body.concat();
+    let again = match dialect.decode_request(&headers(), &written) {
+        Ok(again) => again,
+        Err(error) => panic!("{error}: {}", String::from_utf8_lossy(&written)),
+    };
+    if encoded.changes.is_empty() && conversation.extras.dialect == again.extras.dialect {
+        assert_eq!(&again.messages, &conversation.messages);
+        assert_eq!(&again.tools, &conversation.tools);
+        assert_eq!(&again.extras, &conversation.extras);
+    }
+    let twice = dialect.encode_request(&again, target).map(|encoded| encoded.body.concat());
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!(twice.map(|twice| text(&twice)), Ok(text(&written)));
+}
+
+fn adapted(dialect: &dyn Dialect, body: &Bytes, scanned: &Fields) {
+    let plain = dialect.adapt_request(body, scanned, &target("upstream", &[]));
+    if let Ok(encoded) = plain {
+        assert!(encoded.changes.is_empty());
+        let written = encoded.body.concat();
+        if let (Some(before), Some(after)) = (fields(body), fields(&written)) {
+            let kept = |pairs: Vec<(String, String)>| -> Vec<_> {
+                pairs.into_iter().filter(|(name, _)| !TOUCHED.contains(&name.as_str())).collect()
+            };
+            assert_eq!(kept(before), kept(after));
+        }
+        model_is_replaced(&written);
+    }
+    for quirk in QUIRKS.iter().map(std::slice::from_ref).chain([QUIRKS]) {
+        if let Ok(encoded) = dialect.adapt_request(body, scanned, &target("upstream", quirk)) {
+            model_is_replaced(&encoded.body.concat());
+        }
+    }
+}
+
+fn model_is_replaced(written: &[u8]) {
+    let Ok(scanned) = Fields::scan(written, 2 * MAX_DEPTH) else {
+        panic!("no JSON: {}", String::from_utf8_lossy(written));
+    };
+    let model: Option<Value> = scanned.value(written, "model").map(json);
+    assert_eq!(model, Some("upstream".into()));
+}

@@ -1,0 +1,159 @@
+//! Streams: what is understood survives, what is passed on is the upstream's own, and what is written obeys the rules
+//! of its language.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use dialects::{Delivered, Dialect, conduit};
+use serde_json::{Value, json};
+use types::conversation::{Delivery, Event};
+use types::{Fault, Frame, SseEvent};
+
+use crate::answer::fold;
+use crate::sse::{SseParser, Tail};
+use crate::{PUBLIC, asked, essence, languages, pass};
+
+const STREAM: Delivery = Delivery::Stream { include_usage: true };
+
+/// What is read as a stream is written such that it reads the same; what is passed on differs in the model's name
+/// only; the other language's callers get a stream that obeys its rules.
+pub fn check(language: &str, body: &[u8]) {
+    let (dialect, other) = languages(language);
+    let events = parse(body);
+    let frames = || events.iter().cloned().map(Frame::Event).collect::<Vec<_>>();
+    let passed = pass(dialect.forwarder(&asked(STREAM)), frames());
+    if let Ok((out, _)) = &passed {
+        unchanged(&events, &parse(out));
+    }
+    let Ok(read) = decode(dialect, &events) else { return };
+    let Ok((_, tally)) = passed else { panic!("understood and not passed on: {passed:?}") };
+    let answer = fold(read.clone());
+    assert_eq!(tally.usage, answer.usage);
+    let written = encode(dialect, &read);
+    validate(language, &written);
+    let again = fold(decode(dialect, &parse(&written)).expect("what is written is read"));
+    let twice = encode(dialect, &dialects::unfold(&again));
+    let twice = fold(decode(dialect, &parse(&twice)).expect("what is written is read"));
+    assert_eq!(essence(&twice), essence(&again));
+    for delivery in [STREAM, Delivery::Whole] {
+        let way = conduit(dialect, other, &asked(delivery), Delivered::Stream);
+        let (out, _) = pass(way, frames()).expect("what is understood is translated");
+        match delivery {
+            Delivery::Stream { .. } => validate(other.id().as_str(), &out),
+            Delivery::Whole => assert_eq!(crate::json(&out)["model"], PUBLIC),
+        }
+    }
+}
+
+/// The events of a stream.
+fn parse(body: &[u8]) -> Vec<SseEvent> {
+    let mut parser = SseParser::new(1 << 20);
+    parser.push(Bytes::copy_from_slice(body));
+    let mut events = Vec::new();
+    while let Ok(Some(event)) = parser.next() {
+        events.push(event);
+    }
+    if let Some(Tail::Complete(event)) = parser.finish() {
+        events.push(event);
+    }
+    events
+}
+
+/// Every event has come through, with no other change than that of the model's name.
+fn unchanged(before: &[SseEvent], after: &[SseEvent]) {
+    assert_eq!(before.len(), after.len());
+    for (before, after) in before.iter().zip(after) {
+        if before.raw == after.raw {
+            continue;
+        }
+        assert_eq!(before.name, after.name);
+        let (mut expect, found) = (crate::json(&before.data), crate::json(&after.data));
+        let model = match expect.get("message") {
+            Some(Value::Object(_)) if expect.get("model") == found.get("model") => &mut expect["message"]["model"],
+            _ => &mut expect["model"],
+        };
+        assert!(model.is_string(), "{found}");
+        *model = PUBLIC.into();
+        assert_eq!(expect, found);
+    }
+}
+
+fn decode(dialect: &dyn Dialect, said: &[SseEvent]) -> Result<Vec<Event>, Fault> {
+    let mut decoder = dialect.decoder();
+    let mut events = Vec::new();
+    said.iter().try_for_each(|event| decoder.push(event, &mut events))?;
+    decoder.end(&mut events)?;
+    Ok(events)
+}
+
+fn encode(dialect: &dyn Dialect, events: &[Event]) -> Vec<u8> {
+    let mut encoder = dialect.encoder(&asked(STREAM));
+    let mut out = Vec::new();
+    events.iter().for_each(|event| encoder.push(event, &mut out));
+    out
+}
+
+/// The stream obeys the rules of its language.
+pub fn validate(language: &str, stream: &[u8]) {
+    let events = parse(stream);
+    match language {
+        "anthropic" => messages(&events),
+        _ => chunks(&events),
+    }
+}
+
+/// Blocks follow each other without gaps; there is one beginning, one reason and one end.
+fn messages(events: &[SseEvent]) {
+    let (mut open, mut next, mut arguments) = (None, 0_u64, String::new());
+    let mut kinds = Vec::new();
+    for event in events {
+        let data = crate::json(&event.data);
+        let kind = data["type"].as_str().expect("every event has a type").to_owned();
+        assert_eq!(kind.as_bytes(), event.name);
+        match kind.as_str() {
+            "content_block_start" => {
+                assert_eq!((&open, &data["index"]), (&None, &json!(next)));
+                open = data["content_block"]["type"].as_str().map(str::to_owned);
+                (next, arguments) = (next + 1, String::new());
+            }
+            "content_block_delta" => {
+                assert_eq!((open.is_some(), &data["index"]), (true, &json!(next - 1)));
+                arguments.push_str(data["delta"]["partial_json"].as_str().unwrap_or_default());
+            }
+            "content_block_stop" if open.take().as_deref() == Some("tool_use") => assert!(!arguments.is_empty()),
+            _ => {}
+        }
+        if kind != "ping" {
+            kinds.push(kind);
+        }
+    }
+    assert_eq!(open, None);
+    assert_eq!(kinds.first().map(String::as_str), Some("message_start"));
+    assert_eq!(kinds.iter().filter(|kind| *kind == "message_start").count(), 1);
+    assert_eq!(kinds.iter().filter(|kind| *kind == "message_delta").count(), 1);
+    assert_eq!(kinds.last().map(String::as_str), Some("message_stop"));
+}
+
+/// Calls are numbered without gaps and named in their first piece; each choice ends at most once; `[DONE]` is last.
+fn chunks(events: &[SseEvent]) {
+    let mut data: Vec<&Bytes> = events.iter().map(|event| &event.data).filter(|data| !data.is_empty()).collect();
+    assert_eq!(data.pop().map(|data| &data[..]), Some(&b"[DONE]"[..]));
+    let mut calls: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut finished: BTreeMap<u64, u64> = BTreeMap::new();
+    for data in data {
+        let chunk = crate::json(data);
+        assert_eq!((&chunk["object"], &chunk["model"]), (&json!("chat.completion.chunk"), &json!(PUBLIC)));
+        for choice in chunk["choices"].as_array().into_iter().flatten() {
+            let index = choice["index"].as_u64().expect("choices are numbered");
+            *finished.entry(index).or_default() += u64::from(choice["finish_reason"].is_string());
+            for call in choice["delta"]["tool_calls"].as_array().into_iter().flatten() {
+                let number = call["index"].as_u64().expect("calls are numbered");
+                let known = calls.entry(index).or_default();
+                assert!(number <= *known);
+                assert_eq!(number == *known, call.get("id").is_some());
+                *known += u64::from(number == *known);
+            }
+        }
+    }
+    assert!(finished.values().all(|times| *times <= 1));
+}

@@ -1,0 +1,78 @@
+//! `cargo xtask test`: everything that has to hold, on a machine that has Rust and nothing else.
+//!
+//! A step that fails does not keep the others from running: one run says all that is wrong.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::tally::Tally;
+use crate::{exit_code, packages, sdk, tidy};
+
+/// Runs every step. The last line on standard output is `N passed, N failed`.
+pub(crate) fn run(root: &Path) -> ExitCode {
+    let mut tally = Tally::default();
+    let mut step = |name: &str, run: &dyn Fn(&mut Tally) -> Result<()>| {
+        println!("\n== {name}");
+        let began = now();
+        let result = run(&mut tally);
+        tally.note(name, result);
+        println!("== {name}: {:.1} s", began.elapsed().as_secs_f32());
+    };
+    step("packages", &|_| packages::install());
+    step("format", &|_| cargo(root, &["fmt", "--all", "--check"]));
+    step("tidy", &|_| if tidy::run(root)? { Ok(()) } else { bail!("there is something to put right") });
+    step("clippy", &|_| {
+        cargo(root, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"])
+    });
+    step("client libraries", &|_| sdk::prepare(root));
+    step("tests", &|tally| tests(root, tally));
+    summary(&tally)
+}
+
+fn summary(tally: &Tally) -> ExitCode {
+    println!();
+    for name in tally.failures() {
+        println!("failed: {name}");
+    }
+    println!("{tally}");
+    exit_code(tally.failed() == 0)
+}
+
+/// Runs every test of the workspace and counts each. An error is what kept tests from running at all.
+fn tests(root: &Path, tally: &mut Tally) -> Result<()> {
+    let before = tally.failed();
+    let mut command = Command::new("cargo");
+    command.args(["test", "--workspace", "--locked", "--no-fail-fast"]).current_dir(root);
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("cargo cannot be run")?;
+    let output = child.stdout.take().context("cargo has no output")?;
+    // Read as bytes: what a test prints need not be text.
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line.context("the tests' output cannot be read")?;
+        let line = String::from_utf8_lossy(&line);
+        println!("{line}");
+        tally.read(&line);
+    }
+    let status = child.wait().context("the tests cannot be waited for")?;
+    // A failure that no test has reported: something does not build, or a test program was killed.
+    if !status.success() && tally.failed() == before {
+        bail!("cargo test ended with {status}");
+    }
+    Ok(())
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
+    let mut command = Command::new("cargo");
+    let status = command.args(arguments).current_dir(root).stdin(Stdio::null()).status();
+    let status = status.context("cargo cannot be run")?;
+    if status.success() { Ok(()) } else { bail!("cargo {} ended with {status}", arguments.join(" ")) }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a developer's command tells the time to people only")]
+fn now() -> Instant {
+    Instant::now()
+}
