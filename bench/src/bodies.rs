@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use types::conversation::Delivery;
+
 /// Who is spoken to, in which words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -17,6 +19,14 @@ impl Shape {
         match self {
             Self::Chat => "/v1/chat/completions",
             Self::Messages => "/v1/messages",
+        }
+    }
+
+    /// The header line that names the language's version, where it has one.
+    pub const fn version_header(self) -> &'static str {
+        match self {
+            Self::Chat => "",
+            Self::Messages => "anthropic-version: 2023-06-01\r\n",
         }
     }
 
@@ -62,7 +72,8 @@ impl Script {
     }
 }
 
-const SENTENCE: &str = "The quick brown fox said \\\"jumps\\\" over the lazy dog's line.\\nThen it rested — briefly. ";
+const SENTENCE: &str =
+    "The quick brown fox said \\\"jumps\\\" over the lazy dog's line.\\nThen it rested — briefly. ";
 
 /// Text of about this many bytes, escaped as it stands in JSON.
 fn prose(bytes: usize) -> String {
@@ -73,15 +84,15 @@ fn prose(bytes: usize) -> String {
 }
 
 /// A request's body whose prompt is about `prompt` bytes long.
-pub fn request(shape: Shape, model: &str, prompt: usize, streamed: bool) -> String {
+pub fn request(shape: Shape, model: &str, prompt: usize, delivery: Delivery) -> String {
     let (before, system) = match shape {
         Shape::Chat => (r#""messages":[{"role":"system","content":"You are a helpful assistant."},"#, ""),
         Shape::Messages => (r#""messages":["#, r#","system":"You are a helpful assistant.""#),
     };
-    let stream = match (streamed, shape) {
-        (false, _) => "",
-        (true, Shape::Chat) => r#","stream":true,"stream_options":{"include_usage":true}"#,
-        (true, Shape::Messages) => r#","stream":true"#,
+    let stream = match (delivery, shape) {
+        (Delivery::Whole, _) => "",
+        (Delivery::Stream { .. }, Shape::Chat) => r#","stream":true,"stream_options":{"include_usage":true}"#,
+        (Delivery::Stream { .. }, Shape::Messages) => r#","stream":true"#,
     };
     let prompt = prose(prompt);
     format!(
@@ -128,8 +139,7 @@ fn chat_events() -> Events {
         )
     };
     let choice = |delta: &str, finish: &str| {
-        let choices =
-            format!(r#"[{{"index":0,"delta":{delta},"logprobs":null,"finish_reason":{finish}}}]"#);
+        let choices = format!(r#"[{{"index":0,"delta":{delta},"logprobs":null,"finish_reason":{finish}}}]"#);
         event(&choices, "null")
     };
     let usage = r#"{"prompt_tokens":42,"completion_tokens":180,"total_tokens":222}"#;
@@ -150,10 +160,7 @@ fn message_events() -> Events {
             ),
             event("content_block_start", r#","index":0,"content_block":{"type":"text","text":""}"#),
         ],
-        content: event(
-            "content_block_delta",
-            r#","index":0,"delta":{"type":"text_delta","text":" token"}"#,
-        ),
+        content: event("content_block_delta", r#","index":0,"delta":{"type":"text_delta","text":" token"}"#),
         closing: vec![
             event("content_block_stop", r#","index":0"#),
             event(

@@ -111,7 +111,11 @@ mod tests {
             let (mut chunks, mut out) = (Chunks::default(), Vec::new());
             chunks.push(&wire[..split], &mut out);
             chunks.push(&wire[split..], &mut out);
-            assert_eq!((chunks, out.as_slice()), (Chunks::Over, b"Wiki0123456789abcdef".as_slice()), "{split}");
+            assert_eq!(
+                (chunks, out.as_slice()),
+                (Chunks::Over, b"Wiki0123456789abcdef".as_slice()),
+                "{split}"
+            );
         }
     }
 

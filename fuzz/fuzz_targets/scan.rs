@@ -22,7 +22,10 @@ fuzz_target!(|body: &[u8]| {
     let names: Vec<_> = scanned.names(body).collect();
     assert_eq!(names, pairs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>());
     for (name, value) in &pairs {
-        assert_eq!(scanned.find(body, name).is_err(), names.iter().filter(|other| *other == name).count() > 1);
+        assert_eq!(
+            scanned.find(body, name).is_err(),
+            names.iter().filter(|other| *other == name).count() > 1
+        );
         if let Ok(span) = scanned.find(body, name) {
             assert_eq!(span.map(|span| &body[span]), Some(value.as_bytes()));
         }

@@ -15,15 +15,12 @@ pub fn check(language: &str, body: &[u8]) {
     let whole = || vec![Frame::Whole(Bytes::copy_from_slice(body))];
     let passed = pass(dialect.forwarder(&asked(Delivery::Whole)), whole());
     if let Ok((out, _)) = &passed {
-        let renamed = |pairs: Vec<(String, String)>| -> Vec<_> {
-            let first = pairs.iter().position(|(name, value)| name == "model" && value.starts_with('"'));
-            let mut pairs = pairs;
-            if let Some((_, value)) = first.and_then(|first| pairs.get_mut(first)) {
-                *value = format!("\"{PUBLIC}\"");
-            }
-            pairs
-        };
-        assert_eq!(fields(out), fields(body).map(renamed));
+        let (before, after) = (fields(body).unwrap_or_default(), fields(out).unwrap_or_default());
+        assert_eq!(before.len(), after.len());
+        for ((name, value), (same, after)) in before.iter().zip(&after) {
+            assert_eq!(name, same);
+            assert!(value == after || (name == "model" && after.trim_matches('"') == PUBLIC));
+        }
     }
     let Ok(answer) = dialect.decode_answer(body) else { return };
     let Ok((_, tally)) = passed else { panic!("understood and not passed on") };
@@ -39,7 +36,7 @@ pub fn check(language: &str, body: &[u8]) {
         let way = conduit(dialect, caller, &asked(delivery), Delivered::Whole);
         let (out, _) = pass(way, whole()).expect("what is understood is translated");
         match delivery {
-            Delivery::Whole => assert_eq!(json(&out)["model"], PUBLIC),
+            Delivery::Whole => assert!(json(&out).is_none_or(|out| out["model"] == PUBLIC)),
             Delivery::Stream { .. } => validate(caller.id().as_str(), &out),
         }
     }

@@ -2,10 +2,10 @@
 
 pub mod answer;
 pub mod request;
-pub mod stream;
 /// The parser itself; the crate around it would bring a TLS stack along.
 #[path = "../../crates/net/src/sse/mod.rs"]
 pub mod sse;
+pub mod stream;
 
 use dialects::{Asked, Conduit, Dialect, Tally};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -69,12 +69,11 @@ pub fn fields(body: &[u8]) -> Option<Vec<(String, String)>> {
     serde_json::from_slice::<Pairs>(body).ok().map(|pairs| pairs.0)
 }
 
-/// The value, which must be JSON.
-pub fn json(body: &[u8]) -> Value {
-    match serde_json::from_slice(body) {
-        Ok(value) => value,
-        Err(error) => panic!("{error}: {}", String::from_utf8_lossy(body)),
-    }
+/// The value, which must be JSON; none where it has a number or an escape that the grammar allows and nothing can hold.
+pub fn json(body: &[u8]) -> Option<Value> {
+    let text = || String::from_utf8_lossy(body);
+    assert!(serde_json::from_slice::<&serde_json::value::RawValue>(body).is_ok(), "no JSON: {}", text());
+    serde_json::from_slice(body).ok()
 }
 
 /// An answer without what differs from one writing to the next.

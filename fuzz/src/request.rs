@@ -2,8 +2,7 @@
 
 use bytes::Bytes;
 use dialects::{Dialect, EncodeError, Fields, QUIRKS};
-use serde_json::Value;
-use types::conversation::{Conversation, Target};
+use types::conversation::{Content, Conversation, MediaSource, Target};
 
 use crate::{fields, headers, json, languages};
 
@@ -41,7 +40,7 @@ pub fn check(language: &str, body: &[u8]) {
     for dialect in [dialect, other] {
         for quirk in QUIRKS.iter().map(std::slice::from_ref).chain([QUIRKS]) {
             if let Ok(encoded) = dialect.encode_request(&conversation, &target("upstream", quirk)) {
-                assert_eq!(json(&encoded.body.concat())["model"], "upstream");
+                model_is_replaced(&encoded.body.concat());
             }
         }
     }
@@ -59,14 +58,11 @@ fn stable(dialect: &dyn Dialect, conversation: &Conversation, target: &Target) {
         Ok(again) => again,
         Err(error) => panic!("{error}: {}", String::from_utf8_lossy(&written)),
     };
-    if encoded.changes.is_empty() && conversation.extras.dialect == again.extras.dialect {
-        assert_eq!(&again.messages, &conversation.messages);
-        assert_eq!(&again.tools, &conversation.tools);
-        assert_eq!(&again.extras, &conversation.extras);
+    if encoded.changes.is_empty() {
+        assert_eq!(Words::of(&again), Words::of(conversation));
     }
-    let twice = dialect.encode_request(&again, target).map(|encoded| encoded.body.concat());
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert_eq!(twice.map(|twice| text(&twice)), Ok(text(&written)));
+    let twice = dialect.encode_request(&again, target).expect("what was written can be written");
+    assert_eq!(json(&twice.body.concat()), json(&written));
 }
 
 fn adapted(dialect: &dyn Dialect, body: &Bytes, scanned: &Fields) {
@@ -93,6 +89,56 @@ fn model_is_replaced(written: &[u8]) {
     let Ok(scanned) = Fields::scan(written, 2 * MAX_DEPTH) else {
         panic!("no JSON: {}", String::from_utf8_lossy(written));
     };
-    let model: Option<Value> = scanned.value(written, "model").map(json);
-    assert_eq!(model, Some("upstream".into()));
+    assert_eq!(scanned.value(written, "model"), Some(&b"\"upstream\""[..]));
+}
+
+/// Everything that is said, by kind: languages split, join and order messages differently.
+#[derive(Debug, Default, PartialEq)]
+struct Words {
+    calls: String,
+    media: String,
+    results: String,
+    texts: String,
+    thoughts: String,
+}
+
+impl Words {
+    fn of(conversation: &Conversation) -> Self {
+        let mut words = Self::default();
+        conversation
+            .messages
+            .iter()
+            .flat_map(|message| &message.content)
+            .for_each(|content| words.add(content));
+        words
+    }
+
+    fn add(&mut self, content: &Content) {
+        match content {
+            Content::Audio(media) | Content::Document(media) | Content::Image(media) => match &media.source {
+                MediaSource::Base64(text)
+                | MediaSource::File(text)
+                | MediaSource::Text(text)
+                | MediaSource::Url(text) => {
+                    self.media.push_str(text);
+                }
+            },
+            Content::Opaque { .. } => {}
+            Content::RedactedThinking { data } => self.thoughts.push_str(data),
+            Content::Refusal(text) => self.texts.push_str(text),
+            // White space alone is nothing to say where the language refuses it.
+            Content::Text { text, .. } if text.trim().is_empty() => {}
+            Content::Text { text, .. } => self.texts.push_str(text),
+            Content::Thinking { text, signature } => {
+                self.thoughts.extend([text.as_str(), signature.as_deref().unwrap_or_default()]);
+            }
+            Content::ToolCall { id, name, .. } => self.calls.extend([id.as_str(), name.as_str()]),
+            Content::ToolResult { call_id, content, .. } => {
+                let mut inner = Self::default();
+                content.iter().for_each(|content| inner.add(content));
+                self.results.extend([call_id.as_str(), inner.texts.as_str()]);
+                self.media.push_str(&inner.media);
+            }
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use dialects::{Delivered, Dialect, conduit};
-use serde_json::{Value, json};
+use serde_json::json;
 use types::conversation::{Delivery, Event};
 use types::{Fault, Frame, SseEvent};
 
@@ -23,7 +23,12 @@ pub fn check(language: &str, body: &[u8]) {
     let frames = || events.iter().cloned().map(Frame::Event).collect::<Vec<_>>();
     let passed = pass(dialect.forwarder(&asked(STREAM)), frames());
     if let Ok((out, _)) = &passed {
-        unchanged(&events, &parse(out));
+        // One language ends its streams by a word that the other must not hear.
+        let is_heard = |event: &&SseEvent| language != "anthropic" || &event.data[..] != b"[DONE]";
+        unchanged(&events.iter().filter(is_heard).collect::<Vec<_>>(), &parse(out));
+    }
+    if !events.iter().all(is_called_by_its_type) {
+        return;
     }
     let Ok(read) = decode(dialect, &events) else { return };
     let Ok((_, tally)) = passed else { panic!("understood and not passed on: {passed:?}") };
@@ -40,7 +45,7 @@ pub fn check(language: &str, body: &[u8]) {
         let (out, _) = pass(way, frames()).expect("what is understood is translated");
         match delivery {
             Delivery::Stream { .. } => validate(other.id().as_str(), &out),
-            Delivery::Whole => assert_eq!(crate::json(&out)["model"], PUBLIC),
+            Delivery::Whole => assert!(crate::json(&out).is_none_or(|out| out["model"] == PUBLIC)),
         }
     }
 }
@@ -59,21 +64,31 @@ fn parse(body: &[u8]) -> Vec<SseEvent> {
     events
 }
 
+/// Whether an event's name, where it has one, is the type that its data says: clients go by either.
+fn is_called_by_its_type(event: &SseEvent) -> bool {
+    let data: Option<serde_json::Value> = serde_json::from_slice(&event.data).ok();
+    let kind = data.as_ref().and_then(|data| data.get("type")?.as_str());
+    event.name.is_empty() || kind.is_none_or(|kind| kind.as_bytes() == event.name)
+}
+
 /// Every event has come through, with no other change than that of the model's name.
-fn unchanged(before: &[SseEvent], after: &[SseEvent]) {
+fn unchanged(before: &[&SseEvent], after: &[SseEvent]) {
     assert_eq!(before.len(), after.len());
     for (before, after) in before.iter().zip(after) {
         if before.raw == after.raw {
             continue;
         }
-        assert_eq!(before.name, after.name);
-        let (mut expect, found) = (crate::json(&before.data), crate::json(&after.data));
-        let model = match expect.get("message") {
-            Some(Value::Object(_)) if expect.get("model") == found.get("model") => &mut expect["message"]["model"],
-            _ => &mut expect["model"],
+        assert!(before.name == after.name || before.name.is_empty());
+        let (Some(mut expect), Some(found)) = (crate::json(&before.data), crate::json(&after.data)) else {
+            continue;
         };
-        assert!(model.is_string(), "{found}");
-        *model = PUBLIC.into();
+        for place in ["/message/model", "/model"] {
+            if let Some(model) = expect.pointer_mut(place)
+                && found.pointer(place) == Some(&PUBLIC.into())
+            {
+                *model = PUBLIC.into();
+            }
+        }
         assert_eq!(expect, found);
     }
 }
@@ -107,7 +122,8 @@ fn messages(events: &[SseEvent]) {
     let (mut open, mut next, mut arguments) = (None, 0_u64, String::new());
     let mut kinds = Vec::new();
     for event in events {
-        let data = crate::json(&event.data);
+        // Without the value nothing of the order can be told.
+        let Some(data) = crate::json(&event.data) else { return };
         let kind = data["type"].as_str().expect("every event has a type").to_owned();
         assert_eq!(kind.as_bytes(), event.name);
         match kind.as_str() {
@@ -120,7 +136,9 @@ fn messages(events: &[SseEvent]) {
                 assert_eq!((open.is_some(), &data["index"]), (true, &json!(next - 1)));
                 arguments.push_str(data["delta"]["partial_json"].as_str().unwrap_or_default());
             }
-            "content_block_stop" if open.take().as_deref() == Some("tool_use") => assert!(!arguments.is_empty()),
+            "content_block_stop" if open.take().as_deref() == Some("tool_use") => {
+                assert!(!arguments.is_empty())
+            }
             _ => {}
         }
         if kind != "ping" {
@@ -136,12 +154,13 @@ fn messages(events: &[SseEvent]) {
 
 /// Calls are numbered without gaps and named in their first piece; each choice ends at most once; `[DONE]` is last.
 fn chunks(events: &[SseEvent]) {
-    let mut data: Vec<&Bytes> = events.iter().map(|event| &event.data).filter(|data| !data.is_empty()).collect();
+    let mut data: Vec<&Bytes> =
+        events.iter().map(|event| &event.data).filter(|data| !data.is_empty()).collect();
     assert_eq!(data.pop().map(|data| &data[..]), Some(&b"[DONE]"[..]));
     let mut calls: BTreeMap<u64, u64> = BTreeMap::new();
     let mut finished: BTreeMap<u64, u64> = BTreeMap::new();
     for data in data {
-        let chunk = crate::json(data);
+        let Some(chunk) = crate::json(data) else { return };
         assert_eq!((&chunk["object"], &chunk["model"]), (&json!("chat.completion.chunk"), &json!(PUBLIC)));
         for choice in chunk["choices"].as_array().into_iter().flatten() {
             let index = choice["index"].as_u64().expect("choices are numbered");

@@ -1,5 +1,6 @@
 //! The developer's commands. `cargo xtask test` is the one that says whether the tree is sound.
 
+mod bench;
 mod packages;
 mod sdk;
 mod tally;
@@ -12,8 +13,12 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 const HELP: &str = "\
-cargo xtask test    install what tests need, then check everything; the last line says `N passed, N failed`
-cargo xtask tidy    check the house rules, in seconds and without building
+cargo xtask test          install what tests need, then check everything; ends with `N passed, N failed`
+cargo xtask tidy          check the house rules, in seconds and without building
+cargo xtask sdk           install the client libraries that tests run against the gateway
+cargo xtask instructions  count a request's instructions and compare them with bench/instructions.toml; [--update]
+cargo xtask bench         compare with nginx and a bare pass-through, and write bench/RESULTS.md;
+                          [--rounds N] [--seconds S] [--only PART]
 ";
 
 fn main() -> ExitCode {
@@ -36,6 +41,9 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     match (command, rest) {
         ("test", []) => Ok(test::run(&root)),
         ("tidy", []) => Ok(exit_code(tidy::run(&root)?)),
+        ("sdk", []) => sdk::prepare(&root).map(|()| ExitCode::SUCCESS),
+        ("instructions", rest) => bench::instructions(&root, rest).map(|()| ExitCode::SUCCESS),
+        ("bench", rest) => bench::run(&root, rest).map(|()| ExitCode::SUCCESS),
         ("help" | "--help" | "-h", _) => {
             print!("{HELP}");
             Ok(ExitCode::SUCCESS)

@@ -17,6 +17,8 @@ const NEEDS: &[Need] = &[
     Need { probe: &["python3", "-c", "import ensurepip, venv"], packages: &["python3", "python3-venv"] },
     Need { probe: &["node", "--version"], packages: &["nodejs"] },
     Need { probe: &["npm", "--version"], packages: &["npm"] },
+    // The line that the gateway prints to try it with.
+    Need { probe: &["curl", "--version"], packages: &["curl"] },
     // Counts the instructions of a request. It reads the C library's own symbols.
     Need { probe: &["valgrind", "--version"], packages: &["valgrind", "libc6-dbg"] },
     // The cryptography and the database are built from C.

@@ -23,7 +23,7 @@ impl Tally {
     }
 
     /// Counts a failure.
-    pub(crate) fn fail(&mut self, name: &str) {
+    fn fail(&mut self, name: &str) {
         self.failed += 1;
         self.failures.push(name.to_owned());
     }
@@ -38,6 +38,11 @@ impl Tally {
         {
             self.failures.push(name.to_owned());
         }
+    }
+
+    /// How many checks there were.
+    pub(crate) fn count(&self) -> usize {
+        self.passed + self.failed
     }
 
     /// How many failed.

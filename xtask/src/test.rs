@@ -10,27 +10,35 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::tally::Tally;
-use crate::{exit_code, packages, sdk, tidy};
+use crate::{bench, exit_code, packages, sdk, tidy};
 
 /// Runs every step. The last line on standard output is `N passed, N failed`.
 pub(crate) fn run(root: &Path) -> ExitCode {
     let mut tally = Tally::default();
-    let mut step = |name: &str, run: &dyn Fn(&mut Tally) -> Result<()>| {
-        println!("\n== {name}");
-        let began = now();
-        let result = run(&mut tally);
-        tally.note(name, result);
-        println!("== {name}: {:.1} s", began.elapsed().as_secs_f32());
-    };
-    step("packages", &|_| packages::install());
-    step("format", &|_| cargo(root, &["fmt", "--all", "--check"]));
-    step("tidy", &|_| if tidy::run(root)? { Ok(()) } else { bail!("there is something to put right") });
-    step("clippy", &|_| {
-        cargo(root, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"])
+    step(&mut tally, "packages", |_| packages::install());
+    step(&mut tally, "format", |_| cargo(root, &["fmt", "--all", "--check"]));
+    step(&mut tally, "tidy", |_| {
+        if tidy::run(root)? { Ok(()) } else { bail!("there is something to put right") }
     });
-    step("client libraries", &|_| sdk::prepare(root));
-    step("tests", &|tally| tests(root, tally));
+    step(&mut tally, "clippy", |_| cargo(root, CLIPPY));
+    step(&mut tally, "client libraries", |_| sdk::prepare(root));
+    step(&mut tally, "tests", |tally| tests(root, tally));
+    step(&mut tally, "instructions", |_| bench::instructions(root, &[]));
     summary(&tally)
+}
+
+const CLIPPY: &[&str] = &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"];
+
+/// Runs one step and says how long it took. A step that has counted its own results counts no further.
+fn step(tally: &mut Tally, name: &str, run: impl FnOnce(&mut Tally) -> Result<()>) {
+    println!("\n== {name}");
+    let began = now();
+    let before = tally.count();
+    let result = run(tally);
+    if result.is_err() || tally.count() == before {
+        tally.note(name, result);
+    }
+    println!("== {name}: {:.1} s", began.elapsed().as_secs_f32());
 }
 
 fn summary(tally: &Tally) -> ExitCode {

@@ -18,6 +18,7 @@ use memchr::memmem;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::{JoinSet, LocalSet};
+use types::conversation::Delivery;
 use types::{Clock, Monotonic, SystemClock};
 
 fn main() -> anyhow::Result<()> {
@@ -68,11 +69,13 @@ impl Plan {
         let gap = arguments.parsed_or("gap", 0)?;
         let script = arguments.parsed("stream")?.map(|events| Script { events, gap });
         let model = script.unwrap_or(Script { events: 0, gap: 0 }).model();
-        let body = bodies::request(shape, &model, arguments.parsed_or("prompt", 160)?, script.is_some());
+        let delivery = script.map_or(Delivery::Whole, |_| Delivery::Stream { include_usage: true });
+        let body = bodies::request(shape, &model, arguments.parsed_or("prompt", 160)?, delivery);
         let key = arguments.text("key").unwrap_or("none");
         let request = format!(
-            "POST {} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\naccept: application/json\r\nuser-agent: OpenAI/Python 2.9.0\r\ncontent-length: {}\r\n\r\n{body}",
+            "POST {} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\naccept: application/json\r\nuser-agent: OpenAI/Python 2.9.0\r\n{}content-length: {}\r\n\r\n{body}",
             shape.path(),
+            shape.version_header(),
             body.len()
         );
         let end = match (arguments.has("hold"), arguments.parsed("requests")?) {
@@ -87,7 +90,8 @@ impl Plan {
             shape,
             script,
             connections: arguments.parsed_or("connections", 32)?,
-            pressure: rate.map_or(Pressure::Closed, |rate| Pressure::Open(Duration::from_secs_f64(1.0 / rate))),
+            pressure: rate
+                .map_or(Pressure::Closed, |rate| Pressure::Open(Duration::from_secs_f64(1.0 / rate))),
             end,
             watched: arguments.parsed("watch")?.map(processes::tree).unwrap_or_default(),
         })
@@ -117,7 +121,7 @@ async fn run(plan: Plan) -> anyhow::Result<()> {
         End::Count(count) => count_off(&plan, &seen, count).await?,
         End::Hold => return hold(&plan, &seen).await,
     };
-    report(&seen, measured)
+    report(&seen, &measured)
 }
 
 /// Processor time of who is watched, and the time it took.
@@ -260,7 +264,8 @@ impl Connection {
         let was_counting = seen.borrow().is_counting;
         self.stream.write_all(&plan.request).await?;
         let length = self.read_head().await?;
-        self.read_body(length, Progress { plan, seen, began: was_counting.then_some(began), events: 0 }).await?;
+        self.read_body(length, Progress { plan, seen, began: was_counting.then_some(began), events: 0 })
+            .await?;
         let mut seen = seen.borrow_mut();
         if seen.is_counting {
             seen.requests += 1;
@@ -277,11 +282,13 @@ impl Connection {
         self.buffer.clear();
         self.body.clear();
         loop {
-            ensure!(self.stream.read_buf(&mut self.buffer).await? > 0, "the connection ended before the answer");
+            ensure!(
+                self.stream.read_buf(&mut self.buffer).await? > 0,
+                "the connection ended before the answer"
+            );
             let Some(head) = wire::head(&self.buffer) else { continue };
             let length = head.body;
             if !head.first_line.starts_with(b"HTTP/1.1 200") {
-                self.stream.read_buf(&mut self.buffer).await?;
                 bail!("not 200: {}", String::from_utf8_lossy(&self.buffer));
             }
             let behind = head.length;
@@ -306,7 +313,10 @@ impl Connection {
             if is_over {
                 return progress.check(&self.body);
             }
-            ensure!(self.stream.read_buf(&mut self.buffer).await? > 0, "the connection ended inside the answer");
+            ensure!(
+                self.stream.read_buf(&mut self.buffer).await? > 0,
+                "the connection ended inside the answer"
+            );
         }
     }
 }
@@ -351,13 +361,14 @@ impl Progress<'_> {
     }
 }
 
-fn report(seen: &Shared, measured: Measured) -> anyhow::Result<()> {
+fn report(seen: &Shared, measured: &Measured) -> anyhow::Result<()> {
     let mut seen = seen.borrow_mut();
     if let Some(failure) = seen.failures.first() {
         bail!("{} failures, the first: {failure}", seen.failures.len());
     }
     let (p50, p99) = (seen.latencies.quantile(0.5), seen.latencies.quantile(0.99));
     let first = seen.firsts.quantile(0.5);
+    ensure!(seen.requests + seen.events > 0, "nothing was answered in time");
     println!(
         "requests={} events={} seconds={:.4} cpu_us={:.0} p50_us={p50:.1} p99_us={p99:.1} first_us={first:.1}",
         seen.requests,

@@ -47,9 +47,10 @@ async fn answer_all(mut stream: TcpStream) -> anyhow::Result<()> {
     loop {
         while let Some(asked) = read(&buffer)? {
             buffer.drain(..asked.length);
-            match asked.is_streamed {
-                false => stream.write_all(answers.of(asked.shape)).await?,
-                true => answer_stream(&mut stream, asked.shape, asked.script).await?,
+            if asked.is_streamed {
+                answer_stream(&mut stream, asked.shape, asked.script).await?;
+            } else {
+                stream.write_all(answers.of(asked.shape)).await?;
             }
         }
         if stream.read_buf(&mut buffer).await? == 0 {

@@ -41,7 +41,11 @@ async fn serve(listen: String, upstream: Arc<str>) -> anyhow::Result<()> {
     }
 }
 
-async fn pass(request: Request<Incoming>, idle: Idle, upstream: Arc<str>) -> anyhow::Result<Response<Incoming>> {
+async fn pass(
+    request: Request<Incoming>,
+    idle: Idle,
+    upstream: Arc<str>,
+) -> anyhow::Result<Response<Incoming>> {
     let mut sender = take(&idle, &upstream).await?;
     let response = sender.send_request(request).await?;
     // It is ready again only once the answer has been read.

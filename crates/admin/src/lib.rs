@@ -13,7 +13,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use net::body::Outgoing;
 use telemetry::Telemetry;
-use types::{Classify, Clock, Code, Refusal, RequestId};
+use types::{Classify, Clock, Code, Refusal};
 
 pub use health::Readiness;
 pub use listing::{Listing, ListingConfig};
@@ -124,11 +124,7 @@ impl Site {
 
 /// A refusal in the language the caller's headers speak.
 fn refused(refusal: &Refusal, request: &Request<Incoming>) -> Answer {
-    let error = gateway::speaker(request.headers()).encode_error(refusal, RequestId::generate());
-    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = answer(status, JSON, error.body);
-    response.headers_mut().insert("x-should-retry", HeaderValue::from_static("false"));
-    response
+    gateway::refused(refusal, gateway::speaker(request.headers()))
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -72,6 +72,8 @@ struct Field {
     key: Span,
     /// The value.
     value: Span,
+    /// Whether the name is spelled with escape sequences.
+    escaped: bool,
 }
 
 /// The top-level fields of a JSON object, in order.
@@ -88,12 +90,12 @@ impl Fields {
         if let Err(error) = std::str::from_utf8(body) {
             return Err(ScanError::NotUtf8 { offset: error.valid_up_to() });
         }
-        let mut scanner = Scanner { bytes: body, at: 0, max_depth };
+        let mut scanner = Scanner { bytes: body, at: 0, max_depth, escaped: false };
         scanner.skip_space();
         let mut fields = Self::default();
         scanner.expect(b'{', "an object")?;
         fields.start = scanner.at;
-        scanner.object(1, |key, value| fields.fields.push(Field { key, value }))?;
+        scanner.object(1, |field| fields.fields.push(field))?;
         scanner.skip_space();
         if scanner.at == body.len() { Ok(fields) } else { Err(scanner.expected("the end of the body")) }
     }
@@ -147,7 +149,7 @@ impl Fields {
 fn key_is(body: &[u8], field: &Field, name: &str) -> bool {
     match body.get(field.key.clone()) {
         Some(raw) if raw == name.as_bytes() => true,
-        Some(raw) => raw.contains(&b'\\') && key_text(body, field).is_some_and(|text| text == name),
+        Some(_) => field.escaped && key_text(body, field).is_some_and(|text| text == name),
         None => false,
     }
 }
@@ -155,18 +157,23 @@ fn key_is(body: &[u8], field: &Field, name: &str) -> bool {
 /// The field's name as it reads.
 fn key_text<'a>(body: &'a [u8], field: &Field) -> Option<Cow<'a, str>> {
     let raw = body.get(field.key.clone())?;
-    if !raw.contains(&b'\\') {
+    if !field.escaped {
         return std::str::from_utf8(raw).ok().map(Cow::Borrowed);
     }
     let quoted = body.get(field.key.start.checked_sub(1)?..field.key.end + 1)?;
     serde_json::from_slice(quoted).ok().map(Cow::Owned)
 }
 
+/// Strings up to this length are looked at byte by byte.
+const SHORT: usize = 24;
+
 /// The position in the text. Recursion is bounded by `max_depth`.
 struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
     max_depth: usize,
+    /// Whether the last string holds an escape sequence.
+    escaped: bool,
 }
 
 impl Scanner<'_> {
@@ -200,7 +207,7 @@ impl Scanner<'_> {
             Some(b'"') => self.string().map(drop)?,
             Some(b'{') => {
                 self.at += 1;
-                self.object(depth + 1, |_, _| ())?;
+                self.object(depth + 1, |_| ())?;
             }
             Some(b'[') => {
                 self.at += 1;
@@ -216,7 +223,7 @@ impl Scanner<'_> {
     }
 
     /// The rest of an object behind its brace; tells of each field.
-    fn object(&mut self, depth: usize, mut field: impl FnMut(Span, Span)) -> Result<(), ScanError> {
+    fn object(&mut self, depth: usize, mut found: impl FnMut(Field)) -> Result<(), ScanError> {
         self.check_depth(depth)?;
         self.skip_space();
         if self.peek() == Some(b'}') {
@@ -226,11 +233,12 @@ impl Scanner<'_> {
         loop {
             self.skip_space();
             let key = self.string()?;
+            let escaped = self.escaped;
             self.skip_space();
             self.expect(b':', "`:`")?;
             self.skip_space();
             let value = self.value(depth)?;
-            field(key, value);
+            found(Field { key, value, escaped });
             self.skip_space();
             match self.peek() {
                 Some(b',') => self.at += 1,
@@ -272,29 +280,45 @@ impl Scanner<'_> {
     fn string(&mut self) -> Result<Span, ScanError> {
         self.expect(b'"', "a string")?;
         let start = self.at;
+        self.escaped = false;
         loop {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let Some(length) = memchr2(b'"', b'\\', rest) else {
-                self.at = self.bytes.len();
-                return Err(self.expected("the end of a string"));
+            // Most strings are short: setting a vector search up costs more than looking at each byte.
+            let near = rest.iter().take(SHORT).position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+            let length = match near {
+                Some(length) => length,
+                None => self.far(rest)?,
             };
-            let plain = rest.get(..length).unwrap_or_default();
-            // A fold without early exit compiles to vector code; strings are most of a body.
-            if plain.iter().fold(0, |found, byte| found | u8::from(*byte < 0x20)) != 0 {
-                return Err(self.expected("no control character inside a string"));
-            }
             self.at += length;
-            if self.peek() == Some(b'"') {
-                let end = self.at;
-                self.at += 1;
-                return Ok(start..end);
+            match rest.get(length) {
+                Some(b'"') => {
+                    let end = self.at;
+                    self.at += 1;
+                    return Ok(start..end);
+                }
+                Some(b'\\') => self.escape()?,
+                Some(_) | None => return Err(self.expected("no control character inside a string")),
             }
-            self.escape()?;
         }
+    }
+
+    /// How far it is to the end of a long string, or to its next escape sequence.
+    fn far(&mut self, rest: &[u8]) -> Result<usize, ScanError> {
+        let Some(length) = memchr2(b'"', b'\\', rest) else {
+            self.at = self.bytes.len();
+            return Err(self.expected("the end of a string"));
+        };
+        let plain = rest.get(..length).unwrap_or_default();
+        // A fold without early exit compiles to vector code; strings are most of a body.
+        if plain.iter().fold(0, |found, byte| found | u8::from(*byte < 0x20)) == 0 {
+            return Ok(length);
+        }
+        Err(self.expected("no control character inside a string"))
     }
 
     /// An escape sequence, from its backslash.
     fn escape(&mut self) -> Result<(), ScanError> {
+        self.escaped = true;
         self.at += 1;
         match self.peek() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,

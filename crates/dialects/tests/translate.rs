@@ -484,7 +484,7 @@ fn check_cut(from: &'static dyn Dialect, to: &'static dyn Dialect, said: &str, l
             way.push(Frame::Event(event.clone()), &mut out).unwrap();
         }
         let fault = way.end(&mut out).unwrap_err();
-        assert_eq!(fault.kind, FaultKind::Server, "cut before event {end}");
+        assert_eq!(fault.kind, FaultKind::Cut, "cut before event {end}");
     }
 }
 

@@ -9,6 +9,7 @@ use dialects::{Dialect, Tally};
 use http::HeaderValue;
 use ledger::{Estimated, Intent, LedgerError, OpenAttempt, Outcome, Settlement};
 use limits::Hold;
+use net::drain::Busy;
 use providers::Price;
 use router::Candidate;
 use telemetry::Inflight;
@@ -34,6 +35,7 @@ pub(crate) struct Account {
     pub(crate) hold: Option<Hold>,
     attempt: Option<UnderWay>,
     inflight: Option<Inflight>,
+    _busy: Busy,
 }
 
 /// What is known of the request so far; what its log line will say.
@@ -128,9 +130,9 @@ impl Account {
             bytes_out: 0,
         };
         let (id, at) = (RequestId::generate(), gateway.clock.now());
-        let inflight = Some(gateway.telemetry.inflight());
+        let (inflight, busy) = (Some(gateway.telemetry.inflight()), gateway.drain.enter());
         let gateway = Arc::clone(gateway);
-        Self { gateway, id, at, caller, trace, facts, hold: None, attempt: None, inflight }
+        Self { gateway, id, at, caller, trace, facts, hold: None, attempt: None, inflight, _busy: busy }
     }
 
     /// Turns the request away.
@@ -347,6 +349,14 @@ impl Account {
     /// The public model name to record, or a word for none.
     fn label(&self) -> ModelName {
         self.facts.model.clone().unwrap_or_else(|| ModelName::from("unknown"))
+    }
+
+    /// The fault with the kind that its provider's own words give it.
+    pub(crate) fn classified(&self, fault: Fault) -> Fault {
+        match &self.facts.served_by {
+            Some(served) => served.destination.catalogue.classify(fault),
+            None => fault,
+        }
     }
 
     /// The client went away before the answer ended.

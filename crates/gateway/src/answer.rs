@@ -9,22 +9,24 @@ use types::Tokens;
 use crate::account::Account;
 use crate::relay::Relay;
 
+/// As many as an answer usually has, so that their table is made once.
+const USUAL_HEADERS: usize = 24;
+
 /// An answer to a caller.
 pub type Answer = Response<Outgoing>;
 
 /// A whole answer of an upstream. The account is closed.
 pub(crate) fn whole(mut account: Box<Account>, upstream: &HeaderMap, pieces: Vec<Bytes>) -> Answer {
     account.facts.bytes_out = pieces.iter().map(|piece| piece.len() as u64).sum();
-    let mut answer = Response::new(Outgoing::from(pieces));
-    let headers = answer.headers_mut();
+    let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
     headers.insert(header::CONTENT_TYPE, JSON);
-    add_common(headers, &account);
-    add_served(headers, &account, upstream);
+    add_common(&mut headers, &account);
+    add_served(&mut headers, &account, upstream);
     if let Ok(cost) = HeaderValue::try_from(account.facts.cost.to_string()) {
         headers.insert(COST, cost);
     }
     account.close(StatusCode::OK.as_u16(), None);
-    answer
+    with_headers(headers, Outgoing::from(pieces))
 }
 
 /// The gateway's own count of tokens: an estimate, and marked as one. The account is closed.
@@ -40,13 +42,17 @@ pub(crate) fn counted(mut account: Box<Account>, tokens: Tokens) -> Answer {
 
 /// A stream of server-sent events that has begun.
 pub(crate) fn streamed(relay: Relay, upstream: &HeaderMap) -> Answer {
-    let mut headers = HeaderMap::with_capacity(24);
+    let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
     add_common(&mut headers, relay.account());
     add_served(&mut headers, relay.account(), upstream);
-    let mut answer = Response::new(Outgoing::from_source(relay));
+    with_headers(headers, Outgoing::from_source(relay))
+}
+
+fn with_headers(headers: HeaderMap, body: Outgoing) -> Answer {
+    let mut answer = Response::new(body);
     *answer.headers_mut() = headers;
     answer
 }

@@ -55,6 +55,9 @@ pub(crate) async fn until_success(planned: Planned, gateway: &Gateway) -> Result
     let mut last = Cause::NoTarget;
     let most = gateway.retries.attempts() as usize + 1;
     for (tried, candidate) in candidates.iter().enumerate().take(most) {
+        if tried > 0 && deadline.since(gateway.clock.now()).is_zero() {
+            break;
+        }
         if tried > 0 && account.facts.attempts > 0 && !gateway.retries.withdraw(gateway.clock.now()) {
             break;
         }
@@ -165,7 +168,7 @@ impl Try<'_> {
         let conduit = relay::conduit(dialect, self.request, account, delivered);
         let mut source = Source::new(body, delivered, conduit, &self.gateway.caps);
         let limit = deadline::left(self.first_event(), self.deadline, &*self.gateway.clock);
-        source.open(limit).await?;
+        source.open(limit).await.map_err(|fault| destination.catalogue.classify(fault))?;
         Ok(Begun::Upstream { source, headers: parts.headers, status: parts.status })
     }
 

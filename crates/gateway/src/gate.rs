@@ -65,7 +65,7 @@ impl Source {
     pub(crate) fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Result<Step, Fault>> {
         Poll::Ready(match ready!(self.body.poll_data(context)) {
             Some(Ok(bytes)) => self.take(bytes).map(|()| Step::Read),
-            Some(Err(_)) => Err(Fault::new(FaultKind::Server, "the provider's connection broke off")),
+            Some(Err(_)) => Err(Fault::new(FaultKind::Cut, "the provider's connection broke off")),
             None => self.finish().map(|()| Step::Ended),
         })
     }
@@ -143,5 +143,5 @@ impl Gathered {
 }
 
 fn too_large(what: &str) -> Fault {
-    Fault::new(FaultKind::Server, format!("the provider's {what} is larger than the gateway takes in"))
+    Fault::new(FaultKind::TooLarge, format!("the provider's {what} is larger than the gateway takes in"))
 }

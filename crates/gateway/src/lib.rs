@@ -28,6 +28,7 @@ use std::time::Duration;
 use auth::Authenticator;
 use ledger::Ledger;
 use limits::Limiter;
+use net::drain::Drain;
 use router::{Plan, RetryBudget};
 use telemetry::Telemetry;
 use types::Clock;
@@ -35,7 +36,7 @@ use types::Clock;
 pub use answer::Answer;
 pub use arrival::Arrival;
 pub use destination::{Destination, DestinationConfig, Directory, Endpoint, KnownModel};
-pub use rejection::{Rejection, panicked, refused_head};
+pub use rejection::{Rejection, panicked, refused, refused_head};
 pub use routes::{speaker, without_prefixes};
 pub use upstream::{NetworkUpstream, Outbound, SendFault, Sending, Upstream, UpstreamBody};
 
@@ -59,6 +60,8 @@ pub struct Gateway {
     pub ledger: Ledger,
     /// What can be seen.
     pub telemetry: Telemetry,
+    /// What is under way; once it drains, nothing new is taken.
+    pub drain: Drain,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Sizes beyond which nothing is taken in.

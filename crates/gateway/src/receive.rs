@@ -67,6 +67,9 @@ pub(crate) async fn decode(arrival: Arrival, gateway: &Gateway) -> Result<Receiv
 
 /// What can be said before the body is read.
 fn entrance(route: Option<Route>, parts: &Parts, gateway: &Gateway) -> Result<Route, Cause> {
+    if gateway.drain.is_draining() {
+        return Err(Cause::Draining);
+    }
     let Some(route) = route else { return Err(Cause::UnknownPath(parts.uri.path().to_owned())) };
     if parts.method != Method::POST {
         return Err(Cause::Method(parts.method.clone()));

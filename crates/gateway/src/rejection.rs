@@ -1,9 +1,12 @@
 //! The one place where errors become bytes: every cause of a refusal, what the caller is told of it, and the answer
 //! in the caller's own language.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use dialects::Dialect;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use ledger::LedgerError;
 use net::body::Outgoing;
 use telemetry::Telemetry;
 use telemetry::events::PanicContained;
@@ -29,11 +32,12 @@ pub(crate) enum Cause {
     Body(net::body::BodyError),
     Choose(router::ChooseError),
     Decode(dialects::DecodeError),
+    Draining,
     Encode(dialects::EncodeError),
     Encoding,
     Identify(auth::IdentifyError),
     Json(dialects::ScanError),
-    Ledger(ledger::LedgerError),
+    Ledger(LedgerError),
     Loop,
     Method(Method),
     ModelNotAllowed { key: String, model: ModelName },
@@ -55,18 +59,14 @@ impl Rejection {
             error!(error = %problem, "the ledger cannot be written");
         }
         let refusal = cause.refusal(&account);
-        let error = account.caller.encode_error(&refusal, account.id);
-        account.facts.bytes_out = error.body.len() as u64;
-        let mut response = Response::new(Outgoing::from(Bytes::from(error.body)));
-        *response.status_mut() =
-            StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, answer::JSON);
-        answer::add_common(headers, &account);
-        add_advice(headers, refusal.retry);
-        headers.insert(CODE, HeaderValue::from_static(refusal.code.as_str()));
-        account.close(error.status, Some(refusal.code));
-        response
+        let mut response = written(&refusal, account.caller, account.id);
+        account.facts.bytes_out = response.body().len() as u64;
+        answer::add_common(response.headers_mut(), &account);
+        if let Cause::Method(_) = cause {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        }
+        account.close(response.status().as_u16(), Some(refusal.code));
+        response.map(Outgoing::from)
     }
 }
 
@@ -77,6 +77,10 @@ impl Cause {
             Self::Body(error) => classified(error),
             Self::Choose(error) => classified(error).with_param("model"),
             Self::Decode(error) => decode(error),
+            Self::Draining => {
+                Refusal::new(Code::Draining, "this gateway is shutting down: send the request again")
+                    .with_retry(RetryAdvice::After(DRAINING_WAIT))
+            }
             Self::Encode(error) => encode(error),
             Self::Encoding => Refusal::new(
                 Code::UnsupportedEncoding,
@@ -84,10 +88,7 @@ impl Cause {
             ),
             Self::Identify(error) => classified(error),
             Self::Json(error) => Refusal::new(error.code(), error.to_string()),
-            Self::Ledger(_) => Refusal::new(
-                Code::LedgerUnavailable,
-                "the request was not sent because its cost cannot be recorded now; try again shortly",
-            ),
+            Self::Ledger(error) => ledger(error),
             Self::Loop => Refusal::new(
                 Code::RequestLoop,
                 "this request has passed through this gateway before: a provider's URL points back at it",
@@ -103,9 +104,23 @@ impl Cause {
             Self::NoTarget => Refusal::new(Code::NoTarget, "no provider of this model is available now"),
             Self::Reserve(error) => classified(error),
             Self::UnknownPath(path) => unknown_path(path),
+            // A gateway further on has noticed what this one is part of.
+            Self::Upstream(fault) if fault.status == Some(LOOP_DETECTED) => Self::Loop.refusal(account),
             Self::Upstream(fault) => upstream(fault, account),
         }
     }
+}
+
+/// A refusal in a language: its body, its status, and what SDKs read before they try again.
+fn written(refusal: &Refusal, dialect: &dyn Dialect, request: RequestId) -> Response<Bytes> {
+    let error = dialect.encode_error(refusal, request);
+    let mut response = Response::new(Bytes::from(error.body));
+    *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, answer::JSON);
+    headers.insert(CODE, HeaderValue::from_static(refusal.code.as_str()));
+    add_advice(headers, refusal.retry);
+    response
 }
 
 /// The refusal of an error that says all there is to say.
@@ -137,6 +152,21 @@ fn encode(error: &dialects::EncodeError) -> Refusal {
     }
 }
 
+/// What is wrong with the disk is the operator's to know. That the ledger is closed means that everything is.
+fn ledger(error: &LedgerError) -> Refusal {
+    let message = match error {
+        LedgerError::Closed => "the gateway is shutting down; the request was not sent",
+        LedgerError::AlreadyBegun { .. }
+        | LedgerError::Corrupt { .. }
+        | LedgerError::Locked { .. }
+        | LedgerError::Open { .. }
+        | LedgerError::Unwritable(_) => {
+            "the request was not sent because its cost cannot be recorded now; try again shortly"
+        }
+    };
+    Refusal { message: message.to_owned(), ..classified(error) }
+}
+
 fn unknown_path(path: &str) -> Refusal {
     let known: Vec<_> =
         dialects::all().iter().flat_map(|dialect| dialect.routes()).map(|(path, _)| *path).collect();
@@ -160,11 +190,15 @@ fn upstream(fault: &Fault, account: &Account) -> Refusal {
             upstream_kind: fault.upstream_kind.clone(),
             ..Refusal::new(verdict.code, fault.message.clone())
         },
-        FaultKind::Overloaded => Refusal {
-            status: fault.status.filter(|status| *status == 529 || *status == 503),
-            ..Refusal::new(verdict.code, format!("the provider is overloaded: {}", fault.message))
+        FaultKind::Overloaded => {
+            let message = format!("the provider is overloaded: {}", fault.message);
+            let refusal = Refusal::new(verdict.code, message);
+            let status = fault.status.filter(|status| *status == 529 || *status == 503);
+            // Who is overloaded has not counted this caller's requests.
+            let class = status.map_or(refusal.class, |_| ErrorClass::Unavailable);
+            Refusal { status, class, ..refusal }
+                .with_retry(fault.retry_after.map_or(RetryAdvice::Silent, RetryAdvice::After))
         }
-        .with_retry(fault.retry_after.map_or(RetryAdvice::Silent, RetryAdvice::After)),
         FaultKind::Credential => Refusal::new(
             verdict.code,
             "the provider refused this gateway's own credential; tell its operator",
@@ -173,7 +207,13 @@ fn upstream(fault: &Fault, account: &Account) -> Refusal {
             verdict.code,
             "this gateway's account at the provider is out of credit; tell its operator",
         ),
-        FaultKind::ClientGone | FaultKind::Server | FaultKind::Timeout | FaultKind::Unreachable => Refusal {
+        FaultKind::ClientGone
+        | FaultKind::Cut
+        | FaultKind::Server
+        | FaultKind::Timeout
+        | FaultKind::TooLarge
+        | FaultKind::Unreachable
+        | FaultKind::Unreadable => Refusal {
             status: fault.status.filter(|status| (500..600).contains(status)),
             // The gateway has tried elsewhere already: clients that retry on top of that would multiply the load.
             retry: if tried > 1 { RetryAdvice::Never } else { RetryAdvice::Silent },
@@ -192,8 +232,13 @@ const fn class_of(status: Option<u16>) -> ErrorClass {
     }
 }
 
-/// The body of the answer to a request whose head could not be read, in the language its path speaks.
-pub fn refused_head(status: StatusCode, start: &[u8], max_head: usize) -> Bytes {
+/// The answer to a request that no account was opened for, in this language.
+pub fn refused(refusal: &Refusal, dialect: &dyn Dialect) -> Answer {
+    written(refusal, dialect, RequestId::generate()).map(Outgoing::from)
+}
+
+/// The answer to a request whose head could not be read, in the language its path speaks.
+pub fn refused_head(status: StatusCode, start: &[u8], max_head: usize) -> Response<Bytes> {
     let path = std::str::from_utf8(start).ok().and_then(|start| start.split(' ').nth(1)).unwrap_or_default();
     let dialect =
         routes::find(path).map_or_else(|| routes::speaker(&HeaderMap::new()), |route| route.dialect);
@@ -202,7 +247,9 @@ pub fn refused_head(status: StatusCode, start: &[u8], max_head: usize) -> Bytes 
     } else {
         Refusal::new(Code::HeadersTooLarge, format!("the request's headers are larger than {max_head} bytes"))
     };
-    dialect.encode_error(&refusal, RequestId::generate()).body.into()
+    let mut response = written(&refusal, dialect, RequestId::generate());
+    *response.status_mut() = status;
+    response
 }
 
 /// The answer to a request whose handling panicked. The panic is contained to it, counted and logged.
@@ -210,11 +257,7 @@ pub fn panicked(dialect: &dyn Dialect, telemetry: &Telemetry) -> Answer {
     PanicContained { request_id: None, location: "gateway" }.emit(telemetry);
     let refusal =
         Refusal::new(Code::Internal, "the gateway failed on this request; its operator has been told");
-    let error = dialect.encode_error(&refusal, RequestId::generate());
-    let mut response = Response::new(Outgoing::from(Bytes::from(error.body)));
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response.headers_mut().insert(header::CONTENT_TYPE, answer::JSON);
-    response
+    refused(&refusal, dialect)
 }
 
 /// What SDKs read before they try again.
@@ -234,6 +277,11 @@ fn add_advice(headers: &mut HeaderMap, advice: RetryAdvice) {
         }
     }
 }
+
+/// When to try again while this process ends: whatever takes its place is there by then, or another one is.
+const DRAINING_WAIT: Duration = Duration::from_secs(1);
+/// RFC 5842, section 7.2.
+const LOOP_DETECTED: u16 = 508;
 
 const CODE: HeaderName = HeaderName::from_static("x-tollgate-code");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");

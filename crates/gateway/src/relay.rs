@@ -76,7 +76,7 @@ impl net::body::Source for Relay {
                 return Poll::Ready(None);
             }
             if let Err(fault) = ready!(self.poll_source(context)) {
-                self.fail(&fault);
+                self.fail(fault);
             }
         }
     }
@@ -117,11 +117,12 @@ impl Relay {
     }
 
     /// The answer broke off: says so inside the stream, in the caller's language, and ends it.
-    fn fail(&mut self, fault: &Fault) {
+    fn fail(&mut self, fault: Fault) {
+        let fault = self.account.classified(fault);
         self.over = true;
         self.account.note(self.source.tally());
-        self.account.fail_attempt(fault);
-        let refusal = Cause::Upstream(fault.clone()).refusal(&self.account);
+        self.account.fail_attempt(&fault);
+        let refusal = Cause::Upstream(fault).refusal(&self.account);
         let event = self.account.caller.encode_stream_error(&refusal, self.account.id);
         self.source.out.push(event.into());
         self.account.close(self.status, Some(refusal.code));

@@ -58,7 +58,7 @@ impl SendFault {
     pub fn into_fault(self, provider: &ProviderName) -> Fault {
         match self {
             Self::Cut => {
-                Fault::new(FaultKind::Server, format!("{provider}: the connection was closed unanswered"))
+                Fault::new(FaultKind::Cut, format!("{provider}: the connection was closed unanswered"))
             }
             Self::Network(error) => Fault::new(error.fault_kind(), format!("{provider}: {error}")),
         }

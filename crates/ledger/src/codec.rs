@@ -224,6 +224,9 @@ const fn outcome_code(outcome: Outcome) -> u8 {
         Outcome::Failed(FaultKind::Server) => 0x88,
         Outcome::Failed(FaultKind::Timeout) => 0x89,
         Outcome::Failed(FaultKind::Unreachable) => 0x8a,
+        Outcome::Failed(FaultKind::Cut) => 0x8b,
+        Outcome::Failed(FaultKind::TooLarge) => 0x8c,
+        Outcome::Failed(FaultKind::Unreadable) => 0x8d,
     }
 }
 
@@ -243,6 +246,9 @@ const fn outcome(code: u8) -> Option<Outcome> {
         0x88 => FaultKind::Server,
         0x89 => FaultKind::Timeout,
         0x8a => FaultKind::Unreachable,
+        0x8b => FaultKind::Cut,
+        0x8c => FaultKind::TooLarge,
+        0x8d => FaultKind::Unreadable,
         _ => return None,
     };
     Some(Outcome::Failed(fault))

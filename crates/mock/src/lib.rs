@@ -97,5 +97,5 @@ fn respond(
         return Ok(script::failed(dialect, failure));
     }
     let answer = speech::answer(&conversation, &program);
-    Ok(script::played(dialect, &conversation, answer, &program, RequestId::generate()))
+    Ok(script::played(dialect, &conversation, &answer, &program, RequestId::generate()))
 }

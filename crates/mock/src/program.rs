@@ -107,7 +107,7 @@ impl Program {
             "tokens" => self.tokens = Some(count(value).ok_or_else(wrong)?),
             "think" => self.think = count(value).ok_or_else(wrong)?,
             "tool" => {
-                self.tools = value.split(',').filter(|tool| !tool.is_empty()).map(str::to_owned).collect()
+                self.tools = value.split(',').filter(|tool| !tool.is_empty()).map(str::to_owned).collect();
             }
             "json" => self.json = Json::Always,
             "fail" => self.fail = Some(failure(value).ok_or_else(wrong)?),

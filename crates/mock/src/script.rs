@@ -20,7 +20,7 @@ const RETRY_AFTER_SECONDS: &str = "1";
 pub(crate) fn played(
     dialect: &'static dyn Dialect,
     conversation: &Conversation,
-    answer: Answer,
+    answer: &Answer,
     program: &Program,
     request: RequestId,
 ) -> Script {
@@ -31,8 +31,8 @@ pub(crate) fn played(
         at: UnixTime::from_secs(CREATED),
     };
     match conversation.delivery {
-        Delivery::Stream { .. } => streamed(dialect, &asked, &answer, program),
-        Delivery::Whole => whole(dialect, &asked, &answer, program),
+        Delivery::Stream { .. } => streamed(dialect, &asked, answer, program),
+        Delivery::Whole => whole(dialect, &asked, answer, program),
     }
 }
 

@@ -109,11 +109,14 @@ impl Breaker {
             FaultKind::Overloaded => retry_after.map(|wait| wait.min(MAX_COOLDOWN)),
             FaultKind::ClientGone
             | FaultKind::ContextLength
+            | FaultKind::Cut
             | FaultKind::Filtered
             | FaultKind::Invalid
             | FaultKind::Server
             | FaultKind::Timeout
-            | FaultKind::Unreachable => None,
+            | FaultKind::TooLarge
+            | FaultKind::Unreachable
+            | FaultKind::Unreadable => None,
         };
         if let Some(wait) = cooldown {
             self.cool_until = self.cool_until.max(now.plus(wait));
@@ -215,7 +218,7 @@ mod tests {
         breaker.report(Outcome::Failed(FaultKind::Overloaded, Some(Duration::from_secs(7))), at(0));
         assert_eq!(breaker.claim(at(6)), Claim::Refused);
         assert_eq!(breaker.claim(at(7)), Claim::Granted);
-        breaker.report(Outcome::Failed(FaultKind::Overloaded, Some(Duration::from_secs(86_400))), at(7));
+        breaker.report(Outcome::Failed(FaultKind::Overloaded, Some(Duration::from_hours(24))), at(7));
         assert_eq!(breaker.claim(at(307)), Claim::Granted);
     }
 

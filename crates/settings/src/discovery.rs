@@ -72,6 +72,12 @@ pub fn providers_from_environment(
     (found.collect(), notices)
 }
 
+/// The credential in the first of these variables that holds one.
+pub fn key_from_environment(environment: &Environment, variables: &[String]) -> Option<SecretSetting> {
+    let (variable, value) = first_set(environment, variables, &mut Vec::new())?;
+    Some(SecretSetting::of_variable(variable, value))
+}
+
 fn find(
     environment: &Environment,
     known: &KnownProvider,

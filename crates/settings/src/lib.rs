@@ -35,7 +35,7 @@ mod unparsed;
 mod watch;
 mod words;
 
-pub use discovery::{KnownProvider, Notice, providers_from_environment};
+pub use discovery::{KnownProvider, Notice, key_from_environment, providers_from_environment};
 pub use environment::Environment;
 pub use live::{Generation, Live};
 pub use models::{ModelSetting, TargetName, TargetSetting};

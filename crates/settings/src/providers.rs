@@ -18,7 +18,8 @@ pub struct ProviderSetting {
     pub name: ProviderName,
     /// Its entry in the catalogue.
     pub kind: String,
-    /// The credential; without one, the catalogue's own environment variables are looked at.
+    /// The credential. Without one and without an address of its own, the catalogue's environment variables are
+    /// looked at.
     pub key: Option<SecretSetting>,
     /// Where it is, if not where the catalogue says.
     pub url: Option<String>,

@@ -11,7 +11,7 @@ use crate::shown::Shown;
 pub fn schema() -> String {
     let mut schema = RawSettings::schema();
     // A home of `~` makes the folder defaults read as a person would write them.
-    if let Ok(settings) = load(None, &Environment::from_pairs([("HOME", "~")]), &|_| Vec::new()) {
+    if let Ok(settings) = load(None, &Environment::from_pairs([("HOME", "~")]), &|_| None) {
         add_defaults(&mut schema, &settings.shown());
     }
     if let Value::Object(entries) = &mut schema {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::declare::{section, words};
 use crate::problem::ProblemCode;
+use crate::providers::HttpUrl;
 use crate::read::{At, Scalar, Shape, Toggle};
 use crate::reading::Reading;
 use crate::schema::any_of;
@@ -74,6 +75,8 @@ section! {
 section! {
     /// How Tollgate gives tokens as its own authorization server.
     pub struct TokenIssuer, example {"token_ttl": "15m"} {
+        /// The address that tokens name as their issuer and below which clients find its endpoints. Unless set: the listener's own.
+        issuer: Option<String> as HttpUrl = None,
         /// How long a token is valid.
         token_ttl: Duration = Duration::from_mins(15),
     }

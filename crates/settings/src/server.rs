@@ -19,6 +19,8 @@ section! {
         data: PathBuf = PathBuf::from("tollgate-data"),
         /// How long running answers may take to end after a request to stop.
         drain: Duration = Duration::from_mins(10),
+        /// How long requests are still taken after a request to stop, while `/readyz` already says no. Unless set: 5s where other machines can reach the listener.
+        drain_notice: Option<Duration> = None,
         /// How many threads serve requests. Unless set: one per processor.
         workers: Option<NonZeroU32> = None,
         /// A folder of further providers, laid out like the built-in catalogue.

@@ -65,8 +65,9 @@ section! {
     }
 }
 
-/// The kinds of provider there are, given the folder of further ones that `server.catalogue` may name.
-pub type Kinds<'a> = &'a dyn Fn(&Server) -> Vec<String>;
+/// The kinds of provider there are, given the folder of further ones that `server.catalogue` may name; `None` where
+/// that folder cannot be used, so that nobody knows.
+pub type Kinds<'a> = &'a dyn Fn(&Server) -> Option<Vec<String>>;
 
 /// The settings that `source` and the environment make together, with defaults for the rest. The environment's
 /// twins win over the file.
@@ -84,7 +85,9 @@ pub fn load(
     let folder = source.map(Source::folder).unwrap_or_default();
     let mut reading = Reading::new(&tree, environment, folder);
     let settings = read(&tree, &mut reading, environment);
-    reading.check_kinds(&settings.providers, &kinds(&settings.server));
+    if let Some(kinds) = kinds(&settings.server) {
+        reading.check_kinds(&settings.providers, &kinds);
+    }
     match reading.finish() {
         Ok(sources) if unlaid.is_empty() => Ok(Settings { sources, ..settings }),
         Ok(_) => Err(Problems::new(unlaid, Vec::new())),

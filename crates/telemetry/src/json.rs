@@ -152,10 +152,13 @@ fn cut(text: &str) -> &str {
 
 /// Control characters, quotes and backslashes never reach a line as they are: a line stays a line.
 fn push_escaped(out: &mut String, text: &str) {
+    let is_special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\' || byte == 0x7f;
+    // Nearly every text is plain; a fold without early exit compiles to vector code.
+    if text.bytes().fold(0, |found, byte| found | u8::from(is_special(byte))) == 0 {
+        return out.push_str(text);
+    }
     let mut rest = text;
-    while let Some(at) =
-        rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\' || byte == 0x7f)
-    {
+    while let Some(at) = rest.bytes().position(is_special) {
         let (clean, tail) = rest.split_at(at);
         out.push_str(clean);
         let mut characters = tail.chars();

@@ -39,6 +39,14 @@ impl Playing {
         }
     }
 
+    /// How long the end waits for the last piece to be written: a cut drops what has not been.
+    const fn before_the_end(&self) -> Duration {
+        match self.ending {
+            Ending::Cut(_) => Duration::from_millis(1),
+            Ending::Complete | Ending::Silent(_) => Duration::ZERO,
+        }
+    }
+
     /// What comes behind the last piece.
     fn end(&mut self) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         match self.ending {
@@ -69,7 +77,7 @@ impl http_body::Body for Playing {
             self.wait = None;
         }
         let Some(piece) = self.pieces.pop_front() else { return self.end() };
-        self.wait = sleep(self.gap);
+        self.wait = sleep(if self.pieces.is_empty() { self.gap.max(self.before_the_end()) } else { self.gap });
         // The server does not ask again behind the last piece of a body whose length it knows.
         if self.pieces.is_empty() && self.ending == Ending::Complete {
             self.exchange.finish();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use providers::{Catalogue, Kind};
-use settings::{Environment, KnownProvider, Notice, ProviderSetting, Server, Settings, Source};
+use settings::{Environment, FileWatch, KnownProvider, Notice, ProviderSetting, Server, Settings, Source};
 
 use crate::args::FileArguments;
 use crate::wiring;
@@ -16,6 +16,8 @@ pub(crate) struct Configuration {
     pub(crate) catalogue: Catalogue,
     /// The file, if there is one.
     pub(crate) path: Option<PathBuf>,
+    /// Sees when the file says something else than what was read.
+    pub(crate) watch: Option<FileWatch>,
     /// What a person should hear about the environment.
     pub(crate) notices: Vec<Notice>,
 }
@@ -30,10 +32,11 @@ pub(crate) fn load(arguments: &FileArguments, environment: &Environment) -> anyh
             path.as_ref().map_or_else(|| "the environment".to_owned(), |path| path.display().to_string());
         anyhow!("{}", problems.render(&file, text))
     })?;
-    let catalogue = catalogue(&settings)?;
+    let catalogue = catalogue(&settings.server)?;
     let notices = complete(&mut settings, &catalogue, environment);
     wiring::directory(&settings, &catalogue)?;
-    Ok(Configuration { settings, catalogue, path, notices })
+    let watch = source.as_ref().and_then(FileWatch::new);
+    Ok(Configuration { settings, catalogue, path, watch, notices })
 }
 
 /// The file that was named, or the usual one if it exists.
@@ -45,21 +48,19 @@ fn read(arguments: &FileArguments) -> anyhow::Result<Option<Source>> {
 }
 
 /// The kinds of provider there are. A folder that cannot be read is reported when it is used.
-fn kinds(server: &Server) -> Vec<String> {
-    let embedded = || Catalogue::embedded().ok();
-    let extended = server.catalogue.as_ref().and_then(|folder| embedded()?.extended_by(folder).ok());
-    let catalogue = extended.or_else(embedded);
-    catalogue.iter().flat_map(Catalogue::providers).map(|provider| provider.name.to_string()).collect()
+fn kinds(server: &Server) -> Option<Vec<String>> {
+    let catalogue = catalogue(server).ok()?;
+    Some(catalogue.providers().map(|provider| provider.name.to_string()).collect())
 }
 
 /// The providers that are built in, and those in the configured folder.
-fn catalogue(settings: &Settings) -> anyhow::Result<Catalogue> {
+fn catalogue(server: &Server) -> anyhow::Result<Catalogue> {
     let problems = |problems: Vec<providers::Problem>| {
         let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
         anyhow!("the catalogue of providers cannot be used:\n{}", lines.join("\n"))
     };
     let catalogue = Catalogue::embedded().map_err(problems)?;
-    match &settings.server.catalogue {
+    match &server.catalogue {
         Some(folder) => catalogue.extended_by(folder).map_err(problems),
         None => Ok(catalogue),
     }
@@ -68,6 +69,7 @@ fn catalogue(settings: &Settings) -> anyhow::Result<Catalogue> {
 /// Where the file names no providers: those of the environment, and the built-in model.
 fn complete(settings: &mut Settings, catalogue: &Catalogue, environment: &Environment) -> Vec<Notice> {
     if !settings.providers.is_empty() {
+        add_keys(settings, catalogue, environment);
         return Vec::new();
     }
     let known: Vec<_> =
@@ -80,10 +82,28 @@ fn complete(settings: &mut Settings, catalogue: &Catalogue, environment: &Enviro
     notices
 }
 
-fn known(provider: &std::sync::Arc<providers::Provider>) -> KnownProvider {
+/// Takes the keys that the file leaves out from the catalogue's variables. They go to the catalogue's own address
+/// alone: what is written for one provider is not sent to another that speaks the same language.
+fn add_keys(settings: &mut Settings, catalogue: &Catalogue, environment: &Environment) {
+    for provider in settings.providers.iter_mut().filter(|provider| provider.url.is_none()) {
+        if provider.key.is_none()
+            && let Some(entry) = catalogue.provider(&provider.kind)
+        {
+            provider.key = settings::key_from_environment(environment, &key_variables(entry));
+        }
+    }
+}
+
+/// The variables that may hold a provider's key.
+fn key_variables(provider: &providers::Provider) -> Vec<String> {
     let credential = &provider.credential;
     let variants = credential.variants.iter().flat_map(|variant| &variant.env);
-    let key_env = credential.env.iter().chain(variants).filter(|_| credential.required).cloned().collect();
+    credential.env.iter().chain(variants).cloned().collect()
+}
+
+fn known(provider: &std::sync::Arc<providers::Provider>) -> KnownProvider {
+    // A key that is not needed does not say that there is a server.
+    let key_env = if provider.credential.required { key_variables(provider) } else { Vec::new() };
     KnownProvider {
         name: provider.name.to_string(),
         key_env,

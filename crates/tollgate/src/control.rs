@@ -1,11 +1,11 @@
 //! What happens beside requests: signals, a changed file, revoked keys, health checks, and the orderly end.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use net::drain::StillBusy;
 use net::listener::{Listener, ListenerConfig, ServeConfig, Server};
 use settings::{Environment, FileWatch};
 use telemetry::events::{ConfigRejected, ConfigReloaded, KeyRingRefreshFailed};
@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 
 use crate::args::FileArguments;
 use crate::configuration;
+use crate::first_key;
 use crate::generation::{self, Table};
 use crate::health::Health;
 use crate::serve::{Running, SHUTDOWN_PATIENCE};
@@ -23,6 +24,8 @@ use crate::serve::{Running, SHUTDOWN_PATIENCE};
 const LOOK: Duration = Duration::from_millis(250);
 /// How often signing keys and certificates are looked at.
 const RENEW: Duration = Duration::from_mins(1);
+/// How long load balancers are given to notice that this process is going, unless configured.
+const NOTICE: Duration = Duration::from_secs(5);
 /// How long health checks rest where there are none.
 const NEVER: Duration = Duration::from_hours(24);
 
@@ -43,8 +46,8 @@ struct Signals {
 }
 
 impl Control {
-    pub(crate) fn new(arguments: FileArguments, environment: Environment, path: Option<PathBuf>) -> Self {
-        Self { arguments, environment, watch: path.map(FileWatch::new), generation: 1, keys_fail: false }
+    pub(crate) fn new(arguments: FileArguments, environment: Environment, watch: Option<FileWatch>) -> Self {
+        Self { arguments, environment, watch, generation: 1, keys_fail: false }
     }
 
     /// Runs until a signal says stop, then drains.
@@ -72,7 +75,7 @@ impl Control {
         for timer in [&mut look, &mut renew, &mut check] {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
-        let mut health = Health::default();
+        let health = Arc::new(Health::default());
         loop {
             tokio::select! {
                 _ = signals.terminate.recv() => return,
@@ -81,8 +84,11 @@ impl Control {
                 _ = look.tick() => self.look(running),
                 _ = renew.tick() => renew_all(running),
                 _ = check.tick() => if let Some(checks) = &checks {
+                    // Not awaited: a provider that does not answer must not delay a signal or a revoked key.
                     let destinations = running.table.directory.iter().cloned().collect();
-                    health.check(destinations, &running.table.router, checks.timeout).await;
+                    let router = Arc::clone(&running.table.router);
+                    let check = Arc::clone(&health).check(destinations, router, checks.timeout);
+                    drop(running.tasks.spawn("health_check", check));
                 },
             }
         }
@@ -177,15 +183,12 @@ fn start_admin(running: &Running) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends: not ready, no new connections, what is under way finishes, the ledger is closed, the log is written out. A
+/// Ends: not ready, no new requests, what is under way finishes, the ledger is closed, the log is written out. A
 /// second signal ends it at once.
 async fn drain(running: Running, signals: &mut Signals) {
     info!("draining");
-    running.lasting.readiness.drain();
-    running.drain.begin();
-    let limit = running.table.settings.server.drain;
     let is_idle = tokio::select! {
-        idle = running.drain.wait_idle(limit) => idle.inspect_err(|busy| warn!(error = %busy, "drain ran out of time")).is_ok(),
+        idle = finish(&running) => idle.inspect_err(|busy| warn!(error = %busy, "drain ran out of time")).is_ok(),
         _ = signals.terminate.recv() => false,
         _ = signals.interrupt.recv() => false,
     };
@@ -205,4 +208,22 @@ async fn drain(running: Running, signals: &mut Signals) {
     }
     info!("stopped");
     lasting.telemetry.shutdown(SHUTDOWN_PATIENCE);
+}
+
+/// Waits until everything under way has ended. `/readyz` says that this process is going for as long as that takes:
+/// first while requests are still taken, until load balancers have noticed, then while the last ones finish.
+async fn finish(running: &Running) -> Result<(), StillBusy> {
+    let server = &running.table.settings.server;
+    running.lasting.readiness.drain();
+    tokio::time::sleep(server.drain_notice.unwrap_or_else(|| usual_notice(server))).await;
+    running.lasting.drain.begin();
+    let began = running.lasting.clock.now();
+    running.lasting.drain.wait_idle(server.drain).await?;
+    running.drain.begin();
+    running.drain.wait_idle(server.drain.saturating_sub(running.lasting.clock.now().since(began))).await
+}
+
+/// Nobody balances load over this machine's own loopback.
+fn usual_notice(server: &settings::Server) -> Duration {
+    if first_key::is_loopback(server.listen) { Duration::ZERO } else { NOTICE }
 }

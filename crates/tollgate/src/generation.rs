@@ -7,6 +7,7 @@ use auth::{Authenticator, Tokens};
 use gateway::{Directory, Gateway, Upstream};
 use ledger::Ledger;
 use limits::Limiter;
+use net::drain::Drain;
 use router::{Local, RetryBudget};
 use settings::Settings;
 use telemetry::Telemetry;
@@ -23,6 +24,7 @@ pub(crate) struct Lasting {
     pub(crate) limits: Arc<Limiter>,
     pub(crate) ledger: Ledger,
     pub(crate) telemetry: Telemetry,
+    pub(crate) drain: Drain,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) instance: Arc<str>,
@@ -73,6 +75,7 @@ impl Generation {
             upstream: Arc::clone(upstream),
             ledger: lasting.ledger.clone(),
             telemetry: lasting.telemetry.clone(),
+            drain: lasting.drain.clone(),
             clock: Arc::clone(&lasting.clock),
             caps: wiring::caps(&table.settings),
             timers: wiring::timers(&table.settings),

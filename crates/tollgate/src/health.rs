@@ -1,7 +1,7 @@
 //! Active health checks: can each provider be connected to? No key is sent and no model is asked.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gateway::Destination;
@@ -14,7 +14,7 @@ use types::ProviderName;
 /// What the last round found.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
-    reachable: HashMap<ProviderName, bool>,
+    reachable: Mutex<HashMap<ProviderName, bool>>,
 }
 
 impl Health {
@@ -23,9 +23,9 @@ impl Health {
     /// # Cancel safety
     /// Dropping it leaves the router with what it knew.
     pub(crate) async fn check(
-        &mut self,
+        self: Arc<Self>,
         destinations: Vec<Arc<Destination>>,
-        router: &Local,
+        router: Arc<Local>,
         limit: Duration,
     ) {
         let mut checks = tokio::task::JoinSet::new();
@@ -40,12 +40,18 @@ impl Health {
         while let Some(found) = checks.join_next().await {
             let Ok((provider, is_reachable)) = found else { continue };
             router.observe(&provider, is_reachable);
-            let before = self.reachable.insert(provider.clone(), is_reachable);
+            let before = self.note(provider.clone(), is_reachable);
             match (before, is_reachable) {
                 (Some(false), true) => info!(provider = %provider, "provider reachable again"),
                 (Some(true) | None, false) => warn!(provider = %provider, "provider unreachable"),
                 (Some(true) | None, true) | (Some(false), false) => {}
             }
         }
+    }
+
+    /// Keeps what was found and returns what was found before.
+    fn note(&self, provider: ProviderName, is_reachable: bool) -> Option<bool> {
+        let mut reachable = self.reachable.lock().unwrap_or_else(PoisonError::into_inner);
+        reachable.insert(provider, is_reachable)
     }
 }

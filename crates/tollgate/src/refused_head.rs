@@ -1,4 +1,4 @@
-//! The body of the answer to a request whose head could not even be read, in the language its path speaks.
+//! The answer to a request whose head could not even be read, in the language its path speaks.
 
 use std::sync::Arc;
 

@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &FileArguments, environment: &Environment) -> anyho
         find_local_servers(&mut running, &mut configuration, address)?;
     }
     announce(&running, &configuration, first_key.as_ref(), address);
-    Control::new(arguments.clone(), environment.clone(), configuration.path).run(running)
+    Control::new(arguments.clone(), environment.clone(), configuration.watch).run(running)
 }
 
 /// Starts everything up to listening.
@@ -78,6 +78,7 @@ fn start(configuration: &Configuration, keys: Arc<Keys>, clock: &Arc<dyn Clock>)
         limits: Arc::new(Limiter::new(wiring::rate_limit(settings))),
         ledger: open_ledger(settings, clock, &telemetry)?,
         telemetry,
+        drain: Drain::new(),
         clock: Arc::clone(clock),
         readiness: Arc::new(Readiness::default()),
         via: format!("1.1 {instance}").try_into().context("the instance's name cannot be a header")?,
@@ -156,7 +157,8 @@ fn authenticator(settings: &Settings, ring: &Arc<KeyRing>, tokens: Option<&Arc<T
 fn tokens(settings: &Settings, clock: &dyn Clock) -> anyhow::Result<Option<Arc<Tokens>>> {
     let Some(issuer) = &settings.security.authentication.oauth2 else { return Ok(None) };
     let scheme = if settings.security.encryption.is_some() { "https" } else { "http" };
-    let url = Issuer::new(format!("{scheme}://{}", settings.server.listen));
+    let own = || format!("{scheme}://{}", settings.server.listen);
+    let url = Issuer::new(issuer.issuer.clone().unwrap_or_else(own));
     let tokens = Tokens::open(&settings.server.data, url, issuer.token_ttl, clock.wall());
     Ok(Some(Arc::new(tokens.context("the signing keys cannot be opened")?)))
 }

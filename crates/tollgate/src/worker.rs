@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::task::Poll;
@@ -87,7 +87,10 @@ fn run(
             }
         };
         let tls = tls.map(|tls| tls.config);
-        let service = move |request, peer| answer(generation.load_full(), request, peer);
+        // Boxed: the connection keeps the place of a request's future for as long as it lives, streams included.
+        let service = move |request, peer| -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+            Box::pin(answer(generation.load_full(), request, peer))
+        };
         Server { listener: bound, tls, config: serve, tasks, drain: drain.clone(), counters, service }
             .run()
             .await;

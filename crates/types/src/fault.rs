@@ -15,6 +15,8 @@ pub enum FaultKind {
     ContextLength,
     /// The provider refused the gateway's credential (401, 403).
     Credential,
+    /// The answer ended before it was complete.
+    Cut,
     /// The provider refused the content by its policy.
     Filtered,
     /// The request itself is at fault (400, 404, 413, 422): no other target would take it.
@@ -23,12 +25,16 @@ pub enum FaultKind {
     Overloaded,
     /// The gateway's account is out of credit or quota (402, 429 with a billing word).
     Quota,
-    /// 5xx, a broken stream, an answer that is not what the protocol says.
+    /// 5xx, or an answer that ended in an error.
     Server,
     /// A stage's timer ran out.
     Timeout,
+    /// The answer, or one event of it, is larger than the gateway takes in.
+    TooLarge,
     /// No connection could be made.
     Unreachable,
+    /// The answer is not what the protocol says.
+    Unreadable,
 }
 
 impl FaultKind {
@@ -38,20 +44,29 @@ impl FaultKind {
             Self::ClientGone => "client_gone",
             Self::ContextLength => "context_length",
             Self::Credential => "credential",
+            Self::Cut => "cut",
             Self::Filtered => "filtered",
             Self::Invalid => "invalid",
             Self::Overloaded => "overloaded",
             Self::Quota => "quota",
             Self::Server => "server",
             Self::Timeout => "timeout",
+            Self::TooLarge => "too_large",
             Self::Unreachable => "unreachable",
+            Self::Unreadable => "unreadable",
         }
     }
 
     /// Whether the target itself is to blame, so that its circuit breaker counts it.
     pub const fn counts_against_target(self) -> bool {
         match self {
-            Self::Overloaded | Self::Server | Self::Timeout | Self::Unreachable => true,
+            Self::Cut
+            | Self::Overloaded
+            | Self::Server
+            | Self::Timeout
+            | Self::TooLarge
+            | Self::Unreachable
+            | Self::Unreadable => true,
             Self::ClientGone
             | Self::ContextLength
             | Self::Credential
@@ -66,11 +81,14 @@ impl FaultKind {
         match self {
             Self::ContextLength
             | Self::Credential
+            | Self::Cut
             | Self::Overloaded
             | Self::Quota
             | Self::Server
             | Self::Timeout
-            | Self::Unreachable => true,
+            | Self::TooLarge
+            | Self::Unreachable
+            | Self::Unreadable => true,
             Self::ClientGone | Self::Filtered | Self::Invalid => false,
         }
     }
@@ -123,11 +141,14 @@ impl Classify for Fault {
                 (Blame::Caller, Code::UpstreamRejected)
             }
             FaultKind::Credential => (Blame::Gateway, Code::UpstreamCredential),
+            FaultKind::Cut => (Blame::Upstream, Code::UpstreamCut),
             FaultKind::Overloaded => (Blame::Upstream, Code::UpstreamOverloaded),
             FaultKind::Quota => (Blame::Gateway, Code::UpstreamQuota),
             FaultKind::Server => (Blame::Upstream, Code::UpstreamFailed),
             FaultKind::Timeout => (Blame::Upstream, Code::UpstreamTimeout),
+            FaultKind::TooLarge => (Blame::Upstream, Code::UpstreamTooLarge),
             FaultKind::Unreachable => (Blame::Upstream, Code::UpstreamUnreachable),
+            FaultKind::Unreadable => (Blame::Upstream, Code::UpstreamUnreadable),
         };
         let retry = match self.retry_after {
             Some(wait) if self.kind.may_succeed_elsewhere() => Retry::After(wait),

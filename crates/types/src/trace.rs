@@ -23,14 +23,29 @@ impl SpanId {
 
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut text = [0; 32];
+        f.write_str(hexadecimal(&self.0, &mut text))
     }
 }
 
 impl fmt::Display for SpanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut text = [0; 16];
+        f.write_str(hexadecimal(&self.0, &mut text))
     }
+}
+
+/// Writes `bytes` as lower-case hexadecimal digits into `text`, which is twice as long. Ids are written several
+/// times per request; formatting each byte by itself would cost more than the rest of a log line.
+fn hexadecimal<'a>(bytes: &[u8], text: &'a mut [u8]) -> &'a str {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |value: u8| DIGITS.get(usize::from(value & 15)).copied().unwrap_or(b'0');
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        if let [high, low] = pair {
+            (*high, *low) = (digit(byte >> 4), digit(*byte));
+        }
+    }
+    std::str::from_utf8(text).unwrap_or_default()
 }
 
 /// The trace a request belongs to and the gateway's own span in it.
@@ -63,7 +78,14 @@ impl TraceContext {
 
     /// The `traceparent` header that names `span` as the parent.
     pub fn traceparent(&self, span: SpanId) -> String {
-        format!("00-{}-{}-{:02x}", self.trace_id, span, u8::from(self.sampled))
+        let mut header = String::with_capacity(55);
+        let (mut trace_text, mut span_text) = ([0; 32], [0; 16]);
+        header.push_str("00-");
+        header.push_str(hexadecimal(&self.trace_id.0, &mut trace_text));
+        header.push('-');
+        header.push_str(hexadecimal(&span.0, &mut span_text));
+        header.push_str(if self.sampled { "-01" } else { "-00" });
+        header
     }
 }
 
@@ -100,6 +122,14 @@ mod tests {
     #[track_caller]
     fn check(header: &str, valid: bool) {
         assert_eq!(parse_traceparent(header).is_some(), valid, "{header}");
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let header = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let context = TraceContext::continue_from(Some(header), false);
+        assert_eq!(context.traceparent(context.parent.unwrap()), header);
+        assert_eq!(context.trace_id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
     }
 
     #[test]

@@ -38,7 +38,8 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> anyhow::Result<ExitCode
         println!("{counted} instructions a request, recorded");
         return Ok(ExitCode::SUCCESS);
     }
-    let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let text =
+        std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
     let recorded: u64 = value(&text, "per_request").context("no per_request")?.parse()?;
     #[expect(clippy::cast_precision_loss, reason = "instructions of one request stay below 2^52")]
     let growth = counted as f64 / recorded as f64 - 1.0;
@@ -78,7 +79,8 @@ fn count(requests: u64) -> anyhow::Result<u64> {
     let mock = stage::mock(Cores::Shared)?;
     let gateway = Gateway { workers: 1, under: &under, ..Gateway::new(&folder, Cores::Shared, mock.address) };
     let (server, _) = gateway.start()?;
-    let ask = |count: u64| stage::load(&server, Place::Anywhere, &format!("--connections 1 --requests {count}"));
+    let ask =
+        |count: u64| stage::load(&server, Place::Anywhere, &format!("--connections 1 --requests {count}"));
     ask(WARM_UP)?;
     let id = server.running.id().to_string();
     switch("on", &id)?;

@@ -52,9 +52,9 @@ pub(crate) fn run(rounds: &Rounds) -> anyhow::Result<Vec<Figure>> {
     }
     let figure = |name: &str, unit, bar, values| Figure { name: name.to_owned(), unit, bar, values };
     Ok(vec![
-        figure(STREAM, Unit::Kibibytes, Bar::AtMost(20.0), Spread(per_stream)),
-        figure(IDLE, Unit::Mebibytes, Bar::AtMost(20.0), Spread(idle)),
-        Figure::own(READY, Unit::Millis, Bar::AtMost(50.0), ready),
+        figure(STREAM, Unit::Kibibytes, Bar::Most(20.0), Spread(per_stream)),
+        figure(IDLE, Unit::Mebibytes, Bar::Most(20.0), Spread(idle)),
+        Figure::own(READY, Unit::Millis, Bar::Most(50.0), ready),
     ])
 }
 

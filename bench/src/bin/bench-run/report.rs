@@ -23,11 +23,16 @@ pub(crate) enum Unit {
 /// What is good enough.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Bar {
-    AtLeastTimesNginx(f64),
-    AtMost(f64),
-    AtMostOverDirect(f64),
-    AtMostOverNginx(f64),
-    AtMostTimesNginx(f64),
+    /// At least this often what nginx has.
+    LeastTimesNginx(f64),
+    /// At most this.
+    Most(f64),
+    /// At most this more than the mock itself.
+    OverDirect(f64),
+    /// At most this more than nginx.
+    OverNginx(f64),
+    /// At most this often what nginx has.
+    TimesNginx(f64),
 }
 
 /// Each target's values, round by round.
@@ -53,10 +58,10 @@ impl Figure {
         let own = self.values.of(Target::Tollgate);
         let against = |target| own.iter().zip(self.values.of(target));
         match self.bar {
-            Bar::AtMost(_) => own.to_vec(),
-            Bar::AtMostOverDirect(_) => against(Target::Direct).map(|(own, other)| own - other).collect(),
-            Bar::AtMostOverNginx(_) => against(Target::Nginx).map(|(own, other)| own - other).collect(),
-            Bar::AtLeastTimesNginx(_) | Bar::AtMostTimesNginx(_) => {
+            Bar::Most(_) => own.to_vec(),
+            Bar::OverDirect(_) => against(Target::Direct).map(|(own, other)| own - other).collect(),
+            Bar::OverNginx(_) => against(Target::Nginx).map(|(own, other)| own - other).collect(),
+            Bar::LeastTimesNginx(_) | Bar::TimesNginx(_) => {
                 against(Target::Nginx).map(|(own, other)| own / other).collect()
             }
         }
@@ -65,11 +70,10 @@ impl Figure {
     fn is_met(&self) -> bool {
         let judged = median(&self.judged());
         match self.bar {
-            Bar::AtLeastTimesNginx(bar) => judged >= bar,
-            Bar::AtMost(bar)
-            | Bar::AtMostOverDirect(bar)
-            | Bar::AtMostOverNginx(bar)
-            | Bar::AtMostTimesNginx(bar) => judged <= bar,
+            Bar::LeastTimesNginx(bar) => judged >= bar,
+            Bar::Most(bar) | Bar::OverDirect(bar) | Bar::OverNginx(bar) | Bar::TimesNginx(bar) => {
+                judged <= bar
+            }
         }
     }
 
@@ -78,11 +82,11 @@ impl Figure {
         let own = range(self.values.of(Target::Tollgate), self.unit);
         let judged = self.judged();
         let (judged, bar) = match self.bar {
-            Bar::AtLeastTimesNginx(bar) => (range(&judged, Unit::Ratio), format!("≥ {bar} × nginx")),
-            Bar::AtMost(bar) => (String::new(), format!("≤ {bar} {unit}")),
-            Bar::AtMostOverDirect(bar) => (range(&judged, self.unit), format!("≤ {bar} {unit} over direct")),
-            Bar::AtMostOverNginx(bar) => (range(&judged, self.unit), format!("≤ {bar} {unit} over nginx")),
-            Bar::AtMostTimesNginx(bar) => (range(&judged, Unit::Ratio), format!("≤ {bar} × nginx")),
+            Bar::LeastTimesNginx(bar) => (range(&judged, Unit::Ratio), format!("≥ {bar} × nginx")),
+            Bar::Most(bar) => (String::new(), format!("≤ {bar} {unit}")),
+            Bar::OverDirect(bar) => (range(&judged, self.unit), format!("≤ {bar} {unit} over direct")),
+            Bar::OverNginx(bar) => (range(&judged, self.unit), format!("≤ {bar} {unit} over nginx")),
+            Bar::TimesNginx(bar) => (range(&judged, Unit::Ratio), format!("≤ {bar} × nginx")),
         };
         let other = |target| {
             let values = self.values.of(target);

@@ -37,7 +37,7 @@ const ROWS: [Row; 8] = [
         cores: Cores::One,
         unit: Unit::Micros,
         of: per_request,
-        bar: Bar::AtMostTimesNginx(1.5),
+        bar: Bar::TimesNginx(1.5),
     },
     Row {
         name: "… 10 KB prompt",
@@ -45,7 +45,7 @@ const ROWS: [Row; 8] = [
         cores: Cores::One,
         unit: Unit::Micros,
         of: per_request,
-        bar: Bar::AtMostTimesNginx(1.5),
+        bar: Bar::TimesNginx(1.5),
     },
     Row {
         name: "… 100 KB prompt",
@@ -53,7 +53,7 @@ const ROWS: [Row; 8] = [
         cores: Cores::One,
         unit: Unit::Micros,
         of: per_request,
-        bar: Bar::AtMostTimesNginx(1.0),
+        bar: Bar::TimesNginx(1.0),
     },
     Row {
         name: "… translated (Messages in, Chat out)",
@@ -61,7 +61,7 @@ const ROWS: [Row; 8] = [
         cores: Cores::One,
         unit: Unit::Micros,
         of: per_request,
-        bar: Bar::AtMostTimesNginx(2.5),
+        bar: Bar::TimesNginx(2.5),
     },
     Row {
         name: "requests/s, two cores shared",
@@ -69,7 +69,7 @@ const ROWS: [Row; 8] = [
         cores: Cores::Shared,
         unit: Unit::PerSecond,
         of: |seen| seen.requests / seen.seconds,
-        bar: Bar::AtLeastTimesNginx(0.7),
+        bar: Bar::LeastTimesNginx(0.7),
     },
     Row {
         name: "CPU per paced chunk",
@@ -77,7 +77,7 @@ const ROWS: [Row; 8] = [
         cores: Cores::One,
         unit: Unit::Micros,
         of: |seen| seen.cpu_us / seen.events,
-        bar: Bar::AtMostTimesNginx(1.4),
+        bar: Bar::TimesNginx(1.4),
     },
     Row {
         name: "first chunk added, p50",
@@ -85,7 +85,7 @@ const ROWS: [Row; 8] = [
         cores: Cores::One,
         unit: Unit::Micros,
         of: |seen| seen.first_us,
-        bar: Bar::AtMostOverDirect(300.0),
+        bar: Bar::OverDirect(300.0),
     },
     Row {
         name: "latency p50 at 500/s",
@@ -93,7 +93,7 @@ const ROWS: [Row; 8] = [
         cores: Cores::One,
         unit: Unit::Micros,
         of: |seen| seen.p50_us,
-        bar: Bar::AtMostOverNginx(80.0),
+        bar: Bar::OverNginx(80.0),
     },
 ];
 
@@ -145,7 +145,7 @@ impl Everyone {
         let words = format!("{} --seconds {}", row.load, rounds.seconds);
         for round in 1..=rounds.count {
             for (&target, server) in &self.servers {
-                let is_needed = target != Target::Direct || matches!(row.bar, Bar::AtMostOverDirect(_));
+                let is_needed = target != Target::Direct || matches!(row.bar, Bar::OverDirect(_));
                 if is_needed {
                     let seen = stage::load(server, self.cores.others(), &words)?;
                     let value = (row.of)(&seen);
@@ -160,9 +160,6 @@ impl Everyone {
     /// A disk has an end.
     fn empty_log(&self) -> anyhow::Result<()> {
         process::appended(&self.folder.path().join("access.log"))?;
-        Ok(std::fs::File::options()
-            .write(true)
-            .open(self.folder.path().join("access.log"))?
-            .set_len(0)?)
+        Ok(std::fs::File::options().write(true).open(self.folder.path().join("access.log"))?.set_len(0)?)
     }
 }

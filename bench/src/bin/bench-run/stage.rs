@@ -116,14 +116,12 @@ pub(crate) fn nginx(folder: &Folder, cores: Cores, upstream: SocketAddr) -> anyh
     let address = local(process::free_port()?);
     let home = folder.path().display();
     let workers = cores.workers();
-    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].iter().fold(
-        String::new(),
-        |mut text, kind| {
+    let temporary =
+        ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].iter().fold(String::new(), |mut text, kind| {
             // Writing to a String cannot fail.
             let _ = write!(text, "{kind}_temp_path {home}/{kind}; ");
             text
-        },
-    );
+        });
     let text = format!(
         "worker_processes {workers}; daemon off; pid {home}/pid; error_log {home}/error.log warn;\n\
          events {{ worker_connections 16384; }}\n\
@@ -201,9 +199,9 @@ impl<'a> Gateway<'a> {
         let clock = SystemClock::new();
         let mut running = Running::start(&mut command)?;
         while !is_ready(address) {
-            running.ensure_alive().with_context(|| {
-                std::fs::read_to_string(home.join("errors.log")).unwrap_or_default()
-            })?;
+            running
+                .ensure_alive()
+                .with_context(|| std::fs::read_to_string(home.join("errors.log")).unwrap_or_default())?;
             ensure!(clock.now().as_nanos() < 120_000_000_000, "the gateway does not become ready");
             process::pause(Duration::from_micros(500));
         }
@@ -220,7 +218,8 @@ impl<'a> Gateway<'a> {
         let models = names.iter().cloned().chain((0..*more_models).map(|index| format!("model-{index}")));
         let models = models.fold(String::new(), |mut text, name| {
             // Writing to a String cannot fail.
-            let _ = write!(text, "  {name}: {{targets: [{{to: up/{name}, weight: 3}}, {{to: other/{name}}}]}}\n");
+            let _ =
+                writeln!(text, "  {name}: {{targets: [{{to: up/{name}, weight: 3}}, {{to: other/{name}}}]}}");
             text
         });
         format!(

@@ -29,12 +29,9 @@ fn answer(object: &mut Object<'_>) -> Result<Answer, DecodeError> {
     };
     let content = Reader::of_answer().content(content, "content")?;
     let usage = object.value::<WireUsage>("usage", "must be an object of numbers")?;
-    let choice = Choice {
-        content,
-        stop: object.text("stop_reason")?.map(|word| stop_reason(&word)),
-        stop_sequence: object.text("stop_sequence")?,
-        logprobs: None,
-    };
+    let stop = object.text("stop_reason")?.map(|word| stop_reason(&word));
+    let stop_sequence = object.text("stop_sequence")?.filter(|_| stop.is_some());
+    let choice = Choice { content, stop, stop_sequence, logprobs: None };
     Ok(Answer {
         id: object.text("id")?,
         model: object.text("model")?,
@@ -45,7 +42,7 @@ fn answer(object: &mut Object<'_>) -> Result<Answer, DecodeError> {
 }
 
 fn not_json() -> Fault {
-    Fault::new(FaultKind::Server, "the provider's answer is not a JSON object")
+    Fault::new(FaultKind::Unreadable, "the provider's answer is not a JSON object")
 }
 
 /// Reads the answer to a request to count tokens.
@@ -56,7 +53,7 @@ pub(super) fn decode_count(body: &[u8]) -> Result<Tokens, Fault> {
     }
     match serde_json::from_slice::<Count>(body) {
         Ok(count) => Ok(Tokens(count.input_tokens)),
-        Err(_) => Err(Fault::new(FaultKind::Server, "the provider's answer is not a token count")),
+        Err(_) => Err(Fault::new(FaultKind::Unreadable, "the provider's answer is not a token count")),
     }
 }
 

@@ -69,12 +69,12 @@ pub(super) fn fault_in_answer(body: &[u8]) -> Fault {
 
 /// An answer that is not what the protocol says.
 pub(super) fn unreadable(error: &DecodeError) -> Fault {
-    Fault::new(FaultKind::Server, format!("the provider's answer cannot be read: {error}"))
+    Fault::new(FaultKind::Unreadable, format!("the provider's answer cannot be read: {error}"))
 }
 
 /// A stream that ended before its last event.
 pub(super) fn broke_off() -> Fault {
-    Fault::new(FaultKind::Server, "the provider's stream broke off")
+    Fault::new(FaultKind::Cut, "the provider's stream broke off")
 }
 
 fn write(refusal: &Refusal, request: RequestId, out: &mut Vec<u8>) {

@@ -69,12 +69,13 @@ impl Forwarder {
     }
 
     fn event(&mut self, event: SseEvent, out: &mut Vec<Bytes>) -> Result<(), Fault> {
-        if event.data.is_empty() {
-            out.push(event.raw);
-            return Ok(());
-        }
         // Some relays end the stream in the other dialect's way.
         if event.data.as_ref() == b"[DONE]" {
+            return Ok(());
+        }
+        // What follows the end can no longer fail an answer that is complete.
+        if event.data.is_empty() || self.tally.is_complete {
+            out.push(event.raw);
             return Ok(());
         }
         if event.name.is_empty() {
@@ -87,8 +88,12 @@ impl Forwarder {
     fn unnamed(&mut self, event: SseEvent, out: &mut Vec<Bytes>) -> Result<(), Fault> {
         let name = read::<Typed>(&event.data)?.and_then(|typed| typed.r#type).unwrap_or_default();
         let at = out.len();
+        // A byte-order mark counts only in front of everything, and a name ends with its line.
+        let can_be_named = event.raw.starts_with(b"data")
+            && !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         self.named(name.as_bytes(), event, out)?;
-        if !name.is_empty() {
+        if can_be_named {
             out.insert(at, format!("event: {name}\n").into());
         }
         Ok(())
@@ -245,5 +250,5 @@ fn text_length(raw: &RawValue) -> usize {
 }
 
 fn unreadable() -> Fault {
-    Fault::new(FaultKind::Server, "the provider's answer is not a JSON object")
+    Fault::new(FaultKind::Unreadable, "the provider's answer is not a JSON object")
 }

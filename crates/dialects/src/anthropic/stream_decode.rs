@@ -22,6 +22,7 @@ pub(super) struct StreamDecoder {
     /// The number of the next block.
     next: u32,
     open: Option<OpenBlock>,
+    started: bool,
     ended: bool,
 }
 
@@ -97,10 +98,11 @@ impl Decoder for StreamDecoder {
             return Ok(());
         }
         // Some relays end the stream in the other dialect's way.
-        if event.data.as_ref() == b"[DONE]" {
+        if self.ended || event.data.as_ref() == b"[DONE]" {
             return Ok(());
         }
-        let wire: WireEvent<'_> = read(&event.data)?;
+        let text = std::str::from_utf8(&event.data).map_err(|_| unreadable())?;
+        let wire: WireEvent<'_> = read(text.as_bytes())?;
         match wire.r#type.as_ref() {
             "message_start" => self.start(&wire, events)?,
             "content_block_start" => self.open(&wire, events)?,
@@ -128,7 +130,9 @@ impl StreamDecoder {
     fn start(&mut self, wire: &WireEvent<'_>, events: &mut Vec<Event>) -> Result<(), Fault> {
         let message: WireMessage =
             wire.message.map(|raw| read(raw.get().as_bytes())).transpose()?.unwrap_or_default();
-        events.push(Event::Start { id: message.id, model: message.model, created: None });
+        if !std::mem::replace(&mut self.started, true) {
+            events.push(Event::Start { id: message.id, model: message.model, created: None });
+        }
         if let Some(usage) = message.usage {
             self.usage.update(usage);
             events.push(Event::Usage(self.usage.canonical()));
@@ -252,8 +256,11 @@ impl StreamDecoder {
 
 /// Reads JSON of the upstream's.
 fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Fault> {
-    let fault = || Fault::new(FaultKind::Server, "an event of the provider's stream cannot be read");
-    serde_json::from_slice(json).map_err(|_| fault())
+    serde_json::from_slice(json).map_err(|_| unreadable())
+}
+
+fn unreadable() -> Fault {
+    Fault::new(FaultKind::Unreadable, "an event of the provider's stream cannot be read")
 }
 
 fn push_deltas(block: u32, said: impl IntoIterator<Item = Option<Delta>>, events: &mut Vec<Event>) {

@@ -3,12 +3,12 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use types::conversation::{Answer, Choice, Content, StopReason};
-use types::{Fault, FaultKind, Json};
+use types::{Fault, FaultKind, Json, Usage};
 
 use super::error::{fault_inside, unreadable};
-use super::message_decode::{CUSTOM, MESSAGE_FIELD, assistant, is_empty, message_field};
+use super::message_decode::{MESSAGE_FIELD, OTHER_CALL, assistant, is_empty, message_field};
 use super::object::{Object, Path, keep};
-use super::usage::{ReadUsage, WriteUsage};
+use super::usage::{ReadUsage, WrappedUsage, WriteUsage};
 use super::wire::{FunctionCall, Named, ThinkingBlock, WireToolCall};
 use super::{answer_id, call_id, json_bytes};
 use crate::{Asked, DecodeError};
@@ -20,7 +20,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
     let choices = object.take_list("choices").map_err(|error| unreadable(&error))?;
     if choices.is_empty() {
         return Err(fault_inside(body)
-            .unwrap_or_else(|| Fault::new(FaultKind::Server, "the provider's answer has no choices")));
+            .unwrap_or_else(|| Fault::new(FaultKind::Unreadable, "the provider's answer has no choices")));
     }
     let path = Path::Field(&Path::Root, "choices");
     let id: Option<String> = lenient(&mut object, "id");
@@ -36,8 +36,15 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
         model: lenient(&mut object, "model"),
         created: lenient(&mut object, "created"),
         choices: read.into_iter().map(|(_, choice)| choice).collect(),
-        usage: lenient(&mut object, "usage").map(|usage: ReadUsage| usage.to_usage()),
+        usage: usage(&mut object),
     })
+}
+
+/// The usage, at its usual place or at Groq's.
+fn usage(object: &mut Object<'_, '_>) -> Option<Usage> {
+    let usual: Option<ReadUsage> = lenient(object, "usage");
+    let usage = usual.or_else(|| lenient(object, "x_groq").and_then(|wrapped: WrappedUsage| wrapped.usage));
+    usage.map(|usage| usage.to_usage())
 }
 
 /// Gives the calls ids that have none: those of servers that call functions rather than tools.
@@ -122,7 +129,7 @@ impl Said {
     fn of(content: &[Content]) -> Self {
         let is_call = |content: &Content| match content {
             Content::ToolCall { .. } => true,
-            Content::Opaque { kind, .. } => kind == CUSTOM,
+            Content::Opaque { kind, .. } => kind == OTHER_CALL,
             Content::Audio(_)
             | Content::Document(_)
             | Content::Image(_)
@@ -240,7 +247,7 @@ fn message(content: &[Content]) -> AnswerMessage<'_> {
                 let call = FunctionCall::new(id.into(), name, arguments);
                 message.tool_calls.push(WireToolCall::Function(call));
             }
-            Content::Opaque { kind, json } if kind == CUSTOM => {
+            Content::Opaque { kind, json } if kind == OTHER_CALL => {
                 message.tool_calls.push(WireToolCall::Raw(json));
             }
             Content::Opaque { kind, json } if kind.starts_with(MESSAGE_FIELD) => {

@@ -150,12 +150,12 @@ pub(super) fn is_truthy(value: &[u8]) -> bool {
 
 /// An answer that is not what the protocol says.
 pub(super) fn unreadable(error: &dyn std::fmt::Display) -> Fault {
-    Fault::new(FaultKind::Server, format!("the provider's answer cannot be read: {error}"))
+    Fault::new(FaultKind::Unreadable, format!("the provider's answer cannot be read: {error}"))
 }
 
 /// A stream that ended without saying that it was complete.
 pub(super) fn broken_off() -> Fault {
-    Fault::new(FaultKind::Server, "the provider's stream broke off")
+    Fault::new(FaultKind::Cut, "the provider's stream broke off")
 }
 
 /// A stream that was complete before it said anything.

@@ -11,7 +11,6 @@ use super::answer::{Said, refine, stop_reason};
 use super::error::{broken_off, empty_stream, fault_inside, fault_of_event, is_truthy, unreadable};
 use super::stream_decode::misnamed_error;
 use super::usage::{ReadUsage, WrappedUsage};
-use super::wire::lenient;
 use super::{DONE, MAX_DEPTH};
 use crate::splice::quoted;
 use crate::{Asked, Conduit, Fields, Splice, Tally};
@@ -23,6 +22,8 @@ pub(super) struct Forwarder {
     include_usage: bool,
     /// What the first choice has said so far.
     said: Said,
+    /// Whether any choice has come to its end.
+    has_finished: bool,
     tally: Tally,
 }
 
@@ -36,11 +37,17 @@ impl Forwarder {
             model: quoted(asked.model.as_str()),
             include_usage,
             said: Said::default(),
+            has_finished: false,
             tally: Tally::default(),
         }
     }
 
     fn event(&mut self, event: &SseEvent, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+        // What follows the end can no longer fail an answer that is complete.
+        if self.tally.is_complete {
+            out.push(event.raw.clone());
+            return Ok(());
+        }
         if event.name.as_ref() == b"error" {
             return Err(fault_of_event(&event.data));
         }
@@ -79,8 +86,9 @@ impl Forwarder {
         let fields = Fields::scan(body, MAX_DEPTH).map_err(|error| unreadable(&error))?;
         let choices = fields.value(body, "choices").filter(|choices| choices.starts_with(b"["));
         let Some(choices) = choices else {
-            return Err(fault_inside(body)
-                .unwrap_or_else(|| Fault::new(FaultKind::Server, "the provider's answer has no choices")));
+            return Err(fault_inside(body).unwrap_or_else(|| {
+                Fault::new(FaultKind::Unreadable, "the provider's answer has no choices")
+            }));
         };
         self.usage(body, &fields);
         self.choices(choices);
@@ -100,11 +108,10 @@ impl Forwarder {
         let usage = fields.value(body, "usage").filter(|usage| usage.starts_with(b"{"));
         if let Some(usage) = usage.and_then(read_usage) {
             self.tally.usage = Some(usage);
-        } else if self.tally.usage.is_none()
-            && let Some(wrapped) = fields.value(body, "x_groq")
+        } else if let Some(wrapped) = fields.value(body, "x_groq")
+            && let Ok(WrappedUsage { usage: Some(usage) }) = serde_json::from_slice(wrapped)
         {
-            let wrapped = serde_json::from_slice::<WrappedUsage>(wrapped).ok();
-            self.tally.usage = wrapped.and_then(|wrapped| wrapped.usage).map(|usage| usage.to_usage());
+            self.tally.usage = Some(usage.to_usage());
         }
         usage.is_some()
     }
@@ -136,16 +143,17 @@ impl Forwarder {
         if choices.is_empty() || is_empty_list(choices) {
             return;
         }
-        let Ok(choices) = serde_json::from_slice::<Vec<SeenChoice<'_>>>(choices) else {
+        let choices = serde_json::from_slice::<Vec<SeenChoice<'_>>>(choices).unwrap_or_else(|_| {
             self.tally.has_content = true;
-            return;
-        };
+            odd_choices(choices)
+        });
         for (position, choice) in choices.iter().enumerate() {
             let seen = choice.delta.as_ref().or(choice.message.as_ref());
             let bytes = seen.map_or(0, SeenDelta::bytes);
-            let calls = seen.is_some_and(|delta| !delta.calls().is_empty());
+            let calls = seen.is_some_and(SeenDelta::has_calls);
+            let thinks = seen.is_some_and(|delta| length(delta.thinking_blocks) > 0);
             self.tally.output_bytes += bytes;
-            self.tally.has_content |= bytes > 0 || calls;
+            self.tally.has_content |= bytes > 0 || calls || thinks;
             let is_first = choice.index.unwrap_or(position) == 0;
             if is_first {
                 self.said.tool_call |= calls;
@@ -154,6 +162,7 @@ impl Forwarder {
             let word = choice.finish_reason.and_then(|raw| serde_json::from_str(raw.get()).ok());
             let Some(Ok(Some(reason))) = word.map(stop_reason) else { continue };
             self.tally.has_content = true;
+            self.has_finished = true;
             if is_first {
                 self.tally.stop = Some(refine(reason, self.said));
             }
@@ -194,7 +203,7 @@ impl Conduit for Forwarder {
 
     fn end(&mut self, _out: &mut Vec<Bytes>) -> Result<(), Fault> {
         // Some providers send no `[DONE]`: a reason for the end is as good.
-        self.tally.is_complete |= self.tally.stop.is_some();
+        self.tally.is_complete |= self.has_finished;
         if self.tally.is_complete { Ok(()) } else { Err(broken_off()) }
     }
 
@@ -216,12 +225,32 @@ fn read_usage(value: &[u8]) -> Option<Usage> {
 struct SeenChoice<'a> {
     #[serde(default)]
     index: Option<usize>,
-    #[serde(borrow, default, deserialize_with = "lenient")]
+    #[serde(borrow, default)]
     delta: Option<SeenDelta<'a>>,
-    #[serde(borrow, default, deserialize_with = "lenient")]
+    #[serde(borrow, default)]
     message: Option<SeenDelta<'a>>,
     #[serde(borrow, default)]
     finish_reason: Option<&'a RawValue>,
+}
+
+/// Choices whose parts have forms that nobody foresaw: whether they end is read all the same.
+fn odd_choices(choices: &[u8]) -> Vec<SeenChoice<'_>> {
+    #[derive(Deserialize)]
+    struct OddChoice<'a> {
+        #[serde(borrow, default)]
+        index: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        finish_reason: Option<&'a RawValue>,
+    }
+    let odd: Vec<OddChoice<'_>> = serde_json::from_slice(choices).unwrap_or_default();
+    odd.into_iter()
+        .map(|choice| SeenChoice {
+            index: choice.index.and_then(|index| serde_json::from_str(index.get()).ok()),
+            delta: None,
+            message: None,
+            finish_reason: choice.finish_reason,
+        })
+        .collect()
 }
 
 /// What is looked at of a delta or message: lengths only.
@@ -235,8 +264,13 @@ struct SeenDelta<'a> {
     reasoning: Option<&'a RawValue>,
     #[serde(borrow, default)]
     refusal: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "lenient")]
+    #[serde(borrow, default)]
+    thinking_blocks: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     tool_calls: Option<Vec<SeenCall<'a>>>,
+    /// A call in the language's oldest form.
+    #[serde(borrow, default)]
+    function_call: Option<SeenFunction<'a>>,
 }
 
 impl<'a> SeenDelta<'a> {
@@ -244,8 +278,13 @@ impl<'a> SeenDelta<'a> {
     fn bytes(&self) -> u64 {
         let reasoning = length(self.reasoning_content).max(length(self.reasoning));
         let calls = self.calls().iter().filter_map(|call| call.function.as_ref());
-        let arguments: u64 = calls.map(|function| length(function.arguments)).sum();
+        let arguments: u64 =
+            calls.chain(&self.function_call).map(|function| length(function.arguments)).sum();
         length(self.content) + reasoning + length(self.refusal) + arguments
+    }
+
+    fn has_calls(&self) -> bool {
+        !self.calls().is_empty() || self.function_call.is_some()
     }
 
     fn calls(&self) -> &[SeenCall<'a>] {

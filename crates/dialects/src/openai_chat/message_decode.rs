@@ -9,8 +9,8 @@ use crate::DecodeError;
 
 /// The prefix of [`Content::Opaque`]'s kind for a field of the message itself.
 pub(super) const MESSAGE_FIELD: &str = "message.";
-/// The kind of a call to a custom tool.
-pub(super) const CUSTOM: &str = "custom";
+/// [`Content::Opaque`]'s kind for a call that is not of a function.
+pub(super) const OTHER_CALL: &str = "tool_call";
 
 /// The messages of a request, one for one, so that a place in the conversation is a place in the request.
 pub(super) fn messages(list: Vec<&RawValue>) -> Result<Vec<Message>, DecodeError> {
@@ -152,14 +152,15 @@ pub(super) fn part(raw: &RawValue, path: &Path<'_>) -> Result<Content, DecodeErr
         },
         "redacted_thinking" => Content::RedactedThinking { data: object.require_text("data")? },
         "image_url" => Content::Image(image(&mut object)?),
-        "input_audio" => audio(&mut object)?.map_or_else(|| opaque(kind, raw), Content::Audio),
-        "file" => file(&mut object)?.map_or_else(|| opaque(kind, raw), Content::Document),
-        _ => opaque(kind, raw),
+        "input_audio" => audio(&mut object)?.map_or_else(|| opaque(&kind, raw), Content::Audio),
+        "file" => file(&mut object)?.map_or_else(|| opaque(&kind, raw), Content::Document),
+        _ => opaque(&kind, raw),
     })
 }
 
-fn opaque(kind: String, raw: &RawValue) -> Content {
-    Content::Opaque { kind, json: keep(raw) }
+/// A part that is kept whole. What it calls itself is not taken for one of the kinds above.
+fn opaque(kind: &str, raw: &RawValue) -> Content {
+    Content::Opaque { kind: format!("part.{kind}"), json: keep(raw) }
 }
 
 /// A string, or Mistral's list of text parts.
@@ -244,10 +245,9 @@ fn tool_result(object: &mut Object<'_, '_>, call_id: String) -> Result<Content, 
 
 fn tool_call(raw: &RawValue, path: &Path<'_>) -> Result<Content, DecodeError> {
     let mut object = Object::read(raw.get(), path)?;
-    let kind = object.take_text("type")?.filter(|kind| !kind.is_empty());
+    object.take_text("type")?;
     let Some(function) = object.take("function")? else {
-        let kind = kind.unwrap_or_default();
-        return Ok(opaque(kind, raw));
+        return Ok(Content::Opaque { kind: OTHER_CALL.to_owned(), json: keep(raw) });
     };
     let id = object.take_text("id")?.unwrap_or_default();
     let function_path = Path::Field(path, "function");

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Message, Role, Target};
 
-use super::message_decode::{CUSTOM, MESSAGE_FIELD};
+use super::message_decode::{MESSAGE_FIELD, OTHER_CALL};
 use super::object::Path;
 use super::wire::{
     CacheControl, FunctionCall, Named, Part, ThinkingBlock, WireAudio, WireContent, WireFile, WireImage,
@@ -65,7 +65,7 @@ impl<'c> Writer<'c> {
         };
         // What was empty from the start stays; what became empty by losses goes.
         let was_empty = content.is_empty() && self.messages.len() == before;
-        if let Some(written) = written.or_else(|| was_empty.then(|| empty(message.role))) {
+        if let Some(written) = written.or_else(|| was_empty.then(|| self.empty(message.role))) {
             self.flush_pending();
             self.messages.push(written);
         }
@@ -88,6 +88,16 @@ impl<'c> Writer<'c> {
         let fields = message.content.iter().filter_map(field).collect();
         let content = message.content.iter().enumerate();
         (Named(fields), content.filter(move |(_, content)| field(content).is_none()))
+    }
+
+    fn empty(&self, role: Role) -> WireMessage<'c> {
+        let role = match role {
+            Role::Assistant => "assistant",
+            Role::Developer if !self.target.has_quirk(quirks::NO_DEVELOPER_ROLE) => "developer",
+            Role::Developer | Role::System => "system",
+            Role::User => "user",
+        };
+        plain(role, WireContent::Text(Cow::Borrowed("")))
     }
 
     fn application_role(&mut self, role: Role, path: &Path<'_>) -> &'static str {
@@ -182,7 +192,7 @@ impl<'c> Writer<'c> {
                     let call = FunctionCall::new(self.tool_call_id(id), name, arguments);
                     message.tool_calls.push(WireToolCall::Function(FunctionCall { cache_control, ..call }));
                 }
-                Content::Opaque { kind, json } if self.is_own && kind == CUSTOM => {
+                Content::Opaque { kind, json } if self.is_own && kind == OTHER_CALL => {
                     message.tool_calls.push(WireToolCall::Raw(json));
                 }
                 Content::Audio(_) | Content::Document(_) | Content::Image(_) | Content::ToolResult { .. } => {
@@ -224,6 +234,9 @@ impl<'c> Writer<'c> {
             return None;
         }
         let ThinkingBlock::Thinking { thinking, .. } = block else { return self.lose(path) };
+        if thinking.is_empty() && !is_proven {
+            return None;
+        }
         let mut part = None;
         if self.target.has_quirk(quirks::THINKING_PARTS) {
             part = Some(Part::thinking(thinking));
@@ -341,15 +354,6 @@ impl<'c> Writer<'c> {
 
 fn plain<'a>(role: &'static str, content: WireContent<'a>) -> WireMessage<'a> {
     WireMessage { role, content: Some(content), ..WireMessage::default() }
-}
-
-fn empty<'a>(role: Role) -> WireMessage<'a> {
-    let role = match role {
-        Role::Assistant => "assistant",
-        Role::Developer | Role::System => "system",
-        Role::User => "user",
-    };
-    plain(role, WireContent::Text(Cow::Borrowed("")))
 }
 
 fn data_url(mime: &str, data: &str) -> String {

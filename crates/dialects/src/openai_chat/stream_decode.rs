@@ -45,7 +45,8 @@ impl Decoder for StreamDecoder {
         if data.trim_ascii() == DONE {
             return self.complete(events);
         }
-        let chunk: Chunk<'_> = serde_json::from_slice(data).map_err(|error| unreadable(&error))?;
+        let text = std::str::from_utf8(data).map_err(|error| unreadable(&error))?;
+        let chunk: Chunk<'_> = serde_json::from_str(text).map_err(|error| unreadable(&error))?;
         if chunk.error.is_some_and(|error| is_truthy(error.get().as_bytes())) {
             return Err(fault_inside(data).unwrap_or_else(|| fault_of_event(data)));
         }
@@ -102,8 +103,8 @@ impl StreamDecoder {
         let Some(open) = self.choices.get_mut(index as usize) else { return Ok(()) };
         let mut blocks = Blocks { choice: index, answer: &self.id, state: &mut open.blocks, events };
         if let Some(delta) = choice.delta.as_ref().or(choice.message.as_ref()) {
-            open.is_used = true;
             blocks.delta(delta, &mut open.tools);
+            open.is_used |= blocks.state.next > 0 || blocks.state.said.tool_call;
         }
         if let Some(logprobs) = choice.logprobs {
             blocks.events.push(Event::Logprobs { choice: index, json: keep(logprobs) });

@@ -6,7 +6,7 @@ use types::{Json, Usage};
 
 use super::answer::{Said, finish_reason};
 use super::answer_id;
-use super::message_decode::{CUSTOM, MESSAGE_FIELD};
+use super::message_decode::{MESSAGE_FIELD, OTHER_CALL};
 use super::usage::WriteUsage;
 use super::wire::{Named, ThinkingBlock};
 use crate::{Asked, Encoder};
@@ -151,7 +151,7 @@ impl StreamEncoder {
         if let Some(name) = kind.strip_prefix(MESSAGE_FIELD) {
             return self.delta(choice, &Named(vec![(name, json)]), out);
         }
-        if kind == CUSTOM
+        if kind == OTHER_CALL
             && let Some(mut call) = json.to::<serde_json::Map<String, serde_json::Value>>()
         {
             call.insert("index".to_owned(), self.next_tool(choice).into());

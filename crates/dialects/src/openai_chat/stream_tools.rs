@@ -8,7 +8,7 @@ use types::conversation::{Delta, Event, Opening};
 
 use super::call_id;
 use super::chunk::ChunkTool;
-use super::message_decode::CUSTOM;
+use super::message_decode::OTHER_CALL;
 use super::stream_decode::Blocks;
 
 /// The tool calls seen so far, in order.
@@ -150,7 +150,7 @@ impl Tools {
                 Progress::Custom { input } => {
                     call.identify(number, blocks);
                     let Some(json) = custom_call(&call.id, &call.name, &input) else { continue };
-                    let block = blocks.open(Opening::Opaque { kind: CUSTOM.to_owned(), json });
+                    let block = blocks.open(Opening::Opaque { kind: OTHER_CALL.to_owned(), json });
                     blocks.events.push(Event::Close { choice: blocks.choice, block });
                 }
             }
@@ -213,5 +213,5 @@ fn custom_call(id: &str, name: &str, input: &str) -> Option<Json> {
         name: &'a str,
         input: &'a str,
     }
-    Json::of(&Whole { id, r#type: CUSTOM, custom: Custom { name, input } })
+    Json::of(&Whole { id, r#type: "custom", custom: Custom { name, input } })
 }

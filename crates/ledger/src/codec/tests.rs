@@ -7,7 +7,7 @@ use types::{KeyId, ModelName, ProviderName, Tenant};
 
 use super::*;
 
-const OUTCOMES: [Outcome; 14] = [
+const OUTCOMES: [Outcome; 17] = [
     Outcome::Answered,
     Outcome::ClientGone,
     Outcome::Lost,
@@ -15,13 +15,16 @@ const OUTCOMES: [Outcome; 14] = [
     Outcome::Failed(FaultKind::ClientGone),
     Outcome::Failed(FaultKind::ContextLength),
     Outcome::Failed(FaultKind::Credential),
+    Outcome::Failed(FaultKind::Cut),
     Outcome::Failed(FaultKind::Filtered),
     Outcome::Failed(FaultKind::Invalid),
     Outcome::Failed(FaultKind::Overloaded),
     Outcome::Failed(FaultKind::Quota),
     Outcome::Failed(FaultKind::Server),
     Outcome::Failed(FaultKind::Timeout),
+    Outcome::Failed(FaultKind::TooLarge),
     Outcome::Failed(FaultKind::Unreachable),
+    Outcome::Failed(FaultKind::Unreadable),
 ];
 
 fn ids() -> impl Strategy<Value = Uuid> {

@@ -69,7 +69,8 @@ impl SendError {
     pub fn fault_kind(&self) -> FaultKind {
         match self {
             Self::Body(_) => FaultKind::ClientGone,
-            Self::Closed { sent: Sent::Perhaps, .. } | Self::Unreadable(_) => FaultKind::Server,
+            Self::Closed { sent: Sent::Perhaps, .. } => FaultKind::Cut,
+            Self::Unreadable(_) => FaultKind::Unreadable,
             Self::ConnectTimeout | Self::HeadersTimeout | Self::TlsTimeout => FaultKind::Timeout,
             Self::Closed { sent: Sent::Nothing, .. }
             | Self::Connect(_)

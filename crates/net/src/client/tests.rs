@@ -311,7 +311,7 @@ async fn a_new_connection_that_dies_is_not_retried() {
     .await;
     let error = rig.exchange().await.unwrap_err();
     assert!(matches!(error, SendError::Closed { sent: Sent::Perhaps, .. }), "{error:?}");
-    assert_eq!((rig.connections(), error.fault_kind()), (1, FaultKind::Server));
+    assert_eq!((rig.connections(), error.fault_kind()), (1, FaultKind::Cut));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use http::StatusCode;
+use http::{Response, StatusCode};
 use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -27,8 +27,8 @@ pub struct MalformedHead<'a> {
     pub start: &'a [u8],
 }
 
-/// Makes the JSON body of the answer to a request whose head was refused.
-pub type HeadRefusal = Arc<dyn Fn(MalformedHead<'_>) -> Bytes + Send + Sync>;
+/// Makes the answer to a request whose head was refused.
+pub type HeadRefusal = Arc<dyn Fn(MalformedHead<'_>) -> Response<Bytes> + Send + Sync>;
 
 pub(super) struct Watched {
     transport: Transport,
@@ -87,16 +87,7 @@ impl Watched {
         if !bare {
             return None;
         }
-        let body = refusal(MalformedHead { status, start: self.sample.get(..self.sampled)? });
-        let mut answer = format!(
-            "HTTP/1.1 {} {}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            status.as_str(),
-            status.canonical_reason().unwrap_or_default(),
-            body.len(),
-        )
-        .into_bytes();
-        answer.extend_from_slice(&body);
-        Some(Bytes::from(answer))
+        Some(plain(&refusal(MalformedHead { status, start: self.sample.get(..self.sampled)? })))
     }
 
     /// Writes the substitute, and then reports all of `claimed` as written.
@@ -140,6 +131,26 @@ impl Watched {
         }
         Poll::Ready(Ok(()))
     }
+}
+
+/// The last answer on a connection, as bytes.
+fn plain(answer: &Response<Bytes>) -> Bytes {
+    let (status, body) = (answer.status(), answer.body());
+    let reason = status.canonical_reason().unwrap_or_default();
+    let length = body.len();
+    let mut bytes = format!(
+        "HTTP/1.1 {} {reason}\r\nconnection: close\r\ncontent-length: {length}\r\n",
+        status.as_str()
+    )
+    .into_bytes();
+    for (name, value) in answer.headers() {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            bytes.extend_from_slice(part);
+        }
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(body);
+    Bytes::from(bytes)
 }
 
 impl AsyncRead for Watched {

@@ -189,7 +189,8 @@ async fn an_idle_connection_ends_and_a_working_one_does_not() {
 async fn a_refused_head_is_answered_in_the_callers_words() {
     let word = |head: MalformedHead<'_>| {
         let line = String::from_utf8_lossy(head.start).lines().next().unwrap_or_default().to_owned();
-        Bytes::from(format!("{{\"status\":{},\"line\":{line:?}}}", head.status.as_u16()))
+        let body = format!("{{\"status\":{},\"line\":{line:?}}}", head.status.as_u16());
+        Response::builder().status(head.status).header("x-why", "head").body(Bytes::from(body)).unwrap()
     };
     let rig = Rig::echo(ServeConfig { refuse_head: Some(Arc::new(word)), ..ServeConfig::default() });
     let padding = "x: ".to_owned() + &"y".repeat(80 * 1024) + "\r\n";
@@ -217,6 +218,7 @@ async fn a_refused_head_is_answered_in_the_callers_words() {
         say(&mut stream, &request).await;
         let answer = rest(&mut stream).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer}");
+        assert!(answer.contains("\r\nx-why: head\r\n"), "{line}: {answer}");
         assert!(answer.ends_with(&format!("{{\"status\":{status},\"line\":{line:?}}}")), "{line}: {answer}");
     }
 }

@@ -1,6 +1,8 @@
 //! Generations of settings, and the file that makes the next one.
 
-use settings::{FileWatch, Live};
+use std::path::Path;
+
+use settings::{FileWatch, Live, Source};
 
 use crate::settings;
 
@@ -12,6 +14,22 @@ fn who_holds_a_generation_keeps_it() {
     let second = live.load_full();
     assert_eq!((first.number, first.settings.server.drain.as_secs()), (1, 1));
     assert_eq!((second.number, second.settings.server.drain.as_secs()), (2, 2));
+}
+
+fn watch(path: &Path) -> FileWatch {
+    FileWatch::new(&Source::read(path).expect("a file")).expect("a watch")
+}
+
+#[test]
+fn what_was_written_since_the_file_was_read_is_a_change() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("tollgate.yaml");
+    std::fs::write(&path, "a").expect("written");
+    let source = Source::read(&path).expect("a file");
+    std::fs::write(&path, "b").expect("written");
+    let mut watch = FileWatch::new(&source).expect("a watch");
+    assert!(!watch.changed());
+    assert!(watch.changed());
 }
 
 #[test]
@@ -26,7 +44,7 @@ fn every_way_of_replacing_the_file_is_seen_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let (path, other) = (folder.path().join("tollgate.yaml"), folder.path().join("new"));
     std::fs::write(&path, "a").expect("written");
-    let mut watch = FileWatch::new(&path);
+    let mut watch = watch(&path);
     check(&mut watch, false);
     std::fs::write(&path, "b").expect("written in place");
     check(&mut watch, true);
@@ -44,7 +62,7 @@ fn a_file_that_is_still_being_written_is_not_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("tollgate.yaml");
     std::fs::write(&path, "a").expect("written");
-    let mut watch = FileWatch::new(&path);
+    let mut watch = watch(&path);
     std::fs::write(&path, "").expect("begun");
     assert!(!watch.changed());
     std::fs::write(&path, "b").expect("ended");
@@ -63,7 +81,7 @@ fn a_link_that_is_swapped_is_a_change() {
     }
     std::os::unix::fs::symlink(at("v1"), at("..data")).expect("linked");
     std::os::unix::fs::symlink(at("..data").join("tollgate.yaml"), at("tollgate.yaml")).expect("linked");
-    let mut watch = FileWatch::new(at("tollgate.yaml"));
+    let mut watch = watch(&at("tollgate.yaml"));
     std::os::unix::fs::symlink(at("v2"), at("..data_tmp")).expect("linked");
     std::fs::rename(at("..data_tmp"), at("..data")).expect("swapped");
     assert!(!watch.changed());

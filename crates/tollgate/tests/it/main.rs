@@ -2,12 +2,16 @@
 
 mod exchange;
 mod failures;
+mod fixtures;
 mod heard;
+mod inputs;
+mod keys;
 mod quirks;
 mod replay;
 mod samples;
 mod sdk;
 mod smoke;
+mod splits;
 
 use testkit::Gateway;
 

@@ -238,7 +238,12 @@ fn status_of(fault: &Fault) -> u16 {
         FaultKind::Overloaded => fault.status.filter(|status| [503, 529].contains(status)).unwrap_or(429),
         FaultKind::Quota => 503,
         FaultKind::Credential => 502,
-        FaultKind::ClientGone | FaultKind::Server | FaultKind::Unreachable => of_server.unwrap_or(502),
+        FaultKind::ClientGone
+        | FaultKind::Cut
+        | FaultKind::Server
+        | FaultKind::TooLarge
+        | FaultKind::Unreachable
+        | FaultKind::Unreadable => of_server.unwrap_or(502),
         FaultKind::Timeout => of_server.unwrap_or(504),
     }
 }

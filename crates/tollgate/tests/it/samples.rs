@@ -105,7 +105,7 @@ pub(crate) fn check_error_body(path: &str, body: &serde_json::Value, code: &str)
     let error = &body["error"];
     assert_eq!(error["tollgate_code"], code, "{body}");
     assert!(error["message"].as_str().is_some_and(|text| !text.is_empty()), "{body}");
-    assert!(error["type"].as_str().is_some_and(|text| text.ends_with("_error")), "{body}");
+    assert!(error["type"].as_str().is_some_and(|text| !text.is_empty()), "{body}");
     if path.contains("messages") {
         assert_eq!(body["type"], "error", "{body}");
         assert!(body["request_id"].as_str().is_some_and(|id| !id.is_empty()), "{body}");

@@ -2,6 +2,8 @@
 //! own language and translated, with the built-in model of a second gateway behind it. What is asked and what has to
 //! come back stands in `tests/sdk`.
 
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -42,8 +44,7 @@ impl Stage {
         // Failures are programmed by name: none of them may take the model away from the tests beside it.
         let behind = gateway().config("routing: {circuit_breaker: {threshold: 1000}}").start().await;
         let mirror = FakeUpstream::start(mirrored).await;
-        let limited =
-            gateway().config("security: {rate_limiting: {requests_per_minute: 2}}").start().await;
+        let limited = gateway().config("security: {rate_limiting: {requests_per_minute: 2}}").start().await;
         let config = json!({
             "providers": {
                 "oai": {"kind": "openai", "url": format!("{}/v1", behind.url()), "key": behind.key},
@@ -61,18 +62,26 @@ impl Stage {
     }
 }
 
-/// An answer that says what was asked; a model with `busy` in its name wants to be left alone for seven seconds.
+/// An answer that says what was asked. A model with `busy` in its name wants to be left alone for seven seconds, one
+/// with `full` is overloaded.
 fn mirrored(request: &Received) -> Reply {
     let body = request.json();
-    if body["model"].as_str().is_some_and(|model| model.contains("busy")) {
-        let error = json!({"message": "slow down", "type": "rate_limit_error", "code": "rate_limit_exceeded"});
-        let told = json!({"type": "error", "error": error}).to_string();
-        return Reply::json(429, told).header("retry-after", "7");
+    let is_chat = request.path.ends_with("/chat/completions");
+    let is_called = |word| body["model"].as_str().is_some_and(|model| model.contains(word));
+    if is_called("busy") {
+        return failure(429, "rate_limit_error", "slow down").header("retry-after", "7");
     }
-    let headers = request.headers.iter().map(|(name, _)| (name.to_string(), json!(request.header(name.as_str()))));
+    if is_called("full") && is_chat {
+        return failure(503, "server_error", "the house is full");
+    }
+    if is_called("full") {
+        return failure(529, "overloaded_error", "the house is full");
+    }
+    let headers =
+        request.headers.iter().map(|(name, _)| (name.to_string(), json!(request.header(name.as_str()))));
     let headers: Map<String, Value> = headers.collect();
     let seen = json!({"path": request.path, "headers": headers, "body": body}).to_string();
-    let answer = if request.path.ends_with("/chat/completions") {
+    let answer = if is_chat {
         json!({
             "id": "chatcmpl-mirror", "object": "chat.completion", "created": 1, "model": "m",
             "choices": [{
@@ -91,6 +100,11 @@ fn mirrored(request: &Received) -> Reply {
     Reply::json(200, answer.to_string())
 }
 
+/// An error that both languages read.
+fn failure(status: u16, kind: &str, message: &str) -> Reply {
+    Reply::json(status, json!({"type": "error", "error": {"type": kind, "message": message}}).to_string())
+}
+
 /// Runs the tests of one language; what they print is told when they fail.
 #[track_caller]
 fn passes(mut command: Command, stage: &Stage) {
@@ -101,7 +115,11 @@ fn passes(mut command: Command, stage: &Stage) {
     let output = command.output().unwrap();
     let printed = [output.stdout, output.stderr].concat();
     println!("{}", String::from_utf8_lossy(&printed));
-    assert!(output.status.success(), "{command:?} ended with {}; what it printed stands above", output.status);
+    assert!(
+        output.status.success(),
+        "{command:?} ended with {}; what it printed stands above",
+        output.status
+    );
 }
 
 /// What `cargo xtask sdk` has installed.

@@ -159,8 +159,8 @@ fn an_error_with_status_200_is_a_fault() {
         FaultKind::Credential,
     );
     check_fault(r#"{"error":"boom"}"#, FaultKind::Server);
-    check_fault("<html>", FaultKind::Server);
-    check_fault("", FaultKind::Server);
+    check_fault("<html>", FaultKind::Unreadable);
+    check_fault("", FaultKind::Unreadable);
 }
 
 #[test]

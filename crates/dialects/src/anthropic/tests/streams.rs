@@ -129,7 +129,7 @@ fn a_stream_passes_through_but_for_the_model() {
         assert_eq!(forwarder.tally().has_content, index > 3, "before event {index}");
         forwarder.push(Frame::Event(event.clone()), &mut out).unwrap();
     }
-    assert_eq!(forwarder.end(&mut out).unwrap_err().kind, FaultKind::Server);
+    assert_eq!(forwarder.end(&mut out).unwrap_err().kind, FaultKind::Cut);
     forwarder.push(Frame::Event(last.clone()), &mut out).unwrap();
     forwarder.end(&mut out).unwrap();
     let expect = STREAM.replace("claude-upstream-1", "claude-public");
@@ -198,7 +198,7 @@ fn an_error_inside_a_stream_is_a_fault() {
     check_fault(&error("overloaded_error"), FaultKind::Overloaded);
     check_fault(&error("invalid_request_error"), FaultKind::Invalid);
     check_fault(&error("api_error"), FaultKind::Server);
-    check_fault("event: content_block_delta\ndata: {\"type\":\n\n", FaultKind::Server);
+    check_fault("event: content_block_delta\ndata: {\"type\":\n\n", FaultKind::Unreadable);
     check_fault(
         "data: {\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\"}}\n\n",
         FaultKind::Overloaded,
@@ -208,7 +208,7 @@ fn an_error_inside_a_stream_is_a_fault() {
 #[test]
 fn a_stream_that_ends_early_is_a_fault() {
     let mut decoder = Anthropic.decoder();
-    assert_eq!(decoder.end(&mut Vec::new()).unwrap_err().kind, FaultKind::Server);
+    assert_eq!(decoder.end(&mut Vec::new()).unwrap_err().kind, FaultKind::Cut);
 }
 
 #[test]

@@ -136,10 +136,10 @@ fn check_fault(body: &str, kind: FaultKind) {
 
 #[test]
 fn a_success_that_is_none_is_a_fault() {
-    check_fault("<html>", FaultKind::Server);
-    check_fault("", FaultKind::Server);
-    check_fault("{}", FaultKind::Server);
-    check_fault(r#"{"choices":[]}"#, FaultKind::Server);
+    check_fault("<html>", FaultKind::Unreadable);
+    check_fault("", FaultKind::Unreadable);
+    check_fault("{}", FaultKind::Unreadable);
+    check_fault(r#"{"choices":[]}"#, FaultKind::Unreadable);
     check_fault(r#"{"error":{"message":"slow down","code":429}}"#, FaultKind::Overloaded);
     check_fault(
         r#"{"error":{"message":"filtered","code":"content_filter","status":400}}"#,

@@ -98,9 +98,9 @@ fn errors_inside_a_stream_are_faults() {
         FaultKind::Invalid,
     );
     check_fault("error: {\"code\":500,\"message\":\"x\",\"type\":\"server_error\"}\n\n", FaultKind::Server);
-    check_fault("data: <html>\n\n", FaultKind::Server);
-    check_fault(&stream(&[&chunk(r#"{"index":0,"delta":{"content":"x"}}"#)]), FaultKind::Server);
-    check_fault("", FaultKind::Server);
+    check_fault("data: <html>\n\n", FaultKind::Unreadable);
+    check_fault(&stream(&[&chunk(r#"{"index":0,"delta":{"content":"x"}}"#)]), FaultKind::Cut);
+    check_fault("", FaultKind::Cut);
     check_fault("data: [DONE]\n\n", FaultKind::Server);
 }
 
@@ -121,8 +121,8 @@ fn a_whole_answer_keeps_its_bytes() {
     assert_eq!(out, body.replace("\"m\"", "\"public\""));
     assert_eq!((tally.output_bytes, tally.usage.unwrap().total()), (2, Tokens(3)));
     for (body, kind) in [
-        ("<html>", FaultKind::Server),
-        ("{}", FaultKind::Server),
+        ("<html>", FaultKind::Unreadable),
+        ("{}", FaultKind::Unreadable),
         (r#"{"error":{"message":"x","code":429}}"#, FaultKind::Overloaded),
     ] {
         let frames = vec![Frame::Whole(Bytes::from(body))];

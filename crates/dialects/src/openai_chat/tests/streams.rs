@@ -83,6 +83,34 @@ fn interleaved_fragments_find_their_calls() {
 }
 
 #[test]
+fn a_complete_call_is_over_when_the_next_one_begins() {
+    let piece = |index: u32, rest: &str| {
+        format!(r#"{{"choices":[{{"index":0,"delta":{{"tool_calls":[{{"index":{index},{rest}}}]}}}}]}}"#)
+    };
+    let begin = |index, id, arguments| {
+        piece(index, &format!(r#""id":"{id}","function":{{"name":"f","arguments":{arguments}}}"#))
+    };
+    let more = |index, arguments| piece(index, &format!(r#""function":{{"arguments":{arguments}}}"#));
+    // A brace inside a string ends nothing; neither does one that is still open.
+    let chunks = [
+        begin(0, "a", r#""{\"x\":\"}""#),
+        begin(1, "b", r#""{}""#),
+        more(0, r#""\"}""#),
+        begin(2, "c", r#""{\"y\":""#),
+        more(2, r#""{}}""#),
+    ];
+    let chunks: Vec<&str> = chunks.iter().map(String::as_str).chain(["[DONE]"]).collect();
+    let events = decode(&stream(&chunks)).unwrap();
+    check_order(&events);
+    let place = |wanted: &dyn Fn(&Event) -> bool| events.iter().position(wanted).unwrap();
+    let closed = |number| place(&|event| matches!(event, Event::Close { block, .. } if *block == number));
+    let opened = |number| place(&|event| matches!(event, Event::Open { block, .. } if *block == number));
+    assert!(opened(1) < closed(0) && closed(0) < opened(2) && closed(1) < opened(2) && opened(2) < closed(2));
+    let calls = [call("a", "f", r#"{"x":"}"}"#), call("b", "f", "{}"), call("c", "f", r#"{"y":{}}"#)];
+    assert_eq!(fold(events.clone()).choices[0].content, calls);
+}
+
+#[test]
 fn reasoning_is_read_under_every_name() {
     for delta in [
         r#"{"reasoning_content":"hm"}"#,

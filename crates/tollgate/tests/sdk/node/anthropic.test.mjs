@@ -181,8 +181,8 @@ for (const upstream of UPSTREAMS) {
   test(name('both versions are spoken and the key may stand in either header'), async () => {
     for (const version of ['2023-06-01', '2026-10-21']) {
       for (const credential of [{ apiKey: KEY }, { apiKey: null, authToken: KEY }]) {
-        const defaultHeaders = { 'anthropic-version': version };
-        const { messages } = new Anthropic({ baseURL: URL, maxRetries: 0, timeout: 20_000, defaultHeaders, ...credential });
+        const options = { baseURL: URL, maxRetries: 0, timeout: 20_000, ...credential };
+        const { messages } = new Anthropic({ ...options, defaultHeaders: { 'anthropic-version': version } });
         const answer = await messages.create(asked);
         assert.equal(answer.content[0].text, HELLO);
         const mirrored = await messages.create({ ...asked, model: mirror });

@@ -84,10 +84,16 @@ for (const [package_, { sdk, other, connect, ask, told, text }] of Object.entrie
       assert.equal(error.headers.get('retry-after'), '7');
     });
 
+    test(name(`an overload of ${upstream} is not the caller's rate limit`), async () => {
+      const error = await raised(sdk.InternalServerError, ask(client, `${upstream}-mirror/full-node-${package_}`));
+      const [status, type] = upstream === 'oai' ? [503, 'api_error'] : [529, 'overloaded_error'];
+      check(error, status, isOpenAI ? 'server_error' : type, 'the house is full');
+    });
+
     test(name(`a failure of ${upstream} is an internal server error`), async () => {
       const model = `${upstream}/tollgate/mock?fail=500&tokens=${isOpenAI ? 3 : 4}`;
       const error = await raised(sdk.InternalServerError, ask(client, model));
-      check(error, 502, isOpenAI ? 'server_error' : 'api_error', 'mock fails as programmed');
+      check(error, 500, isOpenAI ? 'server_error' : 'api_error', 'mock fails as programmed');
     });
 
     test(name(`a stream of ${upstream} that breaks off raises after what was said`), async () => {

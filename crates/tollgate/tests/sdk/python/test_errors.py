@@ -108,12 +108,22 @@ def test_a_rate_limit_upstream_is_a_rate_limit_error_that_says_when_to_come_back
     assert 1 <= int(raised.value.response.headers["retry-after"]) <= 7
 
 
+def test_an_overloaded_upstream_is_not_the_callers_rate_limit(sdk, upstream):
+    status, kind = (503, "api_error") if upstream == "oai" else (529, "overloaded_error")
+    with pytest.raises(sdk.InternalServerError) as raised:
+        ask(connect(sdk), f"{upstream}-mirror/full-python-{sdk.__name__}")
+    check(raised.value, status, "server_error" if sdk is openai else kind, "the house is full")
+    if sdk is anthropic:
+        named = anthropic.ServiceUnavailableError if status == 503 else anthropic.OverloadedError
+        assert type(raised.value) is named
+
+
 def test_a_failing_upstream_is_an_internal_server_error(sdk, upstream):
     model = f"{upstream}/tollgate/mock?fail=500&tokens={1 if sdk is openai else 2}"
     with pytest.raises(sdk.InternalServerError) as raised:
         ask(connect(sdk), model)
     kind = "server_error" if sdk is openai else "api_error"
-    check(raised.value, 502, kind, "mock fails as programmed")
+    check(raised.value, 500, kind, "mock fails as programmed")
 
 
 def test_a_stream_that_breaks_off_raises_after_what_was_said(sdk, upstream):
