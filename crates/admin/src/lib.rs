@@ -103,14 +103,12 @@ impl Site {
             Ok(principal) => principal,
             Err(refusal) => return refused(&refusal, request),
         };
-        match self.listing.answer(model, request, &principal) {
-            Some(body) => answer(StatusCode::OK, JSON, body),
-            None => {
-                let model = model.unwrap_or_default();
-                let message = format!("no model `{model}`; `GET /v1/models` lists what there is");
-                refused(&Refusal::new(Code::ModelNotFound, message), request)
-            }
-        }
+        let Some(body) = self.listing.answer(model, request, &principal) else {
+            let model = model.unwrap_or_default();
+            let message = format!("no model `{model}`; `GET /v1/models` lists what there is");
+            return refused(&Refusal::new(Code::ModelNotFound, message), request);
+        };
+        answer(StatusCode::OK, JSON, body)
     }
 
     fn identify(&self, request: &Request<Incoming>) -> Result<Arc<Principal>, Refusal> {

@@ -79,8 +79,11 @@ impl Fold {
         Ok(())
     }
 
-    /// The answer. Tool calls without arguments have `{}`.
+    /// The answer, with at least one choice. Tool calls without arguments have `{}`.
     pub fn finish(mut self) -> Answer {
+        if self.answer.choices.is_empty() {
+            self.answer.choices.push(Choice::default());
+        }
         for content in self.answer.choices.iter_mut().flat_map(|choice| &mut choice.content) {
             if let Content::ToolCall { arguments, .. } = content
                 && arguments.is_empty()

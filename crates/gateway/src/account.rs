@@ -212,10 +212,8 @@ impl Account {
             (None, 0) => Usage::default(),
             (reported, bytes) => counting::so_far(reported, self.facts.input_estimate, bytes),
         };
-        let outcome = match fault.kind {
-            FaultKind::ClientGone => Outcome::ClientGone,
-            kind => Outcome::Failed(kind),
-        };
+        let is_client_gone = fault.kind == FaultKind::ClientGone;
+        let outcome = if is_client_gone { Outcome::ClientGone } else { Outcome::Failed(fault.kind) };
         let tally = Tally::default();
         let ending =
             Ending { outcome, usage, estimated: Estimated::Yes, status: fault.status, tally: &tally };

@@ -28,6 +28,7 @@ pub(crate) struct Answered {
 }
 
 /// An answer that has begun.
+#[expect(clippy::large_enum_variant, reason = "the small one is rare; a box would cost every request")]
 pub(crate) enum Begun {
     /// The gateway itself has answered: a count of tokens for a provider that offers none.
     Counted(Tokens),
@@ -139,9 +140,9 @@ impl Try<'_> {
         let result = self.send(outbound, account).await;
         account.facts.upstream_wait += self.gateway.clock.now().since(sent_at);
         match result {
-            Ok(begun) => {
+            Ok(answer) => {
                 account.answer_begun();
-                Ok(begun)
+                Ok(answer)
             }
             Err(fault) => {
                 account.fail_attempt(&fault);

@@ -78,7 +78,10 @@ pub struct Endpoint {
 
 impl std::fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Endpoint").field("dialect", &self.dialect.id()).field("chat", &self.chat).finish()
+        f.debug_struct("Endpoint")
+            .field("dialect", &self.dialect.id())
+            .field("chat", &self.chat)
+            .finish_non_exhaustive()
     }
 }
 

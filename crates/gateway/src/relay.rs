@@ -90,12 +90,11 @@ impl Relay {
     /// The next piece that has not been sent; the list starts over when all have been.
     fn next_piece(&mut self) -> Option<Bytes> {
         let piece = self.source.out.get_mut(self.sent).map(std::mem::take);
-        match &piece {
-            Some(_) => self.sent += 1,
-            None => {
-                self.source.out.clear();
-                self.sent = 0;
-            }
+        if piece.is_some() {
+            self.sent += 1;
+        } else {
+            self.source.out.clear();
+            self.sent = 0;
         }
         piece
     }

@@ -200,7 +200,9 @@ impl Plan for Local {
     fn choose(&self, model: &Resolved, now: Monotonic) -> Result<Chosen, ChooseError> {
         let candidate = match model {
             Resolved::Route(name) => return self.choose_of_route(name, now),
-            Resolved::Known(candidate) | Resolved::Passed(candidate) => candidate,
+            Resolved::Known(candidate)
+            | Resolved::Passed(candidate)
+            | Resolved::Programmed { candidate, .. } => candidate,
         };
         if self.available_at(&candidate.target, now) > now {
             return Err(self.unavailable(model.as_str(), std::iter::once(candidate), now));

@@ -28,6 +28,13 @@ pub enum Resolved {
     Known(Candidate),
     /// One provider's model that is not.
     Passed(Candidate),
+    /// A model on its list, with a program behind its name.
+    Programmed {
+        /// The listed model's full name.
+        of: ModelName,
+        /// The model with its program.
+        candidate: Candidate,
+    },
 }
 
 impl Resolved {
@@ -38,6 +45,7 @@ impl Resolved {
             Self::Route(name) => name.clone(),
             Self::Known(candidate) => ModelName::from(candidate.target.to_shared()),
             Self::Passed(candidate) => ModelName::from(format!("{}/*", candidate.provider)),
+            Self::Programmed { of, .. } => of.clone(),
         }
     }
 
@@ -45,7 +53,9 @@ impl Resolved {
     pub fn as_str(&self) -> &str {
         match self {
             Self::Route(name) => name.as_str(),
-            Self::Known(candidate) | Self::Passed(candidate) => candidate.target.as_str(),
+            Self::Known(candidate) | Self::Passed(candidate) | Self::Programmed { candidate, .. } => {
+                candidate.target.as_str()
+            }
         }
     }
 }
@@ -109,10 +119,13 @@ impl Names {
             if self.full.contains_key(candidate.target.as_str()) {
                 return Some(Resolved::Known(candidate));
             }
-            // What stands behind a `?` is the provider's own matter; it counts as the model before it.
+            // What stands behind a `?` is the provider's own matter; it counts as the model before it, and fails
+            // by itself: a programmed failure takes nobody else's model away.
             let base = candidate.target.as_str().split_once('?').and_then(|(base, _)| self.full.get(base));
             match base {
-                Some(known) => Some(Resolved::Known(Candidate { target: known.target.clone(), ..candidate })),
+                Some(of) => {
+                    Some(Resolved::Programmed { of: ModelName::from(of.target.to_shared()), candidate })
+                }
                 None => provider.open.then_some(Resolved::Passed(candidate)),
             }
         })

@@ -66,7 +66,7 @@ fn names_are_resolved_in_order_and_never_guessed() {
     check("openai/brand-new-model", Ok("openai/brand-new-model"));
     check("@openai/gpt", Ok("openai/gpt"));
     check("openai:gpt", Ok("openai/gpt"));
-    check("gpu/qwen?seed=1", Ok("gpu/qwen"));
+    check("gpu/qwen?seed=1", Ok("gpu/qwen?seed=1"));
     check("shared", Err("say `openai/shared` or `gpu/shared`"));
     check("gpu/not-listed", Err("no model `gpu/not-listed`"));
     check("smrt", Err("did you mean `smart`"));
@@ -122,6 +122,19 @@ fn an_unreachable_provider_takes_all_of_its_targets_out() {
     assert!(choose(&router, "claude/haiku", at(0)).is_err());
     router.observe(&"claude".into(), true);
     assert!(choose(&router, "claude/haiku", at(0)).is_ok());
+}
+
+#[test]
+fn a_programmed_model_is_counted_as_the_model_and_fails_by_itself() {
+    let router = router();
+    let program = router.resolve("gpu/qwen?fail=500").unwrap();
+    assert_eq!(program.label().as_str(), "gpu/qwen");
+    let target = router.choose(&program, at(0)).unwrap().candidates[0].target.clone();
+    for _ in 0..5 {
+        router.report(&target, Outcome::Failed(FaultKind::Server, None), at(0));
+    }
+    assert!(router.choose(&program, at(1)).is_err());
+    assert!(choose(&router, "gpu/qwen", at(1)).is_ok());
 }
 
 #[test]

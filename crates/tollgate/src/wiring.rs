@@ -150,7 +150,9 @@ pub(crate) fn listing(
     let names = router.listing();
     let configs = names.iter().filter_map(|name| {
         let candidate = match router.resolve(name).ok()? {
-            Resolved::Known(candidate) | Resolved::Passed(candidate) => candidate,
+            Resolved::Known(candidate)
+            | Resolved::Passed(candidate)
+            | Resolved::Programmed { candidate, .. } => candidate,
             Resolved::Route(route) => first_target(settings, &route)?,
         };
         let model = directory.find(&candidate.provider)?.catalogue.model(candidate.model.as_str());

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -9,14 +10,16 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use types::{Clock, SystemClock};
 
-/// A running program. It is ended when this is dropped.
+/// A running program, in a process group of its own. All of the group is ended when this is dropped: a server whose
+/// first process is killed leaves its workers behind.
 pub(crate) struct Running {
     child: Child,
 }
 
 impl Running {
     pub(crate) fn start(command: &mut Command) -> anyhow::Result<Self> {
-        let child = command.spawn().with_context(|| format!("{command:?} cannot be started"))?;
+        let child =
+            command.process_group(0).spawn().with_context(|| format!("{command:?} cannot be started"))?;
         Ok(Self { child })
     }
 
@@ -49,7 +52,12 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         // It may have ended already.
-        drop(self.child.kill());
+        drop(
+            Command::new("kill")
+                .args(["-KILL", "--", &format!("-{}", self.id())])
+                .stderr(Stdio::null())
+                .status(),
+        );
         drop(self.child.wait());
     }
 }

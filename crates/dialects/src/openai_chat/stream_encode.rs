@@ -29,6 +29,7 @@ pub(super) struct StreamEncoder {
 #[derive(Default)]
 struct WrittenChoice {
     has_role: bool,
+    has_finished: bool,
     said: Said,
     next_tool: u32,
     blocks: Vec<(u32, Block)>,
@@ -210,6 +211,9 @@ impl StreamEncoder {
     }
 
     fn finish(&mut self, choice: u32, reason: StopReason, out: &mut Vec<u8>) {
+        if std::mem::replace(&mut self.choice(choice).has_finished, true) {
+            return;
+        }
         self.role(choice, out);
         let finish_reason = Some(finish_reason(reason, self.choice(choice).said));
         let delta = NoDelta {};
@@ -219,6 +223,12 @@ impl StreamEncoder {
     fn end(&mut self, out: &mut Vec<u8>) {
         if std::mem::replace(&mut self.is_done, true) {
             return;
+        }
+        // An upstream may end without saying why; callers wait for a reason.
+        let begun = |(index, choice): (u32, &WrittenChoice)| choice.has_role.then_some(index);
+        let begun: Vec<u32> = (0..).zip(&self.choices).filter_map(begun).collect();
+        for choice in begun {
+            self.finish(choice, StopReason::EndTurn, out);
         }
         if self.include_usage
             && let Some(usage) = &self.usage

@@ -49,6 +49,7 @@ fn explain(table: &Table, model: &str) -> anyhow::Result<String> {
     let meaning = match &resolved {
         Resolved::Route(name) => format!("a model of the configuration: {name}"),
         Resolved::Known(candidate) => format!("a model that {} is known to have", candidate.provider),
+        Resolved::Programmed { of, .. } => format!("{of}, with a program behind its name"),
         Resolved::Passed(candidate) => format!("passed on to {}, which may have it", candidate.provider),
     };
     let chosen = table.router.choose(&resolved, Monotonic::default())?;

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use crate::gateway;
 use crate::samples::{
-    CHAT, MESSAGES, answer, answer_as_asked, ask, ask_stream, call, check_error, check_error_body, ending, error,
-    opening, pair, provider, single, stream, word,
+    CHAT, MESSAGES, answer, answer_as_asked, ask, ask_stream, call, check_error, check_error_body, ending,
+    error, opening, pair, provider, single, stream, word,
 };
 
 /// The time that a timer under test is set to.

@@ -100,7 +100,10 @@ async fn an_unknown_model_is_not_found_and_the_nearest_names_are_said() {
     let of_claude = call(&gateway, MESSAGES, ask("tollgate/mok")).send().await;
     assert_eq!(of_claude.json()["error"]["type"], "not_found_error");
     let of_openai = call(&gateway, CHAT, ask("tollgate/mok")).send().await.json();
-    assert_eq!((&of_openai["error"]["code"], &of_openai["error"]["param"]), (&json!("model_not_found"), &json!("model")));
+    assert_eq!(
+        (&of_openai["error"]["code"], &of_openai["error"]["param"]),
+        (&json!("model_not_found"), &json!("model"))
+    );
 }
 
 #[tokio::test]
@@ -232,7 +235,8 @@ async fn thousands_of_malformed_requests_bring_no_fault_of_the_gateways_own() {
     let gateway = gateway().config(&config).start().await;
     for number in 0..MALFORMED {
         let mut random = Random::new(number);
-        let path = pick(&mut random, &[CHAT, MESSAGES, "/v1/messages/count_tokens", "/v1/../x", "/oauth/token"]);
+        let path =
+            pick(&mut random, &[CHAT, MESSAGES, "/v1/messages/count_tokens", "/v1/../x", "/oauth/token"]);
         let body = malformed(&mut random);
         let mut call = gateway.post(path, body.clone());
         if random.below(8) != 0 {
@@ -240,11 +244,13 @@ async fn thousands_of_malformed_requests_bring_no_fault_of_the_gateways_own() {
         }
         let response = call.send().await;
         let said = String::from_utf8_lossy(&response.body).into_owned();
-        let what = format!("{number}: {path} {} -> {} {said}", String::from_utf8_lossy(&body), response.status);
+        let what =
+            format!("{number}: {path} {} -> {} {said}", String::from_utf8_lossy(&body), response.status);
         assert!(response.status < 500, "{what}");
         if response.status >= 400 && path.starts_with("/v1/") {
             let code = response.header("x-tollgate-code").to_owned();
-            let path = if path.contains("..") && response.text().contains("request_id") { MESSAGES } else { path };
+            let path =
+                if path.contains("..") && response.text().contains("request_id") { MESSAGES } else { path };
             check_error_body(path, &response.json(), &code);
         }
     }
@@ -280,7 +286,10 @@ fn malformed(random: &mut Random) -> Vec<u8> {
 
 /// A request with its fields in place, some of them nonsense: most get past the first look.
 fn request(random: &mut Random) -> Value {
-    let model = pick(random, &["tollgate/mock", "tollgate/echo", "claude/c", "openai/g", "tollgate/mock?think=20", "x"]);
+    let model = pick(
+        random,
+        &["tollgate/mock", "tollgate/echo", "claude/c", "openai/g", "tollgate/mock?think=20", "x"],
+    );
     let mut request = json!({"model": model, "max_tokens": 16, "messages": []});
     for _ in 0..=random.below(4) {
         let message = message(random);
@@ -318,18 +327,72 @@ fn message(random: &mut Random) -> Value {
 
 /// Names that mean something somewhere in a request.
 const FIELDS: &[&str] = &[
-    "arguments", "content", "data", "description", "detail", "function", "id", "image_url", "input", "input_schema",
-    "json_schema", "logprobs", "max_completion_tokens", "max_tokens", "media_type", "messages", "metadata", "n", "name",
-    "output_config", "parameters", "parallel_tool_calls", "reasoning_effort", "refusal", "response_format", "role",
-    "schema", "seed", "signature", "source", "stop", "stop_sequences", "stream", "stream_options", "system",
-    "temperature", "text", "thinking", "tool_call_id", "tool_calls", "tool_choice", "tool_use_id", "tools", "top_k",
-    "top_logprobs", "top_p", "type", "url", "user",
+    "arguments",
+    "content",
+    "data",
+    "description",
+    "detail",
+    "function",
+    "id",
+    "image_url",
+    "input",
+    "input_schema",
+    "json_schema",
+    "logprobs",
+    "max_completion_tokens",
+    "max_tokens",
+    "media_type",
+    "messages",
+    "metadata",
+    "n",
+    "name",
+    "output_config",
+    "parameters",
+    "parallel_tool_calls",
+    "reasoning_effort",
+    "refusal",
+    "response_format",
+    "role",
+    "schema",
+    "seed",
+    "signature",
+    "source",
+    "stop",
+    "stop_sequences",
+    "stream",
+    "stream_options",
+    "system",
+    "temperature",
+    "text",
+    "thinking",
+    "tool_call_id",
+    "tool_calls",
+    "tool_choice",
+    "tool_use_id",
+    "tools",
+    "top_k",
+    "top_logprobs",
+    "top_p",
+    "type",
+    "url",
+    "user",
 ];
 
 /// Kinds of content and of tools.
 const KINDS: &[&str] = &[
-    "text", "image", "image_url", "tool_use", "tool_result", "thinking", "redacted_thinking", "document", "file",
-    "input_audio", "refusal", "function", "nothing",
+    "text",
+    "image",
+    "image_url",
+    "tool_use",
+    "tool_result",
+    "thinking",
+    "redacted_thinking",
+    "document",
+    "file",
+    "input_audio",
+    "refusal",
+    "function",
+    "nothing",
 ];
 
 fn value(random: &mut Random, depth: usize) -> Value {

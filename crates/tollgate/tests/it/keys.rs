@@ -212,8 +212,10 @@ fn part(token: &str, index: usize) -> Value {
         (0..6).rev().map(move |bit| six >> bit & 1 == 1)
     });
     let bits: Vec<_> = bits.collect();
-    let bytes: Vec<u8> =
-        bits.chunks_exact(8).map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | u8::from(*bit))).collect();
+    let bytes: Vec<u8> = bits
+        .chunks_exact(8)
+        .map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | u8::from(*bit)))
+        .collect();
     serde_json::from_slice(&bytes).unwrap()
 }
 

@@ -34,7 +34,11 @@ enum Way {
 /// What does not come through as it should, and why that is right.
 const EXCEPTIONS: &[(Way, &str, &str)] = &[
     (Way::Same, "anthropic/72178497e565", "a relay's `[DONE]` behind `message_stop` is no event of Messages"),
-    (Way::Translated, "llamacpp/d61b614357a5", "a temperature in words has no translation; the provider refuses it too"),
+    (
+        Way::Translated,
+        "llamacpp/d61b614357a5",
+        "a temperature in words has no translation; the provider refuses it too",
+    ),
 ];
 
 #[tokio::test]

@@ -59,7 +59,12 @@ async fn a_stream_reads_the_same_wherever_the_network_cuts_it() {
     pairs.join_all().await;
 }
 
-async fn every_cut(gateway: Arc<Gateway>, language: &'static str, length: usize, caller: &'static dyn Dialect) {
+async fn every_cut(
+    gateway: Arc<Gateway>,
+    language: &'static str,
+    length: usize,
+    caller: &'static dyn Dialect,
+) {
     let expect = read(&gateway, language, "nowhere", caller).await;
     assert!(expect.len() > 4, "{expect:?}");
     let offsets = (1..length).map(|offset| offset.to_string());

@@ -88,8 +88,10 @@ fn kept(asked: &Conversation, exchange: &Exchange, sent: &Bytes) -> Result<(), S
         return Err(format!("the request lost {lost:?} of {expect:?}:\n{found:?}"));
     }
     // Messages wants every tool declared that the history calls.
-    let is_known = |tool: &String| expect.tools.contains(tool) || found.calls.iter().any(|(name, _)| name == tool);
-    let has_tools = expect.tools.iter().all(|tool| found.tools.contains(tool)) && found.tools.iter().all(is_known);
+    let is_known =
+        |tool: &String| expect.tools.contains(tool) || found.calls.iter().any(|(name, _)| name == tool);
+    let has_tools =
+        expect.tools.iter().all(|tool| found.tools.contains(tool)) && found.tools.iter().all(is_known);
     if !has_tools || expect.calls != found.calls {
         return Err(format!("the request asks {expect:?}\n{found:?}"));
     }
