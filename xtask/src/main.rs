@@ -1,6 +1,7 @@
 //! The developer's commands. `cargo xtask test` is the one that says whether the tree is sound.
 
 mod bench;
+mod fuzz;
 mod packages;
 mod sdk;
 mod tally;
@@ -16,6 +17,7 @@ const HELP: &str = "\
 cargo xtask test          install what tests need, then check everything; ends with `N passed, N failed`
 cargo xtask tidy          check the house rules, in seconds and without building
 cargo xtask sdk           install the client libraries that tests run against the gateway
+cargo xtask fuzz          run the fuzz targets for a minute
 cargo xtask instructions  count a request's instructions and compare them with bench/instructions.toml; [--update]
 cargo xtask bench         compare with nginx and a bare pass-through, and write bench/RESULTS.md;
                           [--rounds N] [--seconds S] [--only PART]
@@ -42,6 +44,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ("test", []) => Ok(test::run(&root)),
         ("tidy", []) => Ok(exit_code(tidy::run(&root)?)),
         ("sdk", []) => sdk::prepare(&root).map(|()| ExitCode::SUCCESS),
+        ("fuzz", []) => fuzz::smoke(&root).map(|_| ExitCode::SUCCESS),
         ("instructions", rest) => bench::instructions(&root, rest).map(|()| ExitCode::SUCCESS),
         ("bench", rest) => bench::run(&root, rest).map(|()| ExitCode::SUCCESS),
         ("help" | "--help" | "-h", _) => {

@@ -23,6 +23,10 @@ const NEEDS: &[Need] = &[
     Need { probe: &["valgrind", "--version"], packages: &["valgrind", "libc6-dbg"] },
     // The cryptography and the database are built from C.
     Need { probe: &["cc", "--version"], packages: &["gcc", "libc6-dev"] },
+    // The fuzzer's engine is built from C++.
+    Need { probe: &["c++", "--version"], packages: &["g++"] },
+    // The fuzzer is built from C++.
+    Need { probe: &["c++", "--version"], packages: &["g++"] },
 ];
 
 /// Installs what is missing.

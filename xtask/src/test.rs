@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::tally::Tally;
-use crate::{bench, exit_code, packages, sdk, tidy};
+use crate::{bench, exit_code, fuzz, packages, sdk, tidy};
 
 /// Runs every step. The last line on standard output is `N passed, N failed`.
 pub(crate) fn run(root: &Path) -> ExitCode {
@@ -23,6 +23,7 @@ pub(crate) fn run(root: &Path) -> ExitCode {
     step(&mut tally, "clippy", |_| cargo(root, CLIPPY));
     step(&mut tally, "client libraries", |_| sdk::prepare(root));
     step(&mut tally, "tests", |tally| tests(root, tally));
+    step(&mut tally, "fuzz", |_| fuzz::smoke(root).map(|held| println!("{held} targets held")));
     step(&mut tally, "instructions", |_| bench::instructions(root, &[]));
     summary(&tally)
 }

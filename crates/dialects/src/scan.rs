@@ -164,8 +164,38 @@ fn key_text<'a>(body: &'a [u8], field: &Field) -> Option<Cow<'a, str>> {
     serde_json::from_slice(quoted).ok().map(Cow::Owned)
 }
 
-/// Strings up to this length are looked at byte by byte.
-const SHORT: usize = 24;
+/// Strings up to this many words of eight bytes are looked at word by word.
+const SHORT: usize = 8;
+
+/// How far it is to the end of a string, to its next escape sequence or to a control character, if that is near.
+/// Most strings are short: setting a vector search up would cost more than looking at eight bytes at a time.
+fn near(rest: &[u8]) -> Option<usize> {
+    let (words, tail) = rest.as_chunks::<8>();
+    for (index, word) in words.iter().take(SHORT).enumerate() {
+        let found = special(u64::from_le_bytes(*word));
+        if found != 0 {
+            return Some(index * 8 + (found.trailing_zeros() / 8) as usize);
+        }
+    }
+    if words.len() > SHORT {
+        return None;
+    }
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    tail.iter().position(is_special).map(|position| words.len() * 8 + position)
+}
+
+/// The high bit of each byte that is a quote, a backslash or a control character. Only the lowest bit set is exact:
+/// a borrow may set bits above it (Hacker's Delight, section 6-1).
+const fn special(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const fn zero_bytes(word: u64) -> u64 {
+        word.wrapping_sub(ONES) & !word
+    }
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    let quote = zero_bytes(word ^ (ONES * 0x22));
+    let backslash = zero_bytes(word ^ (ONES * 0x5c));
+    (control | quote | backslash) & (ONES << 7)
+}
 
 /// The position in the text. Recursion is bounded by `max_depth`.
 struct Scanner<'a> {
@@ -283,9 +313,7 @@ impl Scanner<'_> {
         self.escaped = false;
         loop {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
-            // Most strings are short: setting a vector search up costs more than looking at each byte.
-            let near = rest.iter().take(SHORT).position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
-            let length = match near {
+            let length = match near(rest) {
                 Some(length) => length,
                 None => self.far(rest)?,
             };
@@ -448,6 +476,15 @@ mod tests {
             // serde_json also refuses numbers beyond f64, which the grammar allows.
             let beyond = theirs.as_ref().is_err_and(|error| error.to_string().contains("out of range"));
             prop_assert!(ours == theirs.is_ok() || beyond, "{text}: {theirs:?}");
+        }
+
+        #[test]
+        fn a_string_of_any_length_ends_where_it_ends(text in r#"[ -~é\\"\n]{0,200}"#, before in 0_usize..9) {
+            let body = format!("{}{}", " ".repeat(before), serde_json::json!({"k": text, "l": 1}));
+            let fields = Fields::scan(body.as_bytes(), 4).unwrap();
+            let value: String = serde_json::from_slice(fields.value(body.as_bytes(), "k").unwrap()).unwrap();
+            prop_assert_eq!(value, text);
+            prop_assert_eq!(fields.value(body.as_bytes(), "l"), Some(&b"1"[..]));
         }
 
         #[test]

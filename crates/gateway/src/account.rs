@@ -207,9 +207,9 @@ impl Account {
     /// The attempt under way has failed.
     pub(crate) fn fail_attempt(&mut self, fault: &Fault) {
         let seen = self.attempt.as_ref().map(|attempt| attempt.seen).unwrap_or_default();
-        // A refused request costs nothing; one that broke off has used what was seen of it.
+        // A refused request costs nothing; one that was given up or broke off has used its input and what was seen.
         let usage = match seen {
-            (None, 0) => Usage::default(),
+            (None, 0) if fault.kind != FaultKind::ClientGone => Usage::default(),
             (reported, bytes) => counting::so_far(reported, self.facts.input_estimate, bytes),
         };
         let is_client_gone = fault.kind == FaultKind::ClientGone;

@@ -50,6 +50,7 @@ pub(crate) fn start(answered: Answered, gateway: &Gateway) -> Answer {
         let pieces = std::mem::take(&mut source.out);
         return answer::whole(account, &headers, pieces);
     }
+    account.note(source.tally());
     let gap = Gap::new(gateway.timers.event_gap, deadline, &account);
     answer::streamed(Relay { source, account, gap, sent: 0, status, over: false }, &headers)
 }

@@ -8,6 +8,9 @@ use types::ProviderName;
 
 use crate::{Environment, ProviderSetting, SecretSetting};
 
+/// What Tollgate's own keys begin with.
+const OWN_KEY: &str = "tg-";
+
 /// What the catalogue knows of one provider's environment variables.
 #[derive(Clone, Debug)]
 pub struct KnownProvider {
@@ -46,6 +49,11 @@ pub enum Notice {
         /// The variable.
         variable: String,
     },
+    /// A variable meant for clients holds a key of Tollgate's; no provider must be sent it.
+    OwnKey {
+        /// The variable.
+        variable: String,
+    },
 }
 
 impl fmt::Display for Notice {
@@ -56,6 +64,9 @@ impl fmt::Display for Notice {
             Self::Found { provider, variable } => write!(f, "found {provider} by {variable}"),
             Self::OwnAddress { variable } => {
                 write!(f, "{variable} points at this gateway and is ignored as an upstream")
+            }
+            Self::OwnKey { variable } => {
+                write!(f, "{variable} holds a key for Tollgate and is ignored as a provider's")
             }
         }
     }
@@ -84,7 +95,13 @@ fn find(
     own_listener: SocketAddr,
     notices: &mut Vec<Notice>,
 ) -> Option<ProviderSetting> {
-    let key = first_set(environment, &known.key_env, notices);
+    let key = first_set(environment, &known.key_env, notices).filter(|(variable, value)| {
+        let is_own = value.starts_with(OWN_KEY);
+        if is_own {
+            notices.push(Notice::OwnKey { variable: (*variable).to_owned() });
+        }
+        !is_own
+    });
     let url = first_set(environment, &known.url_env, notices);
     let url = url.and_then(|(variable, written)| {
         let url = usable(written, &known.url, own_listener, variable);

@@ -77,7 +77,8 @@ impl http_body::Body for Playing {
             self.wait = None;
         }
         let Some(piece) = self.pieces.pop_front() else { return self.end() };
-        self.wait = sleep(if self.pieces.is_empty() { self.gap.max(self.before_the_end()) } else { self.gap });
+        self.wait =
+            sleep(if self.pieces.is_empty() { self.gap.max(self.before_the_end()) } else { self.gap });
         // The server does not ask again behind the last piece of a body whose length it knows.
         if self.pieces.is_empty() && self.ending == Ending::Complete {
             self.exchange.finish();

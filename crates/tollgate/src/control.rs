@@ -194,7 +194,9 @@ async fn drain(running: Running, signals: &mut Signals) {
     };
     let Running { lasting, workers, .. } = running;
     if is_idle {
-        workers.into_iter().for_each(|(worker, _)| worker.join());
+        for (worker, _) in workers {
+            worker.join();
+        }
     } else {
         // Their threads end with the process; what they were doing stands in the ledger as open and is settled as
         // an estimate at the next start.

@@ -32,7 +32,11 @@ pub(crate) fn check(source: &Source) -> Vec<Finding> {
         report(line, "error-from-text", "an error keeps its cause: no `to_string` in `map_err`");
     }
     for line in sleeps(source) {
-        report(line, "sleep-in-test", "wait for what happens, or pause the clock (`start_paused`)");
+        report(
+            line,
+            "sleep-in-test",
+            "wait for what happens: ask again in a loop, or pause the clock (`start_paused`)",
+        );
     }
     for (line, name) in names(source) {
         report(line, "name", &name);
@@ -72,14 +76,17 @@ fn errors_from_text(source: &Source) -> Vec<usize> {
     found.filter(|line| !source.is_test(*line)).collect()
 }
 
-/// Waiting in tests. On a paused clock it costs no time and always comes out the same. The fake upstream's delays
-/// are what it is for.
+/// Waiting in tests for a time. On a paused clock it costs none and always comes out the same; in a loop it is the
+/// pause before another process is asked again. The fake upstream's delays are what it is for.
 fn sleeps(source: &Source) -> Vec<usize> {
     if source.masked.uncommented.contains("start_paused") || source.path.starts_with("crates/testkit/") {
         return Vec::new();
     }
-    let found = source.lines_with("sleep(");
-    found.into_iter().filter(|line| source.is_test(*line)).collect()
+    let loops: Vec<_> = ["loop", "while"].into_iter().flat_map(|keyword| source.items(keyword)).collect();
+    let is_alone = |at: &usize| !loops.iter().any(|item| item.body.contains(at));
+    let found =
+        occurrences(source.code(), "sleep(").into_iter().filter(is_alone).map(|at| source.line_at(at));
+    found.filter(|line| source.is_test(*line)).collect()
 }
 
 fn names(source: &Source) -> Vec<(usize, String)> {
@@ -150,6 +157,7 @@ mod tests {
         let path = "crates/x/tests/it/a.rs";
         check_rules(path, "async fn a() { tokio::time::sleep(B).await }", &["sleep-in-test"]);
         check_rules(path, "#[tokio::test(start_paused = true)] async fn a() { sleep(B).await }", &[]);
+        check_rules(path, "async fn a() { while !b() { sleep(C).await } }", &[]);
         check_rules("crates/x/src/a.rs", "async fn a() { tokio::time::sleep(B).await }", &[]);
     }
 

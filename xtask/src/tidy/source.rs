@@ -143,7 +143,7 @@ impl Source {
             let after = at + keyword.len();
             let head = code.get(after..)?;
             let name: String = head.trim_start().chars().take_while(|c| is_word(*c)).collect();
-            let is_named = !name.is_empty() || keyword == "impl";
+            let is_named = !name.is_empty() || keyword != "fn";
             let body = is_named.then(|| body(code, after)).flatten()?;
             Some(Item { name, line: self.line_at(at), body })
         };

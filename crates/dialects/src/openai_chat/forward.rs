@@ -159,8 +159,10 @@ impl Forwarder {
                 self.said.tool_call |= calls;
                 self.said.refusal |= seen.is_some_and(|delta| length(delta.refusal) > 0);
             }
-            let word = choice.finish_reason.and_then(|raw| serde_json::from_str(raw.get()).ok());
-            let Some(Ok(Some(reason))) = word.map(stop_reason) else { continue };
+            // Read as text of its own: escapes are legal in it.
+            let word: Option<String> =
+                choice.finish_reason.and_then(|raw| serde_json::from_str(raw.get()).ok());
+            let Some(Ok(Some(reason))) = word.as_deref().map(stop_reason) else { continue };
             self.tally.has_content = true;
             self.has_finished = true;
             if is_first {

@@ -82,6 +82,16 @@ fn an_address_without_scheme_or_port_is_completed() {
 }
 
 #[test]
+fn a_key_for_the_gateway_itself_is_nobody_elses() {
+    let pairs = [("OPENAI_API_KEY", "tg-x"), ("OPENAI_BASE_URL", "http://127.0.0.1:8080/v1")];
+    let said = [
+        "OPENAI_API_KEY holds a key for Tollgate and is ignored as a provider's",
+        "OPENAI_BASE_URL points at this gateway and is ignored as an upstream",
+    ];
+    check(&pairs, "127.0.0.1:8080", &[], &said);
+}
+
+#[test]
 fn an_address_that_is_the_gateway_itself_is_ignored() {
     let said = [
         "OPENAI_BASE_URL points at this gateway and is ignored as an upstream",

@@ -131,7 +131,7 @@ fn messages_name_what_was_probably_meant() {
     check_words(
         "server: {max-headers: 1}",
         "unknown key `max-headers`",
-        "known here: listen, admin, data, drain, workers, catalogue, caps, timers",
+        "known here: listen, admin, data, drain, drain_notice, workers, catalogue, caps, timers",
     );
     check_words(
         "server: {drain: 10}",

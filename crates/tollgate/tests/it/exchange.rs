@@ -105,11 +105,11 @@ fn of_folder(folder: &Path) -> Vec<Exchange> {
     let mut files: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name == "chat.response.json" || name.ends_with(".sse") || name.starts_with("error."))
+        .filter(|name| is_answer(name))
         .collect();
     files.sort();
     let exchange = |file: &String| {
-        let is_streamed = file.ends_with(".sse");
+        let is_streamed = is_stream(file);
         let kind = if is_streamed { "text/event-stream" } else { "application/json" };
         let status = file.strip_prefix("error.").and_then(|rest| rest.get(..3)?.parse().ok());
         Exchange {
@@ -123,6 +123,14 @@ fn of_folder(folder: &Path) -> Vec<Exchange> {
         }
     };
     files.iter().map(exchange).collect()
+}
+
+fn is_answer(file: &str) -> bool {
+    file == "chat.response.json" || file.starts_with("error.") || is_stream(file)
+}
+
+fn is_stream(file: &str) -> bool {
+    Path::new(file).extension().is_some_and(|extension| extension == "sse")
 }
 
 /// The text of a JSON object with another name for the model at `pointer` and every other byte as it was; none if

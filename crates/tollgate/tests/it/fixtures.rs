@@ -195,7 +195,6 @@ async fn start(cases: &[Case]) -> (Gateway, FakeUpstream) {
         Reply::bytes(content_type, exchange.body.clone()).status(exchange.status)
     })
     .await;
-    let entries: String =
-        cases.iter().map(|case| format!("  {}\n", case.configured(&upstream.url()))).collect();
-    (gateway().config(&format!("providers:\n{entries}")).start().await, upstream)
+    let entries: Vec<String> = cases.iter().map(|case| case.configured(&upstream.url())).collect();
+    (gateway().config(&format!("providers:\n  {}\n", entries.join("\n  "))).start().await, upstream)
 }

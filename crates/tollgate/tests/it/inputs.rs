@@ -45,7 +45,9 @@ fn check_page(code: &str) {
 
 #[test]
 fn every_error_code_has_a_page() {
-    types::Code::ALL.iter().for_each(|code| check_page(code.as_str()));
+    for code in types::Code::ALL {
+        check_page(code.as_str());
+    }
 }
 
 #[tokio::test]

@@ -1,11 +1,19 @@
 //! The product from outside: the real binary as a child process, scripted upstreams, real sockets on 127.0.0.1.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod config;
 mod exchange;
 mod failures;
 mod fixtures;
 mod heard;
 mod inputs;
 mod keys;
+mod ledger;
 mod quirks;
 mod replay;
 mod samples;

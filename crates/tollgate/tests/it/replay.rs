@@ -15,7 +15,6 @@ use providers::Catalogue;
 use serde_json::Value;
 use testkit::{FakeUpstream, Gateway, Received, Reply, Response, Split};
 use tokio::task::JoinSet;
-use types::conversation::Conversation;
 use types::{Fault, FaultKind, Operation};
 
 use crate::exchange::{self, Exchange};
@@ -152,14 +151,6 @@ impl Stage {
         let answer = call.send().await;
         let received = self.received.lock().unwrap().remove(&upstream_name(way, index));
         received.map(|received| (answer.clone(), received)).ok_or_else(|| format!("not sent on: {answer:?}"))
-    }
-
-    fn read_request(&self, exchange: &Exchange) -> Result<Conversation, String> {
-        let headers = spoken_headers(exchange);
-        exchange
-            .dialect
-            .decode_request(&headers, exchange.request.as_bytes())
-            .map_err(|error| error.to_string())
     }
 }
 

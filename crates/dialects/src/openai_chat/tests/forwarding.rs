@@ -113,6 +113,29 @@ fn a_reason_for_the_end_is_as_good_as_the_end() {
 }
 
 #[test]
+fn an_end_is_noticed_in_whatever_form_it_comes() {
+    for choice in [
+        r#"{"index":0,"delta":{},"finish_reason":"st\u006fp"}"#,
+        r#"{"index":1,"delta":{},"finish_reason":"stop"}"#,
+        r#"{"index":0,"delta":{"tool_calls":"odd"},"finish_reason":"stop"}"#,
+        r#"{"delta":{"function_call":{"name":"f","arguments":"{}"}},"finish_reason":"function_call"}"#,
+    ] {
+        let (_, result, tally) = forward(&stream(&[&chunk(choice)]), &asked(STREAM));
+        assert_eq!((result, tally.is_complete, tally.has_content), (Ok(()), true, true), "{choice}");
+    }
+}
+
+#[test]
+fn what_follows_the_end_cannot_fail_a_complete_answer() {
+    let text =
+        stream(&[&chunk(r#"{"index":0,"delta":{"content":"x"},"finish_reason":"stop"}"#), "[DONE]", "odd"]);
+    let (out, result, _) = forward(&text, &asked(STREAM));
+    assert_eq!(result, Ok(()));
+    assert!(out.ends_with("data: odd\n\n"), "{out}");
+    assert!(decode(&text).is_ok());
+}
+
+#[test]
 fn a_whole_answer_keeps_its_bytes() {
     let body = r#"{ "model":"m","id":"a", "choices":[{"message":{"content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}, "x":1.0}"#;
     let frames = vec![Frame::Whole(Bytes::from(body.to_owned()))];

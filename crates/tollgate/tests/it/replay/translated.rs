@@ -7,7 +7,7 @@ use dialects::Dialect;
 use serde_json::{Value, json};
 use types::conversation::{Content, Conversation, Delivery, StopReason, Target, Tool};
 
-use super::{Stage, Way, answer_of_error, shape};
+use super::{Stage, Way, answer_of_error, shape, spoken_headers};
 use crate::exchange::Exchange;
 use crate::heard::{self, gist};
 
@@ -16,7 +16,8 @@ pub(super) async fn check(stage: &Stage, index: usize) -> Result<(), String> {
     let exchange = &stage.exchanges[index];
     let model = stage.public_name(Way::Translated, index);
     let caller = other(exchange.dialect);
-    let mut asked = stage.read_request(exchange)?;
+    let asked = exchange.dialect.decode_request(&spoken_headers(exchange), exchange.request.as_bytes());
+    let mut asked = asked.map_err(|error| error.to_string())?;
     // A caller of Messages has no word for several answers.
     asked.sampling.choices = None;
     let request = in_other_words(&asked, caller, &model)?;
@@ -81,8 +82,10 @@ fn in_other_words(asked: &Conversation, caller: &dyn Dialect, model: &str) -> Re
 
 /// What the upstream was sent still says what the original said.
 fn kept(asked: &Conversation, exchange: &Exchange, sent: &Bytes) -> Result<(), String> {
-    let headers = super::spoken_headers(exchange);
-    let sent = exchange.dialect.decode_request(&headers, sent).map_err(|error| error.to_string())?;
+    let sent = exchange
+        .dialect
+        .decode_request(&spoken_headers(exchange), sent)
+        .map_err(|error| error.to_string())?;
     let (expect, found) = (Request::of(asked), Request::of(&sent));
     if let Some(lost) = expect.texts.iter().find(|text| !found.all_text.contains(text.trim())) {
         return Err(format!("the request lost {lost:?} of {expect:?}:\n{found:?}"));
