@@ -7,7 +7,7 @@ pub mod request;
 pub mod sse;
 pub mod stream;
 
-use dialects::{Asked, Conduit, Dialect, Tally};
+use dialects::{Asked, Calls, Conduit, Dialect, Tally};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use types::conversation::{Answer, Delivery};
@@ -31,7 +31,13 @@ pub fn headers() -> HeaderMap {
 
 pub fn asked(delivery: Delivery) -> Asked {
     let request = RequestId::generate();
-    Asked { model: PUBLIC.into(), delivery, request, at: UnixTime::from_secs(1_760_000_000) }
+    Asked {
+        model: PUBLIC.into(),
+        delivery,
+        calls: Calls::Tools,
+        request,
+        at: UnixTime::from_secs(1_760_000_000),
+    }
 }
 
 /// What a caller reads of these frames.

@@ -43,8 +43,8 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     match (command, rest) {
         ("test", []) => Ok(test::run(&root)),
         ("tidy", []) => Ok(exit_code(tidy::run(&root)?)),
-        ("sdk", []) => sdk::prepare(&root).map(|()| ExitCode::SUCCESS),
         ("fuzz", []) => fuzz::smoke(&root).map(|_| ExitCode::SUCCESS),
+        ("sdk", []) => sdk::prepare(&root).map(|()| ExitCode::SUCCESS),
         ("instructions", rest) => bench::instructions(&root, rest).map(|()| ExitCode::SUCCESS),
         ("bench", rest) => bench::run(&root, rest).map(|()| ExitCode::SUCCESS),
         ("help" | "--help" | "-h", _) => {

@@ -227,7 +227,9 @@ fn a_token_outlives_a_restart_and_not_a_change_of_issuer() {
     let token = site.token_for(&site.create("blue"), NOW);
     let restarted = tokens_in(site.data.path(), NOW);
     assert!(restarted.verify(token.as_bytes(), NOW).is_ok());
-    let renamed = Tokens::open(site.data.path(), Issuer::new("https://other.test"), Duration::from_mins(15), NOW).unwrap();
+    let renamed =
+        Tokens::open(site.data.path(), Issuer::new("https://other.test"), Duration::from_mins(15), NOW)
+            .unwrap();
     assert_eq!(renamed.verify(token.as_bytes(), NOW), Err(Reason::Unknown));
 }
 

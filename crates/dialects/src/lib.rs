@@ -125,6 +125,18 @@ pub struct Peek {
     pub delivery: Delivery,
     /// The most tokens the caller wants.
     pub max_tokens: Option<u64>,
+    /// How the caller is told of calls.
+    pub calls: Calls,
+}
+
+/// How a caller is told that the model wants something called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Calls {
+    /// As the one `function_call` of Chat Completions as it was before it had tools.
+    Function,
+    /// As calls of tools.
+    #[default]
+    Tools,
 }
 
 /// A request as bytes for an upstream.
@@ -145,6 +157,8 @@ pub struct Asked {
     pub model: ModelName,
     /// Whole or streamed.
     pub delivery: Delivery,
+    /// How the caller is told of calls.
+    pub calls: Calls,
     /// The gateway's id for the request.
     pub request: RequestId,
     /// When, for dialects whose answers carry a time and whose upstream said none.

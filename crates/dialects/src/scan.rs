@@ -148,8 +148,9 @@ impl Fields {
 /// escaped letter cannot hide a field from the gateway that the upstream would see.
 fn key_is(body: &[u8], field: &Field, name: &str) -> bool {
     match body.get(field.key.clone()) {
-        Some(raw) if raw == name.as_bytes() => true,
-        Some(_) => field.escaped && key_text(body, field).is_some_and(|text| text == name),
+        // A spelling with escapes reads as something else, even where it is the name itself.
+        Some(raw) if !field.escaped => raw == name.as_bytes(),
+        Some(_) => key_text(body, field).is_some_and(|text| text == name),
         None => false,
     }
 }
@@ -461,6 +462,9 @@ mod tests {
         let body = br#"{"mod\u0065l":"a","model":"b"}"#;
         let fields = Fields::scan(body, 4).unwrap();
         assert_eq!(fields.find(body, "model"), Err(ScanError::Duplicate { field: "model".to_owned() }));
+        let body = br#"{"a\\b":1,"a\\\\b":2}"#;
+        let fields = Fields::scan(body, 4).unwrap();
+        assert_eq!(fields.find(body, r"a\\b"), Ok(Some(19..20)));
     }
 
     #[test]

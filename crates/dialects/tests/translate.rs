@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use dialects::{Asked, Delivered, Dialect, Tally, by_name, conduit};
+use dialects::{Asked, Calls, Delivered, Dialect, Tally, by_name, conduit};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ fn messages() -> &'static dyn Dialect {
 
 fn asked(delivery: Delivery) -> Asked {
     let request: RequestId = serde_json::from_value(json!("00000000000000000000000000000007")).unwrap();
-    Asked { model: "public".into(), delivery, request, at: UnixTime::from_secs(5) }
+    Asked { model: "public".into(), delivery, calls: Calls::Tools, request, at: UnixTime::from_secs(5) }
 }
 
 /// The events of a stream whose lines end in `\n`.

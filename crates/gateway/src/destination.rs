@@ -126,6 +126,16 @@ impl Destination {
         self.known.get(model).cloned().unwrap_or_else(|| Arc::new(look_up(&self.catalogue, model.as_str())))
     }
 
+    /// `text` without this provider's credential, should it be quoted there: some proxies' error pages show what
+    /// they were sent.
+    pub(crate) fn without_credential(&self, text: &str) -> String {
+        let secrets = self.headers.values().filter(|value| value.is_sensitive());
+        // What stands in front of the last space is the scheme.
+        let secrets = secrets.filter_map(|value| value.to_str().ok()?.rsplit(' ').next());
+        let told = secrets.filter(|secret| secret.len() >= SHORTEST_SECRET);
+        told.fold(text.to_owned(), |text, secret| text.replace(secret, "<redacted>"))
+    }
+
     /// The language to speak to this provider for a caller of `dialect`: the caller's own where it can be, the
     /// provider's preferred one otherwise. `None` where it has no path for the operation.
     pub fn endpoint(
@@ -139,6 +149,9 @@ impl Destination {
             .find_map(|endpoint| endpoint.path(operation).map(|path| (endpoint, path)))
     }
 }
+
+/// A header's value that is shorter is a word, and words may stand in any text.
+const SHORTEST_SECRET: usize = 8;
 
 fn look_up(catalogue: &Provider, name: &str) -> KnownModel {
     let model = catalogue.model(name);

@@ -182,17 +182,20 @@ fn unknown_path(path: &str) -> Refusal {
 fn upstream(fault: &Fault, account: &Account) -> Refusal {
     let verdict = fault.verdict();
     let tried = account.facts.attempts;
+    let message = match &account.facts.served_by {
+        Some(served) => served.destination.without_credential(&fault.message),
+        None => fault.message.clone(),
+    };
     match fault.kind {
         FaultKind::ContextLength | FaultKind::Filtered | FaultKind::Invalid => Refusal {
             status: fault.status.filter(|status| (400..500).contains(status)),
             class: class_of(fault.status),
             param: fault.param.clone(),
             upstream_kind: fault.upstream_kind.clone(),
-            ..Refusal::new(verdict.code, fault.message.clone())
+            ..Refusal::new(verdict.code, message)
         },
         FaultKind::Overloaded => {
-            let message = format!("the provider is overloaded: {}", fault.message);
-            let refusal = Refusal::new(verdict.code, message);
+            let refusal = Refusal::new(verdict.code, format!("the provider is overloaded: {message}"));
             let status = fault.status.filter(|status| *status == 529 || *status == 503);
             // Who is overloaded has not counted this caller's requests.
             let class = status.map_or(refusal.class, |_| ErrorClass::Unavailable);
@@ -217,7 +220,7 @@ fn upstream(fault: &Fault, account: &Account) -> Refusal {
             status: fault.status.filter(|status| (500..600).contains(status)),
             // The gateway has tried elsewhere already: clients that retry on top of that would multiply the load.
             retry: if tried > 1 { RetryAdvice::Never } else { RetryAdvice::Silent },
-            ..Refusal::new(verdict.code, format!("{} (attempts: {tried})", fault.message))
+            ..Refusal::new(verdict.code, format!("{message} (attempts: {tried})"))
         },
     }
 }

@@ -32,6 +32,7 @@ pub(crate) fn conduit(
     let asked = Asked {
         model: request.peek.model.clone(),
         delivery: request.peek.delivery,
+        calls: request.peek.calls,
         request: account.id,
         at: account.gateway().clock.wall(),
     };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use dialects::{Asked, Dialect, unfold};
+use dialects::{Asked, Calls, Dialect, unfold};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use types::conversation::{Answer, Conversation, Delivery, Delta, Event};
 use types::{Code, Refusal, RequestId, Tokens, UnixTime};
@@ -27,6 +27,7 @@ pub(crate) fn played(
     let asked = Asked {
         model: conversation.model.clone(),
         delivery: conversation.delivery,
+        calls: Calls::Tools,
         request,
         at: UnixTime::from_secs(CREATED),
     };

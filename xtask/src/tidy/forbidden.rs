@@ -35,7 +35,7 @@ pub(crate) fn check(source: &Source) -> Vec<Finding> {
         report(
             line,
             "sleep-in-test",
-            "wait for what happens: ask again in a loop, or pause the clock (`start_paused`)",
+            "wait for what happens: ask again in a loop, pause the clock (`start_paused`), or say why not",
         );
     }
     for (line, name) in names(source) {
@@ -77,7 +77,8 @@ fn errors_from_text(source: &Source) -> Vec<usize> {
 }
 
 /// Waiting in tests for a time. On a paused clock it costs none and always comes out the same; in a loop it is the
-/// pause before another process is asked again. The fake upstream's delays are what it is for.
+/// pause before another process is asked again; what else it may be for, a comment just above says. The fake
+/// upstream's delays are what it is for.
 fn sleeps(source: &Source) -> Vec<usize> {
     if source.masked.uncommented.contains("start_paused") || source.path.starts_with("crates/testkit/") {
         return Vec::new();
@@ -86,7 +87,13 @@ fn sleeps(source: &Source) -> Vec<usize> {
     let is_alone = |at: &usize| !loops.iter().any(|item| item.body.contains(at));
     let found =
         occurrences(source.code(), "sleep(").into_iter().filter(is_alone).map(|at| source.line_at(at));
-    found.filter(|line| source.is_test(*line)).collect()
+    found.filter(|line| source.is_test(*line) && !is_argued(source, *line)).collect()
+}
+
+/// Whether a comment stands in one of the two lines above.
+fn is_argued(source: &Source, line: usize) -> bool {
+    let above = source.text.lines().take(line - 1).skip(line.saturating_sub(3));
+    above.map(str::trim_start).any(|line| line.starts_with("//"))
 }
 
 fn names(source: &Source) -> Vec<(usize, String)> {
@@ -155,8 +162,9 @@ mod tests {
     #[test]
     fn tests_wait_for_what_happens() {
         let path = "crates/x/tests/it/a.rs";
-        check_rules(path, "async fn a() { tokio::time::sleep(B).await }", &["sleep-in-test"]);
+        check_rules(path, "\n\nasync fn a() { tokio::time::sleep(B).await }", &["sleep-in-test"]);
         check_rules(path, "#[tokio::test(start_paused = true)] async fn a() { sleep(B).await }", &[]);
+        check_rules(path, "async fn a() {\n// At some moment.\nsleep(B).await }", &[]);
         check_rules(path, "async fn a() { while !b() { sleep(C).await } }", &[]);
         check_rules("crates/x/src/a.rs", "async fn a() { tokio::time::sleep(B).await }", &[]);
     }

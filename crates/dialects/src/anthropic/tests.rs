@@ -14,7 +14,7 @@ use types::conversation::{
 use types::{DialectId, RequestId, SseEvent, UnixTime};
 
 use super::Anthropic;
-use crate::{Asked, Dialect as _, Fold};
+use crate::{Asked, Calls, Dialect as _, Fold};
 
 /// A stream with every kind of block.
 const STREAM: &str = include_str!("../../fixtures/anthropic/stream.sse");
@@ -34,7 +34,13 @@ fn target(quirks: &[&str]) -> Target {
 
 fn asked(delivery: Delivery) -> Asked {
     let request = request_id(7);
-    Asked { model: "claude-public".into(), delivery, request, at: UnixTime::from_secs(1) }
+    Asked {
+        model: "claude-public".into(),
+        delivery,
+        calls: Calls::Tools,
+        request,
+        at: UnixTime::from_secs(1),
+    }
 }
 
 /// A request id that prints as this number in 32 hexadecimal digits.

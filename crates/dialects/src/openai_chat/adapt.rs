@@ -1,7 +1,6 @@
 //! Changes a request of this language as little as the target allows.
 
 use bytes::Bytes;
-use serde_json::value::RawValue;
 use types::conversation::{Change, Target};
 
 use super::MAX_DEPTH;
@@ -17,7 +16,7 @@ pub(super) fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<En
     edit.model();
     edit.stream_options()?;
     edit.restrict();
-    edit.developer_role();
+    edit.history();
     let (body, changes) = edit.finish();
     Encoded { body, headers: Vec::new(), changes }.checked(target)
 }
@@ -122,29 +121,5 @@ impl<'a> Edit<'a> {
             self.changes.push(Change::dropped(name));
         }
         self.removed.push(name);
-    }
-
-    /// Calls the role `developer` `system` for targets that know only that.
-    fn developer_role(&mut self) {
-        if !self.target.has_quirk(quirks::NO_DEVELOPER_ROLE) {
-            return;
-        }
-        let Some((_, value)) = self.find("messages") else { return };
-        let messages: Vec<&RawValue> = serde_json::from_slice(value).unwrap_or_default();
-        let mut edits = Vec::new();
-        for (index, message) in messages.into_iter().enumerate() {
-            let message = message.get().as_bytes();
-            let Ok(fields) = Fields::scan(message, MAX_DEPTH) else { continue };
-            let Ok(Some(role)) = fields.find(message, "role") else { continue };
-            if message.get(role.clone()) == Some(br#""developer""#) {
-                // The message is borrowed from the body, so its address says where it lies.
-                let at = message.as_ptr().addr() - self.body.as_ptr().addr();
-                edits.push((index, at + role.start..at + role.end));
-            }
-        }
-        for (index, span) in edits {
-            self.splice.replace(span, r#""system""#);
-            self.changes.push(Change::rewritten(format!("messages[{index}].role")));
-        }
     }
 }

@@ -9,9 +9,9 @@ use super::error::{fault_inside, unreadable};
 use super::message_decode::{MESSAGE_FIELD, OTHER_CALL, assistant, is_empty, message_field};
 use super::object::{Object, Path, keep};
 use super::usage::{ReadUsage, WrappedUsage, WriteUsage};
-use super::wire::{FunctionCall, Named, ThinkingBlock, WireToolCall};
+use super::wire::{CalledFunction, FunctionCall, Named, ThinkingBlock, WireToolCall};
 use super::{answer_id, call_id, json_bytes};
-use crate::{Asked, DecodeError};
+use crate::{Asked, Calls, DecodeError};
 
 /// Reads a whole answer.
 pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
@@ -163,13 +163,16 @@ pub(super) const fn refine(reason: StopReason, said: Said) -> StopReason {
 }
 
 /// The `finish_reason` for a reason. A refusal that the answer puts into words is a plain stop.
-pub(super) const fn finish_reason(reason: StopReason, said: Said) -> &'static str {
+pub(super) const fn finish_reason(reason: StopReason, said: Said, calls: Calls) -> &'static str {
     match reason {
         StopReason::ContextFull | StopReason::MaxTokens => "length",
         StopReason::Refusal if said.refusal => "stop",
         StopReason::Filtered | StopReason::Refusal => "content_filter",
         StopReason::EndTurn | StopReason::Pause | StopReason::StopSequence => "stop",
-        StopReason::ToolUse => "tool_calls",
+        StopReason::ToolUse => match calls {
+            Calls::Function => "function_call",
+            Calls::Tools => "tool_calls",
+        },
     }
 }
 
@@ -203,6 +206,8 @@ struct AnswerMessage<'a> {
     thinking_blocks: Vec<ThinkingBlock<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<WireToolCall<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function_call: Option<CalledFunction<'a>>,
     #[serde(flatten)]
     fields: Named<'a>,
 }
@@ -211,9 +216,13 @@ struct AnswerMessage<'a> {
 pub(super) fn encode(answer: &Answer, asked: &Asked) -> Vec<u8> {
     let choices = answer.choices.iter().enumerate().map(|(index, choice)| WireChoice {
         index,
-        message: message(&choice.content),
+        message: message(&choice.content, asked.calls),
         logprobs: choice.logprobs.as_ref(),
-        finish_reason: finish_reason(choice.stop.unwrap_or(StopReason::EndTurn), Said::of(&choice.content)),
+        finish_reason: finish_reason(
+            choice.stop.unwrap_or(StopReason::EndTurn),
+            Said::of(&choice.content),
+            asked.calls,
+        ),
     });
     json_bytes(&WireAnswer {
         id: answer_id(answer.id.as_deref(), asked),
@@ -225,7 +234,7 @@ pub(super) fn encode(answer: &Answer, asked: &Asked) -> Vec<u8> {
     })
 }
 
-fn message(content: &[Content]) -> AnswerMessage<'_> {
+fn message(content: &[Content], calls: Calls) -> AnswerMessage<'_> {
     let blocks: Vec<_> = content.iter().filter_map(ThinkingBlock::of).collect();
     let mut message = AnswerMessage {
         role: "assistant",
@@ -234,6 +243,7 @@ fn message(content: &[Content]) -> AnswerMessage<'_> {
         reasoning_content: None,
         thinking_blocks: if blocks.iter().any(ThinkingBlock::is_proven) { blocks } else { Vec::new() },
         tool_calls: Vec::new(),
+        function_call: None,
         fields: Named::default(),
     };
     for content in content {
@@ -245,7 +255,11 @@ fn message(content: &[Content]) -> AnswerMessage<'_> {
             }
             Content::ToolCall { id, name, arguments, .. } => {
                 let call = FunctionCall::new(id.into(), name, arguments);
-                message.tool_calls.push(WireToolCall::Function(call));
+                match calls {
+                    Calls::Tools => message.tool_calls.push(WireToolCall::Function(call)),
+                    // There is room for one.
+                    Calls::Function => drop(message.function_call.get_or_insert(call.function)),
+                }
             }
             Content::Opaque { kind, json } if kind == OTHER_CALL => {
                 message.tool_calls.push(WireToolCall::Raw(json));

@@ -343,12 +343,9 @@ impl<'c> Writer<'c> {
 
     /// The id as the target takes it. Call and result are mapped alike, so they still belong together.
     fn tool_call_id(&self, id: &'c str) -> Cow<'c, str> {
-        let fits = id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if fits || !self.target.has_quirk(quirks::NINE_CHARACTER_TOOL_IDS) {
-            Cow::Borrowed(id)
-        } else {
-            Cow::Owned(nine_characters(id))
-        }
+        let is_refused = self.target.has_quirk(quirks::NINE_CHARACTER_TOOL_IDS);
+        let short = is_refused.then(|| nine_characters(id)).flatten();
+        short.map_or(Cow::Borrowed(id), Cow::Owned)
     }
 }
 
@@ -360,11 +357,14 @@ fn data_url(mime: &str, data: &str) -> String {
     format!("data:{mime};base64,{data}")
 }
 
-/// Nine letters and digits that stand for `id`: its 64-bit FNV-1a hash in base 36.
-fn nine_characters(id: &str) -> String {
+/// Nine letters and digits that stand for `id`: its 64-bit FNV-1a hash in base 36. None where it is such an id itself.
+pub(super) fn nine_characters(id: &str) -> Option<String> {
+    if id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return None;
+    }
     let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    let digits = std::iter::successors(Some(hash), |rest| Some(rest / 36));
-    digits.take(9).filter_map(|rest| char::from_digit(u32::try_from(rest % 36).unwrap_or(0), 36)).collect()
+    let digits = std::iter::successors(Some(hash), |rest| Some(rest / 36)).take(9);
+    Some(digits.filter_map(|rest| char::from_digit(u32::try_from(rest % 36).unwrap_or(0), 36)).collect())
 }

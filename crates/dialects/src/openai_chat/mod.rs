@@ -6,6 +6,7 @@ mod answer;
 mod chunk;
 mod error;
 mod forward;
+mod history;
 mod limits;
 mod message_decode;
 mod message_encode;

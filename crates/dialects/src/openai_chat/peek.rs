@@ -5,7 +5,7 @@ use serde::Deserialize;
 use types::ModelName;
 use types::conversation::Delivery;
 
-use crate::{DecodeError, Fields, Peek};
+use crate::{Calls, DecodeError, Fields, Peek};
 
 /// Reads the model, the delivery and the token limit.
 pub(super) fn peek(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
@@ -17,7 +17,16 @@ pub(super) fn peek(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
     }
     let newer = whole(body, fields, "max_completion_tokens")?;
     let older = whole(body, fields, "max_tokens")?;
-    Ok(Peek { model, delivery: delivery(body, fields)?, max_tokens: newer.or(older) })
+    let delivery = delivery(body, fields)?;
+    Ok(Peek { model, delivery, max_tokens: newer.or(older), calls: calls(body, fields) })
+}
+
+/// A caller that offers functions, and no tools, expects to be told of functions.
+fn calls(body: &[u8], fields: &Fields) -> Calls {
+    match fields.value(body, "functions") {
+        Some([b'[', ..]) if fields.value(body, "tools").is_none() => Calls::Function,
+        Some(_) | None => Calls::Tools,
+    }
 }
 
 /// The value of a field that must not stand there twice; null is nothing.

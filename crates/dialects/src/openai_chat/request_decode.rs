@@ -22,12 +22,16 @@ pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
     let Some(said) = object.take_as("messages", "must be an array")? else {
         return Err(Path::Field(&Path::Root, "messages").wrong("is missing"));
     };
+    let functions = object.take_list("functions")?;
+    // A caller that knows functions can be told of one call at a time.
+    let serial = (!functions.is_empty()).then_some(false);
+    let parallel = object.take_as("parallel_tool_calls", "must be a boolean")?;
     Ok(Conversation {
         model: ModelName::from(model),
         messages: messages(said)?,
-        tools: tools(&mut object)?,
+        tools: tools(&object.take_list("tools")?, &functions)?,
         tool_choice: tool_choice(&mut object)?,
-        parallel_tool_calls: object.take_as("parallel_tool_calls", "must be a boolean")?,
+        parallel_tool_calls: parallel.or(serial),
         sampling: sampling(&mut object)?,
         reasoning: reasoning(&mut object)?,
         format: format(&mut object)?,
@@ -159,15 +163,14 @@ fn json_schema(said: &mut Object<'_, '_>) -> Result<OutputFormat, DecodeError> {
 }
 
 /// The tools, and the functions of callers that know no tools yet.
-fn tools(object: &mut Object<'_, '_>) -> Result<Vec<Tool>, DecodeError> {
-    let (listed, functions) = (object.take_list("tools")?, object.take_list("functions")?);
+fn tools(listed: &[&RawValue], functions: &[&RawValue]) -> Result<Vec<Tool>, DecodeError> {
     let mut tools = Vec::with_capacity(listed.len() + functions.len());
     let parent = Path::Field(&Path::Root, "tools");
-    for (index, raw) in listed.into_iter().enumerate() {
+    for (index, raw) in listed.iter().enumerate() {
         tools.push(tool(raw, &Path::Item(&parent, index))?);
     }
     let parent = Path::Field(&Path::Root, "functions");
-    for (index, raw) in functions.into_iter().enumerate() {
+    for (index, raw) in functions.iter().enumerate() {
         let path = Path::Item(&parent, index);
         tools.push(function(Object::read(raw.get(), &path)?, None)?);
     }

@@ -9,7 +9,7 @@ use super::answer_id;
 use super::message_decode::{MESSAGE_FIELD, OTHER_CALL};
 use super::usage::WriteUsage;
 use super::wire::{Named, ThinkingBlock};
-use crate::{Asked, Encoder};
+use crate::{Asked, Calls, Encoder};
 
 /// The most choices that are told apart; `OpenAI`'s own limit for `n`.
 const MAX_CHOICES: u32 = 128;
@@ -125,6 +125,11 @@ impl StreamEncoder {
                 self.opaque(choice, kind, json, out);
                 Block::Words
             }
+            Opening::ToolCall { name, .. } if self.asked.calls == Calls::Function => {
+                let number = self.next_tool(choice);
+                self.function(choice, number, ToolFunction { name: Some(name), arguments: "" }, out);
+                Block::Tool { number, has_arguments: false }
+            }
             Opening::ToolCall { id, name } => {
                 let number = self.next_tool(choice);
                 let function = ToolFunction { name: Some(name), arguments: "" };
@@ -189,8 +194,18 @@ impl StreamEncoder {
     fn arguments(&mut self, choice: u32, number: u32, piece: &str, out: &mut Vec<u8>) {
         if !piece.is_empty() {
             let function = ToolFunction { name: None, arguments: piece };
+            if self.asked.calls == Calls::Function {
+                return self.function(choice, number, function, out);
+            }
             let call = ToolDelta { index: number, id: None, kind: None, function };
             self.delta(choice, &ToolCalls { tool_calls: [call] }, out);
+        }
+    }
+
+    /// A piece of a call for a caller that knows functions only, and of those one.
+    fn function(&mut self, choice: u32, number: u32, function_call: ToolFunction<'_>, out: &mut Vec<u8>) {
+        if number == 0 {
+            self.delta(choice, &FunctionCallDelta { function_call }, out);
         }
     }
 
@@ -215,7 +230,7 @@ impl StreamEncoder {
             return;
         }
         self.role(choice, out);
-        let finish_reason = Some(finish_reason(reason, self.choice(choice).said));
+        let finish_reason = Some(finish_reason(reason, self.choice(choice).said, self.asked.calls));
         let delta = NoDelta {};
         self.chunk(&[WrittenChunk { index: choice, delta, logprobs: None, finish_reason }], None, out);
     }
@@ -299,6 +314,11 @@ enum WordsDelta<'a> {
 #[derive(Serialize)]
 struct ThinkingBlocks<'a> {
     thinking_blocks: [ThinkingBlock<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct FunctionCallDelta<'a> {
+    function_call: ToolFunction<'a>,
 }
 
 #[derive(Serialize)]

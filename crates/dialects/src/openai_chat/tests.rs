@@ -15,14 +15,20 @@ use types::conversation::{Conversation, Delivery, Event, Target};
 use types::{Fault, Frame, RequestId, SseEvent, UnixTime};
 
 use super::OpenAiChat;
-use crate::{Asked, Conduit, Dialect, EncodeError, Fields, Fold, Tally};
+use crate::{Asked, Calls, Conduit, Dialect, EncodeError, Fields, Fold, Tally};
 
 const STREAM: Delivery = Delivery::Stream { include_usage: false };
 const STREAM_WITH_USAGE: Delivery = Delivery::Stream { include_usage: true };
 
 fn asked(delivery: Delivery) -> Asked {
     let request = RequestId::generate();
-    Asked { model: "public".into(), delivery, request, at: UnixTime::from_secs(1_760_000_000) }
+    Asked {
+        model: "public".into(),
+        delivery,
+        calls: Calls::Tools,
+        request,
+        at: UnixTime::from_secs(1_760_000_000),
+    }
 }
 
 fn target(quirks: &[&str]) -> Target {

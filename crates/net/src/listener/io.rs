@@ -138,11 +138,9 @@ fn plain(answer: &Response<Bytes>) -> Bytes {
     let (status, body) = (answer.status(), answer.body());
     let reason = status.canonical_reason().unwrap_or_default();
     let length = body.len();
-    let mut bytes = format!(
-        "HTTP/1.1 {} {reason}\r\nconnection: close\r\ncontent-length: {length}\r\n",
-        status.as_str()
-    )
-    .into_bytes();
+    let mut bytes =
+        format!("HTTP/1.1 {} {reason}\r\nconnection: close\r\ncontent-length: {length}\r\n", status.as_str())
+            .into_bytes();
     for (name, value) in answer.headers() {
         for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
             bytes.extend_from_slice(part);

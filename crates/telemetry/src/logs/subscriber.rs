@@ -18,6 +18,7 @@ use crate::telemetry::Telemetry;
 /// The crates whose events are written at the chosen level. Others may print what they were given, secrets
 /// included, below `warn`; so below `warn` they are not heard.
 const OWN: &[&str] = &[
+    "admin",
     "auth",
     "dialects",
     "gateway",

@@ -63,8 +63,9 @@ async fn connect(
 async fn over_tls(gateway: &Gateway, line: &str, headers: &str, body: &str) -> String {
     let mut stream = connect(gateway, &rustls::version::TLS13).await.unwrap();
     let length = body.len();
-    let request =
-        format!("{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
+    let request = format!(
+        "{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
@@ -90,7 +91,10 @@ async fn the_published_short_form_starts_as_printed_and_does_what_it_says() {
     let granted: Value = serde_json::from_str(granted.split_once("\r\n\r\n").unwrap().1).unwrap();
     let token = format!("authorization: Bearer {}\r\n", granted["access_token"].as_str().unwrap());
     let served = over_tls(&gateway, &chat, &token, &ask("tollgate/mock")).await;
-    assert!(served.contains("\r\nx-ratelimit-remaining-requests: 998\r\n"), "one caller, one bucket: {served}");
+    assert!(
+        served.contains("\r\nx-ratelimit-remaining-requests: 998\r\n"),
+        "one caller, one bucket: {served}"
+    );
 
     let metrics = over_tls(&gateway, "GET /metrics", "", "").await;
     for series in ["tollgate_request_duration_seconds_count", "tollgate_requests_total", "error_type="] {
@@ -100,7 +104,9 @@ async fn the_published_short_form_starts_as_printed_and_does_what_it_says() {
     assert!(lines.iter().all(|line| line["model"] == "tollgate/mock"), "{lines:?}");
 
     let shown = text(&gateway.cli(&["config", "show"]));
-    for line in ["token_bucket", "requests_per_minute: 1000", "min_version: \"1.3\"", "threshold: 5", "timeout: 30s"] {
+    for line in
+        ["token_bucket", "requests_per_minute: 1000", "min_version: \"1.3\"", "threshold: 5", "timeout: 30s"]
+    {
         assert!(shown.contains(line), "{line}: {shown}");
     }
     assert!(shown.contains("http://127.0.0.1:4318") && shown.contains("http://127.0.0.1:9411"), "{shown}");
@@ -119,13 +125,13 @@ async fn the_token_bucket_refuses_what_is_too_much_and_says_until_when() {
         check_error(path, &response, 429, "TG-1101");
         let wait: u64 = response.header("retry-after").parse().unwrap();
         assert!((1..=20).contains(&wait), "{wait}");
-        let limit = if path == CHAT { "x-ratelimit-limit-requests" } else { "anthropic-ratelimit-requests-limit" };
+        let limit =
+            if path == CHAT { "x-ratelimit-limit-requests" } else { "anthropic-ratelimit-requests-limit" };
         assert_eq!(response.header(limit), "3", "{:?}", response.headers);
     }
     let other = text(&gateway.cli(&["keys", "create", "other"]));
-    let served = async {
-        while call(&gateway, CHAT, ask("tollgate/mock")).key(&other).send().await.status != 200 {}
-    };
+    let served =
+        async { while call(&gateway, CHAT, ask("tollgate/mock")).key(&other).send().await.status != 200 {} };
     tokio::time::timeout(testkit::PATIENCE, served).await.unwrap();
 }
 
@@ -254,7 +260,8 @@ routing: {health_checks: true}"#;
     let second = gateway().env("A_KEY", "sk-canary").config(&shown);
     text(&second.cli(&["check"]));
     // The data directories of the two differ: the file's is overridden by the environment's.
-    let without_data = |text: &str| text.lines().filter(|line| !line.contains("data:")).collect::<Vec<_>>().join("\n");
+    let without_data =
+        |text: &str| text.lines().filter(|line| !line.contains("data:")).collect::<Vec<_>>().join("\n");
     assert_eq!(without_data(&text(&second.cli(&["config", "show"]))), without_data(&shown));
 }
 
@@ -265,7 +272,8 @@ async fn generation(gateway: &Gateway, number: u64) {
 #[tokio::test]
 async fn a_changed_file_is_in_force_at_once_and_streams_under_way_keep_what_they_began_with() {
     let slow = opening() + &word("old").repeat(20) + &ending();
-    let a = FakeUpstream::start(move |_| Reply::sse(slow.clone()).gap(std::time::Duration::from_millis(100))).await;
+    let a = FakeUpstream::start(move |_| Reply::sse(slow.clone()).gap(std::time::Duration::from_millis(100)))
+        .await;
     let b = FakeUpstream::start(|_| answer("new")).await;
     let gateway = gateway().config(&single(&a)).start().await;
     let mut streaming = gateway.stream(CHAT, ask_stream("m")).await;

@@ -10,7 +10,9 @@ use tokio::time::{Duration, Instant, sleep};
 use types::{FaultKind, Tokens, Usage};
 
 use crate::gateway;
-use crate::samples::{CHAT, MESSAGES, answer, ask, ask_stream, call, ending, error, opening, provider, stream, word};
+use crate::samples::{
+    CHAT, MESSAGES, answer, ask, ask_stream, call, ending, error, opening, provider, stream, word,
+};
 
 const PROVIDER: &str = r#"
 title = "Priced"
@@ -22,6 +24,7 @@ semconv = "priced"
 [credential]
 header = "authorization"
 prefix = "Bearer "
+required = false
 
 [dialects.openai_chat]
 chat = "/chat"
@@ -59,7 +62,8 @@ async fn settled(gateway: &Gateway, count: usize) -> Vec<(Intent, Settlement)> {
     let began = Instant::now();
     loop {
         let attempts = attempts(gateway);
-        let ended = attempts.iter().filter_map(|(intent, ends)| Some((intent.clone(), ends.first()?.clone())));
+        let ended =
+            attempts.iter().filter_map(|(intent, ends)| Some((intent.clone(), ends.first()?.clone())));
         let ended: Vec<_> = ended.collect();
         if ended.len() >= count {
             assert_eq!(attempts.len(), count, "{attempts:?}");
@@ -81,7 +85,7 @@ fn attempts(gateway: &Gateway) -> Vec<(Intent, Vec<Settlement>)> {
                 assert!(twice.is_none(), "begun twice: {twice:?}");
             }
             Record::Settled { attempt, settlement } => {
-                let (_, ends) = attempts.get_mut(&attempt).expect("what ends has begun");
+                let (_, ends) = attempts.get_mut(&attempt).unwrap();
                 assert!(ends.is_empty(), "ended twice: {ends:?} and {settlement:?}");
                 ends.push(settlement);
             }
@@ -123,7 +127,11 @@ async fn a_whole_and_a_streamed_answer_cost_what_the_upstream_reports() {
         assert_eq!((intent.number, intent.model.as_str(), intent.upstream_model.as_str()), (1, "m", "x"));
         assert_eq!(intent.provider.as_str(), "a");
         assert_eq!(intent.price_version.as_deref(), Some("2026-11-22"));
-        assert_eq!((end.outcome, end.usage, end.estimated), (Outcome::Answered, USAGE, Estimated::No), "{path}");
+        assert_eq!(
+            (end.outcome, end.usage, end.estimated),
+            (Outcome::Answered, USAGE, Estimated::No),
+            "{path}"
+        );
         assert_eq!((end.cost.as_micros(), end.status), (COST, Some(200)));
         assert_eq!(end.upstream_id.as_deref(), Some("chatcmpl-1"));
         assert!(intent.reserved >= end.cost);
@@ -148,7 +156,11 @@ async fn a_client_that_hangs_up_is_charged_for_what_was_produced_until_then() {
     let begun = format!("{}{}", opening(), word(&text));
     let mute = ask_stream("m").replacen("hi", "mute", 1);
     let a = FakeUpstream::start(move |request| {
-        if request.body.windows(4).any(|text| text == b"mute") { Reply::hang() } else { Reply::sse(begun.clone()).silent_after(usize::MAX) }
+        if request.body.windows(4).any(|text| text == b"mute") {
+            Reply::hang()
+        } else {
+            Reply::sse(begun.clone()).silent_after(usize::MAX)
+        }
     })
     .await;
     let gateway = priced(&a, &a).await;
@@ -181,7 +193,10 @@ async fn each_attempt_of_a_request_that_failed_over_has_a_record_of_its_own() {
     assert_eq!((failed.usage, failed.cost.as_micros()), (Usage::default(), 0));
     assert_eq!((answered.outcome, answered.usage), (Outcome::Answered, USAGE));
     let total = gateway.usage()["total"].clone();
-    assert_eq!((&total["requests"], &total["attempts"], &total["failures"]), (&json!(1), &json!(2), &json!(1)));
+    assert_eq!(
+        (&total["requests"], &total["attempts"], &total["failures"]),
+        (&json!(1), &json!(2), &json!(1))
+    );
 }
 
 #[tokio::test]
@@ -191,7 +206,11 @@ async fn an_answer_that_breaks_off_costs_what_was_seen_and_a_refused_request_not
     for (reply, kind, is_charged) in [
         (Reply::sse(begun.clone()).cut_after(length), FaultKind::Cut, true),
         (Reply::sse(begun.clone()).silent_after(length), FaultKind::Timeout, true),
-        (Reply::sse(format!("{begun}data: {{\"error\":{{\"message\":\"boom\"}}}}\n\n")), FaultKind::Server, true),
+        (
+            Reply::sse(format!("{begun}data: {{\"error\":{{\"message\":\"boom\"}}}}\n\n")),
+            FaultKind::Server,
+            true,
+        ),
         (error(400), FaultKind::Invalid, false),
         (error(401), FaultKind::Credential, false),
         (error(402), FaultKind::Quota, false),
@@ -220,8 +239,7 @@ async fn what_never_reached_an_upstream_leaves_no_record() {
 #[tokio::test]
 async fn a_stream_that_reports_no_usage_is_estimated() {
     let text = stream(&["word"]);
-    let without: String =
-        text.split_inclusive("\n\n").filter(|event| !event.contains("\"usage\"")).collect();
+    let without: String = text.split_inclusive("\n\n").filter(|event| !event.contains("\"usage\"")).collect();
     assert!(ending().len() < text.len() && without.len() < text.len());
     let a = FakeUpstream::start(move |_| Reply::sse(without.clone())).await;
     let gateway = priced(&a, &a).await;
@@ -238,7 +256,8 @@ const STREAMS: u64 = 50;
 #[tokio::test]
 async fn a_gateway_that_is_killed_with_streams_open_has_lost_no_attempt_and_has_none_twice() {
     let endless = opening() + &word("word").repeat(1000);
-    let upstream = FakeUpstream::start(move |_| Reply::sse(endless.clone()).gap(Duration::from_millis(5))).await;
+    let upstream =
+        FakeUpstream::start(move |_| Reply::sse(endless.clone()).gap(Duration::from_millis(5))).await;
     let config = format!("providers: {{{}}}", provider("a", &upstream.url()));
     let mut gateway = gateway().config(&config).start().await;
     let mut random = Random::new(1);
@@ -262,7 +281,8 @@ async fn a_gateway_that_is_killed_with_streams_open_has_lost_no_attempt_and_has_
     }
     let attempts = attempts(&gateway);
     let named = |name: &str| name.strip_prefix("a/").unwrap_or(name).to_owned();
-    let recorded: BTreeSet<_> = attempts.iter().map(|(intent, _)| named(intent.upstream_model.as_str())).collect();
+    let recorded: BTreeSet<_> =
+        attempts.iter().map(|(intent, _)| named(intent.upstream_model.as_str())).collect();
     assert_eq!(recorded.len(), attempts.len(), "an attempt is there twice");
     let received = upstream.received();
     let asked: BTreeSet<_> =

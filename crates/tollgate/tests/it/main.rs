@@ -1,10 +1,6 @@
 //! The product from outside: the real binary as a child process, scripted upstreams, real sockets on 127.0.0.1.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod config;
 mod exchange;
@@ -14,6 +10,7 @@ mod heard;
 mod inputs;
 mod keys;
 mod ledger;
+mod observe;
 mod quirks;
 mod replay;
 mod samples;

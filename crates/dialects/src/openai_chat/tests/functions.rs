@@ -48,6 +48,7 @@ fn functions_become_tools_and_their_results_find_their_calls() {
     ]);
     assert_eq!(written["messages"], expect);
     let tool = json!({"name": "look", "description": "Looks.", "parameters": {"type": "object"}});
+    assert_eq!(written["parallel_tool_calls"], false);
     assert_eq!(written["tools"], json!([{"type": "function", "function": tool}]));
     assert_eq!(changes, [""; 0]);
     let nameless = r#"{"model":"m","messages":[{"role":"function","content":"x"}]}"#;
@@ -72,4 +73,46 @@ fn a_called_function_is_a_called_tool() {
     );
     let streamed = fold(decode(&pieces).unwrap()).choices.remove(0);
     assert!(matches!(&streamed.content[..], [Content::ToolCall { name, .. }] if name == "f"));
+}
+
+#[test]
+fn a_caller_that_offers_functions_is_told_of_one() {
+    let peek = |body: &str| {
+        let body = Bytes::from(format!(r#"{{"model":"m","messages":[],{body}}}"#));
+        let fields = Fields::scan(&body, 64).unwrap();
+        OpenAiChat.peek(&http::HeaderMap::new(), &body, &fields).unwrap().calls
+    };
+    assert_eq!(peek(r#""functions":[]"#), Calls::Function);
+    assert_eq!(peek(r#""functions":[],"tools":[]"#), Calls::Tools);
+    assert_eq!(peek(r#""functions":null"#), Calls::Tools);
+    let call = |id: &str| Content::ToolCall {
+        id: id.to_owned(),
+        name: "f".to_owned(),
+        arguments: r#"{"a":1}"#.to_owned(),
+        cache: None,
+    };
+    let choice = types::conversation::Choice {
+        content: vec![call("a"), call("b")],
+        stop: Some(StopReason::ToolUse),
+        ..Default::default()
+    };
+    let answer = types::conversation::Answer { choices: vec![choice], ..Default::default() };
+    let asked = Asked { calls: Calls::Function, ..asked(STREAM) };
+    let whole: Value = serde_json::from_slice(&OpenAiChat.encode_answer(&answer, &asked)).unwrap();
+    let message = &whole["choices"][0]["message"];
+    assert_eq!(message["function_call"], json!({"name": "f", "arguments": r#"{"a":1}"#}));
+    assert_eq!(
+        (&message["tool_calls"], &whole["choices"][0]["finish_reason"]),
+        (&Value::Null, &json!("function_call"))
+    );
+    let stream = encode(&crate::unfold(&answer), &asked);
+    let read = fold(decode(&stream).unwrap()).choices.remove(0);
+    assert!(
+        matches!(&read.content[..], [Content::ToolCall { arguments, .. }] if arguments == r#"{"a":1}"#),
+        "{stream}"
+    );
+    assert!(
+        stream.contains(r#""finish_reason":"function_call""#) && !stream.contains("tool_calls"),
+        "{stream}"
+    );
 }

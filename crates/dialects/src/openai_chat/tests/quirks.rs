@@ -68,6 +68,23 @@ fn fields_go_by_the_name_the_target_knows() {
 }
 
 #[test]
+fn ids_of_calls_have_nine_characters_where_they_must() {
+    let history = |call: &str, other: &str| {
+        format!(
+            r#","messages":[{{"role":"assistant","tool_calls":[{{"id":"{call}", "function":{{}}}},{{"id":"{other}"}}]}},{{ "tool_call_id":"{call}","role":"tool"}}]"#
+        )
+    };
+    let (asked, kept) = (history("toolu_1", "abcdefgh9"), history("a23456789", "abcdefgh9"));
+    let (body, told) =
+        adapted(&format!("{{{MODEL}{asked}}}"), &target(&["nine_character_tool_ids"])).unwrap();
+    let short =
+        body.split('"').find(|text| text.len() == 9 && *text != "assistant" && *text != "abcdefgh9").unwrap();
+    assert_eq!(body, format!("{{{MODEL}{}}}", history(short, "abcdefgh9")));
+    assert_eq!(told, ["rewritten;messages[0].tool_calls[0].id", "rewritten;messages[1].tool_call_id"]);
+    check(&["nine_character_tool_ids"], &kept, &kept, &[]);
+}
+
+#[test]
 fn a_field_beside_doubled_ones_is_cut_out_cleanly() {
     check(&["no_user"], r#","x":1,"user":"ada","x":2"#, r#","x":1,"x":2"#, &["dropped;user"]);
     check(&["no_user"], r#","user":"a","user":"b""#, r#","user":"a","user":"b""#, &[]);

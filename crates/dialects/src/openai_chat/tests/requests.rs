@@ -24,10 +24,14 @@ fn check_refused(body: &str, problem: &str) {
 #[test]
 fn peek_reads_what_routing_needs() {
     let body = r#"{"messages":[],"model":"a\u002fb","stream":true,"max_tokens":5,"max_completion_tokens":7,"stream_options":{"include_usage":true}}"#;
-    let expect = Peek { model: "a/b".into(), delivery: STREAM_WITH_USAGE, max_tokens: Some(7) };
+    let expect =
+        Peek { model: "a/b".into(), delivery: STREAM_WITH_USAGE, max_tokens: Some(7), calls: Calls::Tools };
     assert_eq!(peek(body), Ok(expect));
     let body = r#"{"messages":[],"model":"m","stream":null,"max_tokens":null}"#;
-    assert_eq!(peek(body), Ok(Peek { model: "m".into(), delivery: Delivery::Whole, max_tokens: None }));
+    assert_eq!(
+        peek(body),
+        Ok(Peek { model: "m".into(), delivery: Delivery::Whole, max_tokens: None, calls: Calls::Tools })
+    );
 }
 
 #[test]

@@ -1,0 +1,56 @@
+//! Changes inside the messages of a request that is passed on: a role and ids that the target refuses.
+
+use serde_json::value::RawValue;
+use types::conversation::Change;
+
+use super::MAX_DEPTH;
+use super::adapt::Edit;
+use super::message_encode::nine_characters;
+use crate::splice::quoted;
+use crate::{Fields, quirks};
+
+impl Edit<'_> {
+    /// Calls the role `developer` `system`, and calls of tools by ids of nine characters, for targets that know only
+    /// that. The messages are looked at for such targets alone.
+    pub(super) fn history(&mut self) {
+        let role = self.target.has_quirk(quirks::NO_DEVELOPER_ROLE);
+        let ids = self.target.has_quirk(quirks::NINE_CHARACTER_TOOL_IDS);
+        let Some((_, list)) = self.find("messages").filter(|_| role || ids) else { return };
+        let messages: Vec<&RawValue> = serde_json::from_slice(list).unwrap_or_default();
+        for (index, message) in messages.into_iter().enumerate() {
+            let message = message.get().as_bytes();
+            let Ok(fields) = Fields::scan(message, MAX_DEPTH) else { continue };
+            if role && fields.value(message, "role") == Some(br#""developer""#) {
+                self.exchange(message, &fields, "role", r#""system""#);
+                self.changes.push(Change::rewritten(format!("messages[{index}].role")));
+            }
+            if ids {
+                self.shorten(message, &fields, "tool_call_id", &format!("messages[{index}]"));
+                let calls = fields.value(message, "tool_calls").unwrap_or_default();
+                let calls: Vec<&RawValue> = serde_json::from_slice(calls).unwrap_or_default();
+                for (number, call) in calls.into_iter().enumerate() {
+                    let call = call.get().as_bytes();
+                    let Ok(fields) = Fields::scan(call, MAX_DEPTH) else { continue };
+                    self.shorten(call, &fields, "id", &format!("messages[{index}].tool_calls[{number}]"));
+                }
+            }
+        }
+    }
+
+    /// Puts an id of nine characters in the place of one that the target refuses.
+    fn shorten(&mut self, object: &[u8], fields: &Fields, name: &str, path: &str) {
+        let id: Option<String> = fields.value(object, name).and_then(|id| serde_json::from_slice(id).ok());
+        if let Some(short) = id.and_then(|id| nine_characters(&id)) {
+            self.exchange(object, fields, name, &String::from_utf8_lossy(&quoted(&short)));
+            self.changes.push(Change::rewritten(format!("{path}.{name}")));
+        }
+    }
+
+    /// Replaces a value of an object that is a slice of the body.
+    fn exchange(&mut self, object: &[u8], fields: &Fields, name: &str, with: &str) {
+        let Some(value) = fields.value(object, name) else { return };
+        // The value is borrowed from the body, so its address says where it lies.
+        let at = value.as_ptr().addr() - self.body.as_ptr().addr();
+        self.splice.replace(at..at + value.len(), with.to_owned());
+    }
+}
