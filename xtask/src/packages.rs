@@ -25,8 +25,6 @@ const NEEDS: &[Need] = &[
     Need { probe: &["cc", "--version"], packages: &["gcc", "libc6-dev"] },
     // The fuzzer's engine is built from C++.
     Need { probe: &["c++", "--version"], packages: &["g++"] },
-    // The fuzzer is built from C++.
-    Need { probe: &["c++", "--version"], packages: &["g++"] },
 ];
 
 /// Installs what is missing.

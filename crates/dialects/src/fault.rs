@@ -28,18 +28,11 @@ const CONTEXT_WORDS: &[&str] = &[
     "maximum prompt length",
 ];
 /// Words for an account without credit.
-const QUOTA_WORDS: &[&str] = &[
-    "insufficient_quota",
-    "billing_error",
-    "insufficient balance",
-    "credit balance",
-    "insufficient credits",
-];
+const QUOTA_WORDS: &[&str] = &["insufficient_quota", "billing_error"];
 /// Words for content refused by policy.
 const FILTER_WORDS: &[&str] = &["content_filter", "content_policy_violation", "responsibleaipolicyviolation"];
 /// Words for a refused credential where the status does not say so (xAI and Google answer 400).
-const CREDENTIAL_WORDS: &[&str] =
-    &["invalid_api_key", "api_key_invalid", "incorrect api key", "authentication_error"];
+const CREDENTIAL_WORDS: &[&str] = &["invalid_api_key", "api_key_invalid", "authentication_error"];
 
 /// What an upstream's error answer means, by what all providers have in common. The words that only one of them
 /// uses are in its catalogue.
@@ -47,10 +40,11 @@ pub fn read_fault(status: u16, body: &[u8]) -> Fault {
     let value = serde_json::from_slice(body).unwrap_or(Value::Null);
     let message = first_text(&value, MESSAGE).map_or_else(|| plain_message(status, body), Cow::into_owned);
     let upstream_kind = first_text(&value, KIND).map(Cow::into_owned);
-    let haystack = format!("{} {message}", first_text(&value, &["/error/type"]).unwrap_or_default());
-    let haystack = format!("{} {haystack}", upstream_kind.as_deref().unwrap_or_default()).to_lowercase();
+    let kind = upstream_kind.as_deref().unwrap_or_default();
+    let words = format!("{kind} {}", first_text(&value, &["/error/type"]).unwrap_or_default()).to_lowercase();
+    let all = format!("{words} {}", message.to_lowercase());
     Fault {
-        kind: kind_of(status, &haystack),
+        kind: kind_of(status, &words, &all),
         status: Some(status),
         message: shorten(message),
         upstream_kind,
@@ -59,17 +53,19 @@ pub fn read_fault(status: u16, body: &[u8]) -> Fault {
     }
 }
 
-/// The kind of a fault from its status and everything it says, in lower case.
-fn kind_of(status: u16, text: &str) -> FaultKind {
-    let says = |list: &[&str]| list.iter().any(|word| text.contains(word));
+/// The kind of a fault from its status, its type and code, and everything it says, in lower case. What takes a
+/// target out of service is believed of types and codes alone: sentences repeat what the caller has written.
+fn kind_of(status: u16, words: &str, all: &str) -> FaultKind {
+    let is = |list: &[&str]| list.iter().any(|word| words.contains(word));
+    let says = |list: &[&str]| list.iter().any(|word| all.contains(word));
     match status {
         402 => FaultKind::Quota,
         401 | 403 => FaultKind::Credential,
         408 | 504 => FaultKind::Timeout,
-        429 if says(QUOTA_WORDS) => FaultKind::Quota,
+        429 if is(QUOTA_WORDS) => FaultKind::Quota,
         429 | 503 | 529 => FaultKind::Overloaded,
-        400..=499 if says(CREDENTIAL_WORDS) => FaultKind::Credential,
-        400..=499 if says(QUOTA_WORDS) => FaultKind::Quota,
+        400..=499 if is(CREDENTIAL_WORDS) => FaultKind::Credential,
+        400..=499 if is(QUOTA_WORDS) => FaultKind::Quota,
         400..=499 if says(CONTEXT_WORDS) => FaultKind::ContextLength,
         400..=499 if says(FILTER_WORDS) => FaultKind::Filtered,
         400..=499 => FaultKind::Invalid,
@@ -134,7 +130,7 @@ mod tests {
         check(
             400,
             r#"{"code":"invalid-argument","error":"Incorrect API key provided"}"#,
-            FaultKind::Credential,
+            FaultKind::Invalid,
             "Incorrect API key provided",
         );
         check(

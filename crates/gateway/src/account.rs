@@ -225,6 +225,8 @@ impl Account {
     /// The attempt under way has answered in full.
     pub(crate) fn complete_attempt(&mut self, tally: &Tally, status: u16) {
         let (usage, estimated) = match tally.usage {
+            // Counting tokens uses none.
+            None if self.facts.operation == Some(Operation::CountTokens) => (Usage::default(), Estimated::No),
             Some(usage) => (usage, Estimated::No),
             None => (counting::so_far(None, self.facts.input_estimate, tally.output_bytes), Estimated::Yes),
         };

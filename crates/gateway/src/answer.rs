@@ -1,10 +1,13 @@
 //! What goes back to the caller: a head with the headers every answer carries, and a body that is whole or still
 //! coming.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use net::body::Outgoing;
 use types::Tokens;
+use types::conversation::Change;
 
 use crate::account::Account;
 use crate::relay::Relay;
@@ -42,13 +45,26 @@ pub(crate) fn counted(mut account: Box<Account>, tokens: Tokens) -> Answer {
 
 /// A stream of server-sent events that has begun.
 pub(crate) fn streamed(relay: Relay, upstream: &HeaderMap) -> Answer {
+    let headers = stream_head(relay.account(), upstream);
+    with_headers(headers, Outgoing::from_source(relay))
+}
+
+/// A stream that is all here, because its upstream answered in one piece. The account is closed.
+pub(crate) fn whole_stream(mut account: Box<Account>, upstream: &HeaderMap, pieces: Vec<Bytes>) -> Answer {
+    account.facts.bytes_out = pieces.iter().map(|piece| piece.len() as u64).sum();
+    let headers = stream_head(&account, upstream);
+    account.close(StatusCode::OK.as_u16(), None);
+    with_headers(headers, Outgoing::from(pieces))
+}
+
+fn stream_head(account: &Account, upstream: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    add_common(&mut headers, relay.account());
-    add_served(&mut headers, relay.account(), upstream);
-    with_headers(headers, Outgoing::from_source(relay))
+    add_common(&mut headers, account);
+    add_served(&mut headers, account, upstream);
+    headers
 }
 
 fn with_headers(headers: HeaderMap, body: Outgoing) -> Answer {
@@ -91,8 +107,7 @@ fn add_served(headers: &mut HeaderMap, account: &Account, upstream: &HeaderMap) 
     }
     headers.insert(ATTEMPTS, HeaderValue::from(facts.attempts));
     if !facts.changes.is_empty() {
-        let changes: Vec<_> = facts.changes.iter().map(ToString::to_string).collect();
-        insert(headers, CHANGED, &changes.join(", "));
+        insert(headers, CHANGED, &changed(&facts.changes));
     }
     for name in account.caller.forwarded_answer_headers() {
         if let Some(value) = upstream.get(name) {
@@ -100,6 +115,34 @@ fn add_served(headers: &mut HeaderMap, account: &Account, upstream: &HeaderMap) 
         }
     }
 }
+
+/// The changes, as many as fit: clients and proxies refuse heads that are too large. A field's name is the caller's
+/// own text, so what could end an entry or the header is written as `%XX`.
+fn changed(changes: &[Change]) -> String {
+    let mut text = String::new();
+    for (told, change) in changes.iter().enumerate() {
+        let entry = change.to_string();
+        if text.len() + entry.len() > MAX_CHANGED {
+            // Writing to a String cannot fail.
+            let _ = write!(text, ", more;n={}", changes.len() - told);
+            break;
+        }
+        if told > 0 {
+            text.push_str(", ");
+        }
+        for byte in entry.bytes() {
+            if byte.is_ascii_alphanumeric() || b"_.[]-;".contains(&byte) {
+                text.push(char::from(byte));
+            } else {
+                let _ = write!(text, "%{byte:02X}");
+            }
+        }
+    }
+    text
+}
+
+/// The most bytes of the header that names the changes.
+const MAX_CHANGED: usize = 2048;
 
 /// Puts a header in unless its value cannot be one.
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {

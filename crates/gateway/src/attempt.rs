@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode, header};
 use net::client::SendTimers;
 use router::{Candidate, Claim};
 use types::conversation::Delivery;
-use types::{Fault, FaultKind, SpanId, Tokens};
+use types::{Fault, FaultKind, Operation, SpanId, Tokens};
 
 use crate::account::{Account, Begin, Served};
 use crate::destination::Destination;
@@ -55,7 +55,10 @@ pub(crate) async fn until_success(planned: Planned, gateway: &Gateway) -> Result
     let mut understood = Understood::default();
     let mut last = Cause::NoTarget;
     let most = gateway.retries.attempts() as usize + 1;
-    for (tried, candidate) in candidates.iter().enumerate().take(most) {
+    for (tried, candidate) in candidates.iter().enumerate() {
+        if account.facts.attempts as usize >= most {
+            break;
+        }
         if tried > 0 && deadline.since(gateway.clock.now()).is_zero() {
             break;
         }
@@ -65,8 +68,12 @@ pub(crate) async fn until_success(planned: Planned, gateway: &Gateway) -> Result
         let try_one = Try { gateway, request: &request, candidate, strict, deadline };
         match try_one.run(&mut account, &mut understood).await {
             Ok(begun) => return Ok(Answered { account, begun, deadline }),
-            // What one target's language cannot say, another's may.
-            Err(Failure::Refused(cause @ Cause::Encode(_))) => last = cause,
+            // What one target's language cannot say, another's may; that an upstream failed is the better news.
+            Err(Failure::Refused(cause @ Cause::Encode(_))) => {
+                if !matches!(last, Cause::Upstream(_)) {
+                    last = cause;
+                }
+            }
             Err(Failure::Refused(cause)) => return Err(account.reject(cause)),
             Err(Failure::Upstream(fault)) => {
                 let elsewhere = fault.kind.may_succeed_elsewhere();
@@ -114,13 +121,15 @@ impl Try<'_> {
         if self.gateway.router.claim(&self.candidate.target, self.gateway.clock.now()) == Claim::Refused {
             return Err(Failure::Unclaimed);
         }
+        let is_billed = self.request.operation == Operation::Chat;
         let begin = Begin {
             served: Served {
                 candidate: self.candidate.clone(),
                 destination: Arc::clone(destination),
                 dialect: endpoint.dialect.id(),
             },
-            price: model.and_then(|model| model.price.as_ref()),
+            // Counting is free: only a conversation is billed.
+            price: model.and_then(|model| model.price.as_ref()).filter(|_| is_billed),
             most_output: most_output(self.request, model),
             span,
         };
@@ -152,7 +161,7 @@ impl Try<'_> {
     }
 
     /// Sends the request and waits for the first content of the answer.
-    async fn send(&self, outbound: Outbound<'_>, account: &Account) -> Result<Begun, Fault> {
+    async fn send(&self, outbound: Outbound<'_>, account: &mut Account) -> Result<Begun, Fault> {
         let destination = outbound.destination;
         let dialect = outbound.dialect;
         let limit = deadline::left(self.gateway.timers.total, self.deadline, &*self.gateway.clock);
@@ -169,7 +178,10 @@ impl Try<'_> {
         let conduit = relay::conduit(dialect, self.request, account, delivered);
         let mut source = Source::new(body, delivered, conduit, &self.gateway.caps);
         let limit = deadline::left(self.first_event(), self.deadline, &*self.gateway.clock);
-        source.open(limit).await.map_err(|fault| destination.catalogue.classify(fault))?;
+        if let Err(fault) = source.open(limit, self.request.peek.delivery).await {
+            account.note(source.tally());
+            return Err(destination.catalogue.classify(fault));
+        }
         Ok(Begun::Upstream { source, headers: parts.headers, status: parts.status })
     }
 
@@ -200,6 +212,7 @@ impl Try<'_> {
     ) -> Fault {
         let mut text = Vec::new();
         let cap = self.gateway.caps.error_body;
+        let limit = deadline::left(ERROR_BODY_PATIENCE, self.deadline, &*self.gateway.clock);
         let reading = async {
             while let Some(Ok(bytes)) = std::future::poll_fn(|context| body.poll_data(context)).await {
                 let room = cap - text.len();
@@ -210,12 +223,15 @@ impl Try<'_> {
             }
         };
         // What has come by then is judged; a slow error body is no reason to wait longer.
-        let _ = deadline::within(self.gateway.timers.event_gap, reading).await;
+        let _ = deadline::within(limit, reading).await;
         let fault = dialects::read_fault(status.as_u16(), &text);
         let retry_after = retry_after(headers).or(fault.retry_after);
         Fault { retry_after, ..destination.catalogue.classify(fault) }
     }
 }
+
+/// How long the body of an error answer is waited for; what has come by then is judged.
+const ERROR_BODY_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The most output this request can cause, for the reservation.
 fn most_output(request: &Request, model: Option<&providers::Model>) -> Tokens {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use dialects::{Conduit, Delivered, Tally};
 use net::sse::{SseParser, Tail};
+use types::conversation::Delivery;
 use types::{Fault, FaultKind, Frame};
 
 use crate::Caps;
@@ -104,9 +105,11 @@ impl Source {
     ///
     /// # Cancel safety
     /// Dropping it loses what was read; the upstream's request is cancelled with the source.
-    pub(crate) async fn open(&mut self, limit: Duration) -> Result<(), Fault> {
+    pub(crate) async fn open(&mut self, limit: Duration, delivery: Delivery) -> Result<(), Fault> {
+        // A caller that waits for one body gets nothing before its end, in whatever form it comes.
+        let is_enough = |tally: &Tally| tally.has_content && delivery != Delivery::Whole;
         let content = async {
-            while !self.ended && !self.tally().has_content {
+            while !self.ended && !is_enough(self.tally()) {
                 std::future::poll_fn(|context| self.poll_step(context)).await?;
             }
             Ok(())

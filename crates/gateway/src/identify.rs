@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use auth::{Authenticator, IdentifyError, Presented, Principal};
 
+use tracing::debug;
+
 use crate::account::Account;
 use crate::receive::{Received, Request};
 use crate::rejection::{Cause, Rejection};
@@ -26,6 +28,11 @@ pub(crate) fn who(received: Received, auth: &Authenticator) -> Result<Identified
             account.facts.tenant = principal.tenant.clone();
             Ok(Identified { account, request, principal })
         }
-        Err(error) => Err(account.reject(Cause::Identify(error))),
+        Err(error) => {
+            if let IdentifyError::BadCredential(reason) = error {
+                debug!(request_id = %account.id, reason = reason.as_str(), "credential refused");
+            }
+            Err(account.reject(Cause::Identify(error)))
+        }
     }
 }

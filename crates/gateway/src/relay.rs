@@ -12,6 +12,7 @@ use bytes::Bytes;
 use dialects::{Asked, Conduit, Delivered, Dialect};
 use net::body::Aborted;
 use tokio::time::Sleep;
+use types::conversation::Delivery;
 use types::{Fault, FaultKind, Monotonic};
 
 use crate::account::Account;
@@ -49,11 +50,14 @@ pub(crate) fn start(answered: Answered, gateway: &Gateway) -> Answer {
     if source.ended {
         account.complete_attempt(source.tally(), status);
         let pieces = std::mem::take(&mut source.out);
-        return answer::whole(account, &headers, pieces);
+        return match account.facts.delivery {
+            Delivery::Stream { .. } => answer::whole_stream(account, &headers, pieces),
+            Delivery::Whole => answer::whole(account, &headers, pieces),
+        };
     }
     account.note(source.tally());
     let gap = Gap::new(gateway.timers.event_gap, deadline, &account);
-    answer::streamed(Relay { source, account, gap, sent: 0, status, over: false }, &headers)
+    answer::streamed(Relay { source, account, gap, sent: 0, status, settled: false, over: false }, &headers)
 }
 
 /// An answer that is still coming.
@@ -64,6 +68,8 @@ pub(crate) struct Relay {
     /// How many of the source's pieces have been sent on.
     sent: usize,
     status: u16,
+    /// Whether the answer is complete and its account closed, though the upstream may linger.
+    settled: bool,
     over: bool,
 }
 
@@ -107,18 +113,31 @@ impl Relay {
             let step = step?;
             self.gap.touch(&self.account);
             self.account.note(self.source.tally());
-            if step == Step::Ended {
-                self.over = true;
-                self.account.complete_attempt(self.source.tally(), self.status);
-                self.account.close(self.status, None);
+            self.over = step == Step::Ended;
+            if !self.settled && (self.over || self.source.tally().is_complete) {
+                self.settle();
             }
             return Poll::Ready(Ok(()));
         }
         self.gap.poll(context, &self.account).map(Err)
     }
 
+    /// The answer is complete: what the upstream does after its last word changes nothing any more.
+    fn settle(&mut self) {
+        self.settled = true;
+        let waiting = self.source.out.iter().skip(self.sent).map(|piece| piece.len() as u64);
+        self.account.facts.bytes_out += waiting.sum::<u64>();
+        self.account.complete_attempt(self.source.tally(), self.status);
+        self.account.close(self.status, None);
+        self.gap.shorten(LINGER);
+    }
+
     /// The answer broke off: says so inside the stream, in the caller's language, and ends it.
     fn fail(&mut self, fault: Fault) {
+        if self.settled {
+            self.over = true;
+            return;
+        }
         let fault = self.account.classified(fault);
         self.over = true;
         self.account.note(self.source.tally());
@@ -129,6 +148,9 @@ impl Relay {
         self.account.close(self.status, Some(refusal.code));
     }
 }
+
+/// How long an upstream may keep a complete answer's connection open before it is closed.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// The time between two pieces, and what is left of the whole. The timer is not moved with every piece: when it
 /// fires, it looks when the last one came.
@@ -144,6 +166,12 @@ impl Gap {
         let clock = &*account.gateway().clock;
         let timer = Box::pin(tokio::time::sleep(deadline::left(limit, deadline, clock)));
         Self { limit, deadline, last: clock.now(), timer }
+    }
+
+    /// Waits no longer than this from now on.
+    fn shorten(&mut self, limit: Duration) {
+        self.limit = limit;
+        self.timer.as_mut().reset(tokio::time::Instant::now() + limit);
     }
 
     fn touch(&mut self, account: &Account) {

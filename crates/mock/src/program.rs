@@ -135,8 +135,8 @@ impl Program {
     }
 }
 
-/// More tokens than any model says in one answer.
-const MAX_TOKENS: usize = 1_000_000;
+/// As many tokens as the longest answers of real models have.
+const MAX_TOKENS: usize = 200_000;
 /// Nobody waits longer for a demonstration.
 const MAX_WAIT: Duration = Duration::from_hours(1);
 

@@ -54,7 +54,7 @@ fn whole(dialect: &'static dyn Dialect, asked: &Asked, answer: &Answer, program:
 
 fn streamed(dialect: &'static dyn Dialect, asked: &Asked, answer: &Answer, program: &Program) -> Script {
     let mut encoder = dialect.encoder(asked);
-    let mut pieces: Vec<Piece> = Vec::new();
+    let mut pieces: Vec<(Duration, Vec<u8>)> = Vec::new();
     let mut waiting = program.first_token;
     for event in unfold(answer).into_iter().flat_map(in_pieces) {
         let is_delta = matches!(event, Event::Delta { .. });
@@ -66,13 +66,12 @@ fn streamed(dialect: &'static dyn Dialect, asked: &Asked, answer: &Answer, progr
         let after = if is_delta { std::mem::replace(&mut waiting, program.pace()) } else { Duration::ZERO };
         match pieces.last_mut() {
             // What comes at the same time comes in one piece, as a fast server would send it.
-            Some(Piece { what: What::Bytes(last), .. }) if after.is_zero() => {
-                let joined = [last.as_ref(), &bytes].concat();
-                *last = joined.into();
-            }
-            Some(_) | None => pieces.push(Piece { after, what: What::Bytes(bytes.into()) }),
+            Some((_, last)) if after.is_zero() => last.append(&mut bytes),
+            Some(_) | None => pieces.push((after, bytes)),
         }
     }
+    let played = |(after, bytes): (Duration, Vec<u8>)| Piece { after, what: What::Bytes(bytes.into()) };
+    let mut pieces: Vec<Piece> = pieces.into_iter().map(played).collect();
     if let Some(share) = program.cut {
         cut(&mut pieces, share);
     }

@@ -29,7 +29,7 @@ const MAX_COOLDOWN: Duration = Duration::from_mins(5);
 const BENCH: Duration = Duration::from_mins(1);
 
 /// One target's circuit.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Breaker {
     config: BreakerConfig,
     state: State,
@@ -95,9 +95,12 @@ impl Breaker {
     pub(crate) fn report(&mut self, outcome: Outcome, now: Monotonic) {
         match outcome {
             Outcome::Served => {
-                self.faults = 0;
-                self.state = State::Closed;
                 self.reachable = true;
+                // One that was sent before the circuit opened tells nothing new: only a probe closes it.
+                if !matches!(self.state, State::Open(_)) {
+                    self.faults = 0;
+                    self.state = State::Closed;
+                }
             }
             Outcome::Failed(kind, retry_after) => self.fail(kind, retry_after, now),
         }
@@ -188,6 +191,13 @@ mod tests {
         assert_eq!(breaker.claim(at(31)), Claim::Refused);
         breaker.report(Outcome::Served, at(32));
         assert_eq!(breaker.claim(at(32)), Claim::Granted);
+    }
+
+    #[test]
+    fn a_late_success_does_not_close_an_open_circuit() {
+        let mut breaker = tripped();
+        breaker.report(Outcome::Served, at(2));
+        assert_eq!(breaker.claim(at(3)), Claim::Refused);
     }
 
     #[test]

@@ -92,6 +92,7 @@ impl Local {
                 circuit.breaker = Arc::clone(&known.breaker);
             }
         }
+        lock(&self.passed).clone_from(&lock(&previous.passed));
     }
 
     /// Every public name, routes first.

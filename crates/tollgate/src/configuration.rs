@@ -70,6 +70,7 @@ fn catalogue(server: &Server) -> anyhow::Result<Catalogue> {
 fn complete(settings: &mut Settings, catalogue: &Catalogue, environment: &Environment) -> Vec<Notice> {
     if !settings.providers.is_empty() {
         add_keys(settings, catalogue, environment);
+        add_targeted_builtins(settings, catalogue);
         return Vec::new();
     }
     let known: Vec<_> =
@@ -80,6 +81,20 @@ fn complete(settings: &mut Settings, catalogue: &Catalogue, environment: &Enviro
     found.extend(builtin.map(|provider| bare(provider.name.as_str())));
     settings.providers = found;
     notices
+}
+
+/// A built-in provider is there for the models that name it, whether or not it is among the providers.
+fn add_targeted_builtins(settings: &mut Settings, catalogue: &Catalogue) {
+    for builtin in catalogue.providers().filter(|provider| provider.kind == Kind::Builtin) {
+        let is_listed = settings.providers.iter().any(|provider| provider.name == builtin.name);
+        let is_targeted = settings.models.iter().any(|model| {
+            let targets = model.targets.iter().map(|target| &target.provider);
+            targets.chain(model.fallback.iter().map(|name| &name.provider)).any(|name| *name == builtin.name)
+        });
+        if is_targeted && !is_listed {
+            settings.providers.push(bare(builtin.name.as_str()));
+        }
+    }
 }
 
 /// Takes the keys that the file leaves out from the catalogue's variables. They go to the catalogue's own address

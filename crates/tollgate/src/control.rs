@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use net::drain::StillBusy;
 use net::listener::{Listener, ListenerConfig, ServeConfig, Server};
 use settings::{Environment, FileWatch};
@@ -12,9 +12,11 @@ use telemetry::events::{ConfigRejected, ConfigReloaded, KeyRingRefreshFailed};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
+use types::Monotonic;
 
 use crate::args::FileArguments;
-use crate::configuration;
+use crate::configuration::{self, Configuration};
+use crate::discovery;
 use crate::first_key;
 use crate::generation::{self, Table};
 use crate::health::Health;
@@ -26,8 +28,6 @@ const LOOK: Duration = Duration::from_millis(250);
 const RENEW: Duration = Duration::from_mins(1);
 /// How long load balancers are given to notice that this process is going, unless configured.
 const NOTICE: Duration = Duration::from_secs(5);
-/// How long health checks rest where there are none.
-const NEVER: Duration = Duration::from_hours(24);
 
 /// The control loop and what it needs to read the configuration again.
 pub(crate) struct Control {
@@ -70,9 +70,8 @@ impl Control {
     async fn watch_over(&mut self, running: &mut Running, signals: &mut Signals) {
         let mut look = interval(LOOK);
         let mut renew = interval(RENEW);
-        let checks = running.table.settings.routing.health_checks.clone();
-        let mut check = interval(checks.as_ref().map_or(NEVER, |checks| checks.interval));
-        for timer in [&mut look, &mut renew, &mut check] {
+        let mut due = Monotonic::default();
+        for timer in [&mut look, &mut renew] {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
         let health = Arc::new(Health::default());
@@ -81,15 +80,11 @@ impl Control {
                 _ = signals.terminate.recv() => return,
                 _ = signals.interrupt.recv() => return,
                 _ = signals.hang_up.recv() => self.reload(running),
-                _ = look.tick() => self.look(running),
+                _ = look.tick() => {
+                    self.look(running);
+                    check_health(running, &health, &mut due);
+                }
                 _ = renew.tick() => renew_all(running),
-                _ = check.tick() => if let Some(checks) = &checks {
-                    // Not awaited: a provider that does not answer must not delay a signal or a revoked key.
-                    let destinations = running.table.directory.iter().cloned().collect();
-                    let router = Arc::clone(&running.table.router);
-                    let check = Arc::clone(&health).check(destinations, router, checks.timeout);
-                    drop(running.tasks.spawn("health_check", check));
-                },
             }
         }
     }
@@ -111,8 +106,8 @@ impl Control {
 
     /// Reads the configuration again; one that is not good leaves the running one alone.
     fn reload(&mut self, running: &mut Running) {
-        let loaded = configuration::load(&self.arguments, &self.environment)
-            .and_then(|configuration| Table::new(&configuration, Some(&running.table)));
+        let loaded =
+            self.load(running).and_then(|configuration| Table::new(&configuration, Some(&running.table)));
         match loaded {
             Ok(table) => {
                 warn_of_fixed(&running.table, &table);
@@ -120,10 +115,44 @@ impl Control {
                 self.generation += 1;
                 ConfigReloaded { generation: self.generation }.emit(&running.lasting.telemetry);
             }
-            Err(problems) => ConfigRejected { generation: self.generation, problems: 1, first: &problems }
-                .emit(&running.lasting.telemetry),
+            Err(problem) => {
+                let problems = problem.to_string().matches("error TG-").count().max(1);
+                ConfigRejected { generation: self.generation, problems, first: &problem }
+                    .emit(&running.lasting.telemetry);
+            }
         }
     }
+
+    /// The configuration as it is now. A file that was there at the start and is gone is a problem, not the default.
+    fn load(&self, running: &Running) -> anyhow::Result<Configuration> {
+        let mut configuration = configuration::load(&self.arguments, &self.environment)?;
+        match (&self.watch, &configuration.path) {
+            (Some(watch), None) => bail!("{} is gone", watch.path().display()),
+            (None, None) => {
+                let own = running
+                    .workers
+                    .first()
+                    .map_or(configuration.settings.server.listen, |(worker, _)| worker.address);
+                let found = discovery::local_servers(&configuration.settings, &configuration.catalogue, own);
+                configuration.settings.providers.extend(found);
+            }
+            (_, Some(_)) => {}
+        }
+        Ok(configuration)
+    }
+}
+
+/// Starts a round of health checks when one is due. It is not awaited: a provider that does not answer must not delay
+/// a signal or a revoked key.
+fn check_health(running: &Running, health: &Arc<Health>, due: &mut Monotonic) {
+    let now = running.lasting.clock.now();
+    let Some(checks) = running.table.settings.routing.health_checks.as_ref().filter(|_| *due <= now) else {
+        return;
+    };
+    *due = now.plus(checks.interval);
+    let destinations = running.table.directory.iter().cloned().collect();
+    let check = Arc::clone(health).check(destinations, Arc::clone(&running.table.router), checks.timeout);
+    drop(running.tasks.spawn("health_check", check));
 }
 
 /// Says that a setting has changed which only a new start puts in force.
@@ -133,6 +162,13 @@ fn warn_of_fixed(old: &Table, new: &Table) {
         ("server.listen", old.server.listen != new.server.listen),
         ("server.admin", old.server.admin != new.server.admin),
         ("server.data", old.server.data != new.server.data),
+        ("server.caps.headers", differ(&old.server.caps.headers, &new.server.caps.headers)),
+        ("server.caps.connections", old.server.caps.connections != new.server.caps.connections),
+        (
+            "server.timers.request_headers",
+            old.server.timers.request_headers != new.server.timers.request_headers,
+        ),
+        ("store.ledger", differ(&old.store.ledger, &new.store.ledger)),
         ("server.workers", old.server.workers != new.server.workers),
         ("security.encryption", differ(&old.security.encryption, &new.security.encryption)),
         ("security.authentication", differ(&old.security.authentication, &new.security.authentication)),
@@ -186,7 +222,6 @@ fn start_admin(running: &Running) -> anyhow::Result<()> {
 /// Ends: not ready, no new requests, what is under way finishes, the ledger is closed, the log is written out. A
 /// second signal ends it at once.
 async fn drain(running: Running, signals: &mut Signals) {
-    info!("draining");
     let is_idle = tokio::select! {
         idle = finish(&running) => idle.inspect_err(|busy| warn!(error = %busy, "drain ran out of time")).is_ok(),
         _ = signals.terminate.recv() => false,
@@ -217,7 +252,11 @@ async fn drain(running: Running, signals: &mut Signals) {
 async fn finish(running: &Running) -> Result<(), StillBusy> {
     let server = &running.table.settings.server;
     running.lasting.readiness.drain();
-    tokio::time::sleep(server.drain_notice.unwrap_or_else(|| usual_notice(server))).await;
+    info!("draining");
+    let notice = server.drain_notice.unwrap_or_else(|| usual_notice(server));
+    if !notice.is_zero() {
+        tokio::time::sleep(notice).await;
+    }
     running.lasting.drain.begin();
     let began = running.lasting.clock.now();
     running.lasting.drain.wait_idle(server.drain).await?;

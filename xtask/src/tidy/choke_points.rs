@@ -93,10 +93,10 @@ const TABLE: &[ChokePoint] = &[
         reason: "no request goes to a provider but one that was admitted",
     },
     ChokePoint {
-        marks: &[".settle("],
+        marks: &["hold.settle(", "record.settle("],
         files: &["crates/gateway/src/account.rs"],
         within: &["crates/gateway/"],
-        reason: "a hold is settled once, by the request's account",
+        reason: "a hold and a record are settled once, by the request's account",
     },
     ChokePoint {
         marks: &["encode_error(", "encode_stream_error("],

@@ -1,5 +1,6 @@
 //! Failure manners: timers, the first-event gate, failover, circuits, clients that leave, drains, loops.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use testkit::{FakeUpstream, Gateway, Reply, Split};
@@ -42,9 +43,15 @@ async fn check_times_out(gateway: &Gateway, body: &str) {
     assert!(took >= SHORT && took < SHORT + SLACK, "{took:?}");
 }
 
-#[tokio::test]
-async fn an_address_that_takes_no_connection_runs_into_the_connect_timer() {
-    // Once the queue of connections that nobody accepts is full, further ones get no answer at all.
+/// An address where a connection is neither taken nor refused, for as long as this lives.
+struct Nowhere {
+    address: SocketAddr,
+    _listener: TcpListener,
+    _waiting: Vec<TcpStream>,
+}
+
+/// Once the queue of connections that nobody accepts is full, further ones get no answer at all.
+async fn nowhere() -> Nowhere {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();
@@ -53,8 +60,31 @@ async fn an_address_that_takes_no_connection_runs_into_the_connect_timer() {
     while let Ok(stream) = tokio::time::timeout(SHORT, TcpStream::connect(address)).await {
         waiting.push(stream.unwrap());
     }
-    let gateway = with_timer(&format!("http://{address}"), "connect").await;
+    Nowhere { address, _listener: listener, _waiting: waiting }
+}
+
+#[tokio::test]
+async fn an_address_that_takes_no_connection_runs_into_the_connect_timer() {
+    let nowhere = nowhere().await;
+    let gateway = with_timer(&format!("http://{}", nowhere.address), "connect").await;
     check_times_out(&gateway, &ask("a/x")).await;
+}
+
+#[tokio::test]
+async fn a_health_check_that_gets_no_answer_holds_nothing_up() {
+    let nowhere = nowhere().await;
+    let config = format!(
+        "providers: {{{}, tollgate: {{}}}}\nrouting: {{health_checks: {{interval: 100ms, timeout: 1h}}}}\n",
+        provider("a", &format!("http://{}", nowhere.address))
+    );
+    let mut gateway = gateway().config(&config).start().await;
+    let began = Instant::now();
+    gateway.write_config(&format!("{config}models: {{m: tollgate/mock}}\n"));
+    gateway.logged(1, |line| line["generation"] == 2).await;
+    assert_eq!(gateway.post(CHAT, ask("m")).send().await.status, 200);
+    gateway.terminate();
+    assert!(gateway.wait().await.success());
+    assert!(began.elapsed() < SLACK, "{:?}", began.elapsed());
 }
 
 #[tokio::test]
@@ -106,6 +136,11 @@ async fn check_breaks_off(path: &str, timers: &str, reply: Reply, code: &str) {
     assert_eq!(streaming.status, 200, "{what}");
     // `rest` fails if the body is not ended as HTTP demands.
     let text = String::from_utf8(streaming.rest().await.into()).unwrap();
+    check_ends_with_error(path, &text, code);
+}
+
+#[track_caller]
+fn check_ends_with_error(path: &str, text: &str, code: &str) {
     assert!(text.contains("word"), "{text}");
     assert!(!text.contains("[DONE]") && !text.contains("message_stop"), "{text}");
     let last = text.trim_end().rsplit("\n\n").next().unwrap();
@@ -129,6 +164,49 @@ async fn a_stream_that_breaks_off_ends_with_the_error_event_of_the_callers_langu
         for path in [CHAT, MESSAGES] {
             check_breaks_off(path, timers, reply.clone(), code).await;
         }
+    }
+}
+
+/// The events of Anthropic's stream up to its first words.
+fn claude_stream(words: &str) -> String {
+    let start = r#"event: message_start
+data: {"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","model":"c","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":11,"output_tokens":1}}}
+
+event: content_block_start
+data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}
+
+"#;
+    let delta = format!(
+        r#"{{"type":"content_block_delta","index":0,"delta":{{"type":"text_delta","text":"{words}"}}}}"#
+    );
+    if words.is_empty() {
+        start.to_owned()
+    } else {
+        format!("{start}event: content_block_delta\ndata: {delta}\n\n")
+    }
+}
+
+const CLAUDE_IS_OVERLOADED: &str = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
+
+#[tokio::test]
+async fn an_error_event_of_anthropics_fails_over_before_content_and_is_passed_on_behind_it() {
+    let a = FakeUpstream::start(|request| {
+        let is_early = request.body.windows(5).any(|text| text == b"early");
+        Reply::sse(claude_stream(if is_early { "" } else { "word" }) + CLAUDE_IS_OVERLOADED)
+    })
+    .await;
+    let b = FakeUpstream::start(|request| answer_as_asked(request, "second")).await;
+    let config = format!(
+        "providers: {{a: {{kind: anthropic, url: \"{}\", key: sk}}, {}}}\nmodels: {{m: {{targets: a/c, fallback: b/y}}}}\n",
+        a.url(),
+        provider("b", &b.url())
+    );
+    let gateway = gateway().config(&config).start().await;
+    for path in [CHAT, MESSAGES] {
+        let early = call(&gateway, path, ask_stream("m").replacen("hi", "early", 1)).send().await;
+        assert!(early.text().contains("second") && !early.text().contains("error"), "{}", early.text());
+        let late = call(&gateway, path, ask_stream("m")).send().await;
+        check_ends_with_error(path, late.text(), "TG-1306");
     }
 }
 
@@ -370,6 +448,16 @@ async fn a_drain_finishes_open_streams_while_readyz_says_503_and_new_requests_ar
     assert!(text.ends_with("data: [DONE]\n\n"), "{text}");
     assert!(gateway.wait().await.success());
     assert_eq!(gateway.usage()["total"]["open"], 0);
+}
+
+#[tokio::test]
+async fn until_load_balancers_have_noticed_a_drain_requests_are_still_taken() {
+    let mut gateway = gateway().config("server: {drain_notice: 1s}").start().await;
+    gateway.terminate();
+    gateway.logged(1, |line| line["message"] == "draining").await;
+    assert_eq!(gateway.get("/readyz").send().await.status, 503);
+    assert_eq!(gateway.post(CHAT, ask("tollgate/mock")).send().await.status, 200);
+    assert!(gateway.wait().await.success());
 }
 
 #[tokio::test]
