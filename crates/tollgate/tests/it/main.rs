@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod config;
+mod endings;
 mod exchange;
 mod failures;
 mod fixtures;

@@ -1,0 +1,99 @@
+//! What an answer is when its upstream has its own idea of form and end: the caller gets what it asked for.
+
+use testkit::{FakeUpstream, Gateway, Reply, Response};
+
+use crate::gateway;
+use crate::samples::{CHAT, answer, ask, ask_stream, call, provider, single, stream};
+
+/// What the caller gets when the upstream answers `reply` to `body`.
+async fn answered(body: &str, reply: Reply) -> (Gateway, Response) {
+    let upstream = FakeUpstream::start(move |_| reply.clone()).await;
+    let gateway = gateway().config(&single(&upstream)).start().await;
+    let response = gateway.post(CHAT, body.to_owned()).send().await;
+    (gateway, response)
+}
+
+/// The one row of the ledger: failures, estimates, output tokens.
+fn booked(gateway: &Gateway) -> (u64, u64, u64) {
+    let usage = gateway.usage();
+    let total = &usage["total"];
+    let number = |name: &str| total[name].as_u64().unwrap();
+    (number("failures"), number("estimated"), total["usage"]["output"].as_u64().unwrap())
+}
+
+#[tokio::test]
+async fn a_caller_gets_the_form_it_asked_for_whatever_the_upstream_sends() {
+    let (_gateway, response) = answered(&ask_stream("m"), answer("hello")).await;
+    assert_eq!(response.header("content-type"), "text/event-stream");
+    assert!(response.text().contains("hello") && response.text().ends_with("data: [DONE]\n\n"));
+    let (_gateway, response) = answered(&ask("m"), Reply::sse(stream(&["hel", "lo"]))).await;
+    assert_eq!(response.header("content-type"), "application/json");
+    assert_eq!(response.json()["choices"][0]["message"]["content"], "hello");
+}
+
+#[tokio::test]
+async fn what_an_upstream_does_after_its_last_word_changes_nothing() {
+    let whole = stream(&["hello"]);
+    let cut = Reply::sse(whole.clone()).cut_after(whole.len());
+    let silent = Reply::sse(whole.clone()).silent_after(whole.len());
+    for reply in [cut, silent] {
+        let (gateway, response) = answered(&ask_stream("m"), reply).await;
+        assert!(response.text().ends_with("data: [DONE]\n\n"), "{}", response.text());
+        assert_eq!(booked(&gateway), (0, 0, 3));
+    }
+}
+
+#[tokio::test]
+async fn counting_tokens_costs_nothing() {
+    let upstream = FakeUpstream::start(|_| Reply::json(200, r#"{"input_tokens":7}"#)).await;
+    let config = format!("providers: {{a: {{kind: anthropic, url: \"{}\", key: sk-a}}}}\n", upstream.url());
+    let gateway = gateway().config(&config).start().await;
+    let model = "a/claude-haiku-4-5";
+    let response = call(&gateway, "/v1/messages/count_tokens", ask(model)).send().await;
+    assert_eq!((response.status, response.json()["input_tokens"].as_u64()), (200, Some(7)));
+    assert_eq!(response.header("x-tollgate-cost-usd"), "0.000000");
+    let usage = gateway.usage();
+    assert_eq!(usage["total"]["usage"]["input"], 0, "{usage}");
+}
+
+#[tokio::test]
+async fn every_change_is_named_however_a_field_is_called() {
+    let upstream = FakeUpstream::start(|_| Reply::json(200, MESSAGE)).await;
+    let config = format!("providers: {{a: {{kind: anthropic, url: \"{}\", key: sk-a}}}}\n", upstream.url());
+    let gateway = gateway().config(&config).start().await;
+    let fields = r#"{"plain_thing":1,"a\r\nb, dropped;c":1,"#;
+    let body = ask("a/x").replacen('{', fields, 1);
+    let response = gateway.post(CHAT, body).send().await;
+    assert_eq!(response.header("x-tollgate-changed"), "dropped;plain_thing, dropped;a%0D%0Ab%2C%20dropped;c");
+    let many = (0..2000).map(|index| format!(r#""unknown_{index}":1,"#)).collect::<Vec<_>>().concat();
+    let response = gateway.post(CHAT, ask("a/x").replacen('{', &format!("{{{many}"), 1)).send().await;
+    let changed = response.header("x-tollgate-changed");
+    assert!(changed.len() < 2200 && changed.contains(", more;n="), "{} bytes", changed.len());
+}
+
+#[tokio::test]
+async fn what_a_caller_writes_cannot_take_a_target_out_of_service() {
+    let upstream = FakeUpstream::start(|request| {
+        let echoed = r#"{"error":{"message":"Invalid value: 'invalid_api_key insufficient_quota'","type":"invalid_request_error","code":"invalid_value"}}"#;
+        if request.json().get("service_tier").is_some() { Reply::json(400, echoed) } else { answer("fine") }
+    })
+    .await;
+    let gateway = gateway().config(&single(&upstream)).start().await;
+    let bad = ask("m").replacen('{', r#"{"service_tier":"invalid_api_key","#, 1);
+    assert_eq!(gateway.post(CHAT, bad).send().await.status, 400);
+    assert_eq!(gateway.post(CHAT, ask("m")).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_reload_without_its_file_keeps_the_last_good_configuration() {
+    let upstream = FakeUpstream::start(|_| answer("hi")).await;
+    let config = format!("providers: {{{}}}\nmodels: {{m: a/x}}\n", provider("a", &upstream.url()));
+    let gateway = gateway().config(&config).start().await;
+    std::fs::remove_file(gateway.folder().join("tollgate.yaml")).unwrap();
+    gateway.signal("HUP");
+    gateway.logged(1, |line| line["message"] == "configuration rejected").await;
+    assert_eq!(gateway.post(CHAT, ask("m")).send().await.status, 200);
+}
+
+/// Anthropic's whole answer.
+const MESSAGE: &str = r#"{"id":"msg_1","type":"message","role":"assistant","model":"x","content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":11,"output_tokens":3}}"#;
