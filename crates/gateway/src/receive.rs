@@ -2,11 +2,12 @@
 //! limit by; the rest stays bytes.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use bytes::Bytes;
 use dialects::{Dialect, Fields, Peek};
 use http::request::Parts;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, Method, Version, header};
 use net::body::Pace;
 use types::Operation;
 
@@ -36,21 +37,31 @@ pub(crate) struct Request {
 /// The least average rate of a body, in bytes a second: slower than any line, faster than an attacker likes.
 const SLOWEST_BODY: NonZeroU32 = NonZeroU32::new(1024).unwrap();
 
+/// What is read and thrown away of a body that is refused, so that the refusal arrives.
+const MAX_DISCARDED: usize = 64 << 20;
+/// How long that may take.
+const DISCARD_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Reads the request.
 ///
 /// # Cancel safety
 /// Dropping it drops the connection's body; nothing has been reserved yet.
 pub(crate) async fn decode(arrival: Arrival, gateway: &Gateway) -> Result<Received, Rejection> {
-    let Arrival { mut account, route, parts, body } = arrival;
+    let Arrival { mut account, route, parts, mut body } = arrival;
     let route = match entrance(route, &parts, gateway) {
         Ok(route) => route,
         Err(cause) => return Err(account.reject(cause)),
     };
     account.begin(route.operation, route.spelling == Spelling::Forgiven);
     let pace = Pace { idle: gateway.timers.request_body_idle, floor: SLOWEST_BODY };
-    let body = match net::body::collect_capped(body, gateway.caps.body, pace).await {
+    let body = match net::body::collect_capped(&mut body, gateway.caps.body, pace).await {
         Ok(body) => body,
-        Err(error) => return Err(account.reject(Cause::Body(error))),
+        Err(error) => {
+            if parts.version == Version::HTTP_2 {
+                net::body::discard(body, MAX_DISCARDED, DISCARD_PATIENCE).await;
+            }
+            return Err(account.reject(Cause::Body(error)));
+        }
     };
     account.facts.bytes_in = body.len() as u64;
     match understand(route, &parts.headers, &body, gateway.caps.json_depth) {

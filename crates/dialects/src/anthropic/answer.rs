@@ -28,7 +28,8 @@ fn answer(object: &mut Object<'_>) -> Result<Answer, DecodeError> {
         return Err(wire::wrong("content", "is required"));
     };
     let content = Reader::of_answer().content(content, "content")?;
-    let usage = object.value::<WireUsage>("usage", "must be an object of numbers")?;
+    // A count that cannot be read is no count: the answer has been paid for and is worth more than its report.
+    let usage = object.value::<WireUsage>("usage", "must be an object of numbers").unwrap_or_default();
     let stop = object.text("stop_reason")?.map(|word| stop_reason(&word));
     let stop_sequence = object.text("stop_sequence")?.filter(|_| stop.is_some());
     let choice = Choice { content, stop, stop_sequence, logprobs: None };

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
 use std::num::NonZeroU32;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -112,6 +112,23 @@ where
         }
     }
     Ok(whole.into_bytes())
+}
+
+/// Reads on and throws away, at most `most` bytes and for at most `limit`. Over HTTP/2 an answer that is sent while
+/// the client still sends its body reaches many clients as a broken stream; over HTTP/1.1 the listener does this.
+///
+/// # Cancel safety
+/// Dropping it stops reading.
+pub async fn discard<B: Body<Data = Bytes> + Unpin>(mut body: B, most: usize, limit: Duration) {
+    let reading = async {
+        let mut left = most;
+        while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return };
+            left = rest;
+        }
+    };
+    // A client that is still sending then gets its answer all the same.
+    let _ = tokio::time::timeout(limit, reading).await;
 }
 
 /// The bytes so far; the first piece is kept as it came until a second one makes a copy necessary.

@@ -3,5 +3,5 @@
 mod collect;
 mod outgoing;
 
-pub use collect::{BodyError, Pace, collect_capped};
+pub use collect::{BodyError, Pace, collect_capped, discard};
 pub use outgoing::{Aborted, Gone, Outgoing, Sender, Source};

@@ -95,5 +95,36 @@ async fn a_reload_without_its_file_keeps_the_last_good_configuration() {
     assert_eq!(gateway.post(CHAT, ask("m")).send().await.status, 200);
 }
 
+#[tokio::test]
+async fn an_answer_with_a_usage_nobody_can_read_is_still_an_answer() {
+    let odd = MESSAGE.replace(r#""input_tokens":11"#, r#""input_tokens":-1"#);
+    let upstream = FakeUpstream::start(move |_| Reply::json(200, odd.clone())).await;
+    let config = format!("providers: {{a: {{kind: anthropic, url: \"{}\", key: sk-a}}}}\n", upstream.url());
+    let gateway = gateway().config(&config).start().await;
+    let response = gateway.post(CHAT, ask("a/x")).send().await;
+    assert_eq!(response.json()["choices"][0]["message"]["content"], "hi");
+    assert_eq!((booked(&gateway).0, booked(&gateway).1), (0, 1));
+}
+
+#[tokio::test]
+async fn over_http_2_the_refusal_of_a_large_body_arrives_too() {
+    let gateway = gateway().config("server: {caps: {body: 1MiB}}\n").start().await;
+    let large = gateway.folder().join("large.json");
+    std::fs::write(&large, vec![b'a'; 8 << 20]).unwrap();
+    let told = std::process::Command::new("curl")
+        .args([
+            "--silent",
+            "--http2-prior-knowledge",
+            "--output",
+            "/dev/null",
+            "--write-out",
+            "%{http_version} %{http_code}",
+        ])
+        .args(["--data-binary", &format!("@{}", large.display()), &format!("{}{CHAT}", gateway.url())])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&told.stdout), "2 413");
+}
+
 /// Anthropic's whole answer.
 const MESSAGE: &str = r#"{"id":"msg_1","type":"message","role":"assistant","model":"x","content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":11,"output_tokens":3}}"#;
