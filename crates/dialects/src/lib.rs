@@ -7,8 +7,10 @@
 mod conduit;
 mod fault;
 mod fold;
+mod outline;
 mod quirks;
 mod scan;
+mod scanner;
 mod splice;
 mod translation;
 

@@ -17,7 +17,7 @@ use telemetry::events::{AttemptFinished, CircuitChanged, RequestFinished, Upstre
 use types::conversation::{Change, Delivery, StopReason};
 use types::{
     AttemptId, Code, DialectId, Fault, FaultKind, KeyId, MicroUsd, ModelName, Monotonic, Operation,
-    RequestId, SpanId, Standing, Tenant, Tokens, TraceContext, Usage,
+    RequestId, SpanId, Standing, Tenant, Tokens, TraceContext, UnixTime, Usage,
 };
 
 use crate::destination::Destination;
@@ -29,6 +29,10 @@ pub(crate) struct Account {
     gateway: Arc<Gateway>,
     pub(crate) id: RequestId,
     pub(crate) at: Monotonic,
+    /// The time as last looked at: what happens without waiting happens at one time.
+    pub(crate) now: Monotonic,
+    /// The same by the wall clock.
+    pub(crate) wall: UnixTime,
     pub(crate) caller: &'static dyn Dialect,
     pub(crate) trace: TraceContext,
     pub(crate) facts: Facts,
@@ -129,10 +133,11 @@ impl Account {
             bytes_in: 0,
             bytes_out: 0,
         };
-        let (id, at) = (RequestId::generate(), gateway.clock.now());
+        let (id, now, wall) = (RequestId::generate(), gateway.clock.now(), gateway.clock.wall());
         let (inflight, busy) = (Some(gateway.telemetry.inflight()), gateway.drain.enter());
         let gateway = Arc::clone(gateway);
-        Self { gateway, id, at, caller, trace, facts, hold: None, attempt: None, inflight, _busy: busy }
+        let (hold, attempt) = (None, None);
+        Self { gateway, id, at: now, now, wall, caller, trace, facts, hold, attempt, inflight, _busy: busy }
     }
 
     /// Turns the request away.
@@ -150,9 +155,15 @@ impl Account {
         &self.gateway
     }
 
+    /// Looks at the clocks: after everything that may have waited.
+    pub(crate) fn look(&mut self) {
+        self.now = self.gateway.clock.now();
+        self.wall = self.gateway.clock.wall();
+    }
+
     /// How long the request has been here.
     pub(crate) fn age(&self) -> Duration {
-        self.gateway.clock.now().since(self.at)
+        self.now.since(self.at)
     }
 
     /// Writes down that a request is about to be sent. Nothing may be sent unless this succeeds.
@@ -163,7 +174,7 @@ impl Account {
             attempt: AttemptId::generate(),
             request: self.id,
             number: self.facts.attempts,
-            at: self.gateway.clock.wall(),
+            at: self.wall,
             operation: self.facts.operation.unwrap_or(Operation::Chat),
             key: self.facts.key.clone(),
             tenant: self.facts.tenant.clone(),
@@ -178,7 +189,7 @@ impl Account {
         self.attempt = Some(UnderWay {
             record,
             price: begin.price.cloned(),
-            at: self.gateway.clock.now(),
+            at: self.now,
             first_chunk: None,
             span: begin.span,
             seen: (None, 0),
@@ -189,8 +200,8 @@ impl Account {
 
     /// The first content of the answer is there.
     pub(crate) fn answer_begun(&mut self) {
-        let now = self.gateway.clock.now();
-        self.facts.begun = Some(now.since(self.at));
+        let now = self.now;
+        self.facts.begun = Some(self.age());
         if let Some(attempt) = &mut self.attempt {
             attempt.first_chunk = Some(now.since(attempt.at));
         }
@@ -241,11 +252,11 @@ impl Account {
         let cost = attempt.price.as_ref().map(|price| price.cost(&ending.usage)).unwrap_or_default();
         self.facts.usage = self.facts.usage.plus(&ending.usage);
         self.facts.cost = self.facts.cost.plus(cost);
-        let duration = self.gateway.clock.now().since(attempt.at);
+        let duration = self.now.since(attempt.at);
         self.emit_attempt(&attempt, ending, fault, duration);
         attempt.record.settle(Settlement {
             outcome: ending.outcome,
-            at: self.gateway.clock.wall(),
+            at: self.wall,
             usage: ending.usage,
             cost,
             estimated: ending.estimated,
@@ -289,8 +300,7 @@ impl Account {
     /// Tells the router how the last attempt went.
     fn report(&self, outcome: router::Outcome) {
         let Some(served) = &self.facts.served_by else { return };
-        let now = self.gateway.clock.now();
-        let transition = self.gateway.router.report(&served.candidate.target, outcome, now);
+        let transition = self.gateway.router.report(&served.candidate.target, outcome, self.now);
         if let Some(router::Transition { target, state, cause }) = transition {
             CircuitChanged { target: &target, state, fault: cause }.emit(&self.gateway.telemetry);
         }
@@ -299,7 +309,7 @@ impl Account {
     /// Closes the account: gives back what is left of the hold and writes the request's line.
     pub(crate) fn close(&mut self, status: u16, error: Option<Code>) {
         if let Some(hold) = self.hold.take() {
-            hold.settle(self.facts.usage.total(), self.gateway.clock.now());
+            hold.settle(self.facts.usage.total(), self.now);
         }
         let duration = self.age();
         let facts = &self.facts;
@@ -361,6 +371,7 @@ impl Account {
 
     /// The client went away before the answer ended.
     fn abandon(&mut self) {
+        self.look();
         self.fail_attempt(&Fault::new(FaultKind::ClientGone, "the client went away"));
         self.close(CLIENT_CLOSED_REQUEST, Some(Code::ClientGone));
     }

@@ -37,9 +37,9 @@ pub(crate) fn hold(identified: Identified, gateway: &Gateway) -> Result<Admitted
     // requests that fit. What is used beyond this is taken when the answer ends.
     let output = request.peek.max_tokens.unwrap_or(counting::USUAL_OUTPUT).min(counting::USUAL_OUTPUT);
     let most = Tokens(input.0.saturating_add(output));
-    match gateway.limits.reserve(&principal.tenant, most, gateway.clock.now()) {
+    match gateway.limits.reserve(&principal.tenant, most, account.now) {
         Ok(hold) => {
-            account.facts.standings = hold.standings(gateway.clock.now()).to_vec();
+            account.facts.standings = hold.standings(account.now).to_vec();
             account.hold = Some(hold);
             Ok(Admitted { account, request, model })
         }

@@ -92,8 +92,7 @@ pub(crate) fn add_common(headers: &mut HeaderMap, account: &Account) {
             HeaderValue::from_static("the path was understood, but the base URL should end in /v1"),
         );
     }
-    let now = account.gateway().clock.wall();
-    for (name, value) in account.caller.limit_headers(&account.facts.standings, now) {
+    for (name, value) in account.caller.limit_headers(&account.facts.standings, account.wall) {
         headers.insert(name, value);
     }
 }
@@ -162,6 +161,6 @@ const ESTIMATE: HeaderName = HeaderName::from_static("x-tollgate-estimate");
 const HINT: HeaderName = HeaderName::from_static("x-tollgate-hint");
 const MODEL: HeaderName = HeaderName::from_static("x-tollgate-model");
 const PROVIDER: HeaderName = HeaderName::from_static("x-tollgate-provider");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use types::Operation;
 
 use crate::account::Account;
-use crate::{Gateway, routes};
+use crate::{Gateway, answer, routes};
 
 /// A request as it came.
 pub struct Arrival {
@@ -47,12 +47,12 @@ impl Arrival {
             Some(route) => route.dialect,
             None => routes::speaker(&parts.headers),
         };
-        let traceparent = parts.headers.get("traceparent").and_then(|value| value.to_str().ok());
+        let traceparent = parts.headers.get(&answer::TRACEPARENT).and_then(|value| value.to_str().ok());
         let trace = gateway.telemetry.begin_trace(traceparent);
         let mut account = Account::open(gateway, caller, trace, peer);
         // An attribute of the request and no more: what is recorded goes by the gateway's own id.
         account.facts.client_id =
-            parts.headers.get("x-request-id").filter(|id| (1..=MAX_CLIENT_ID).contains(&id.len())).cloned();
+            parts.headers.get(&answer::REQUEST_ID).filter(|id| (1..=MAX_CLIENT_ID).contains(&id.len())).cloned();
         Self { account: Box::new(account), route, parts, body }
     }
 }

@@ -59,10 +59,10 @@ pub(crate) async fn until_success(planned: Planned, gateway: &Gateway) -> Result
         if account.facts.attempts as usize >= most {
             break;
         }
-        if tried > 0 && deadline.since(gateway.clock.now()).is_zero() {
+        if tried > 0 && deadline.since(account.now).is_zero() {
             break;
         }
-        if tried > 0 && account.facts.attempts > 0 && !gateway.retries.withdraw(gateway.clock.now()) {
+        if tried > 0 && account.facts.attempts > 0 && !gateway.retries.withdraw(account.now) {
             break;
         }
         let try_one = Try { gateway, request: &request, candidate, strict, deadline };
@@ -118,7 +118,7 @@ impl Try<'_> {
             span,
         };
         let written = outbound::write(self.request, understood, &place, account).map_err(Failure::Refused)?;
-        if self.gateway.router.claim(&self.candidate.target, self.gateway.clock.now()) == Claim::Refused {
+        if self.gateway.router.claim(&self.candidate.target, account.now) == Claim::Refused {
             return Err(Failure::Unclaimed);
         }
         let is_billed = self.request.operation == Operation::Chat;
@@ -145,9 +145,10 @@ impl Try<'_> {
             body: written.body,
             timers: self.timers(),
         };
-        let sent_at = self.gateway.clock.now();
+        let sent_at = account.now;
         let result = self.send(outbound, account).await;
-        account.facts.upstream_wait += self.gateway.clock.now().since(sent_at);
+        account.look();
+        account.facts.upstream_wait += account.now.since(sent_at);
         match result {
             Ok(answer) => {
                 account.answer_begun();
@@ -164,7 +165,7 @@ impl Try<'_> {
     async fn send(&self, outbound: Outbound<'_>, account: &mut Account) -> Result<Begun, Fault> {
         let destination = outbound.destination;
         let dialect = outbound.dialect;
-        let limit = deadline::left(self.gateway.timers.total, self.deadline, &*self.gateway.clock);
+        let limit = self.deadline.since(account.now);
         let sent = deadline::within(limit, self.gateway.upstream.send(outbound)).await;
         let response = match sent {
             Ok(response) => response.map_err(|error| error.into_fault(&destination.name))?,

@@ -20,9 +20,8 @@ pub(crate) struct Identified {
 /// Finds out who asks.
 pub(crate) fn who(received: Received, auth: &Authenticator) -> Result<Identified, Rejection> {
     let Received { mut account, request, query } = received;
-    let now = account.gateway().clock.wall();
     let presented = Presented::read(&request.headers, query.as_deref()).map_err(IdentifyError::from);
-    match presented.and_then(|presented| auth.identify(&presented, now)) {
+    match presented.and_then(|presented| auth.identify(&presented, account.wall)) {
         Ok(principal) => {
             account.facts.key = Some(principal.key.clone());
             account.facts.tenant = principal.tenant.clone();

@@ -9,11 +9,11 @@ use router::{Candidate, Strictness};
 use types::SpanId;
 use types::conversation::{Conversation, Target};
 
-use crate::Gateway;
 use crate::account::Account;
 use crate::destination::{Destination, Endpoint, KnownModel};
 use crate::receive::Request;
 use crate::rejection::Cause;
+use crate::{Gateway, answer};
 
 /// The request as it will be sent, and what was changed to make it.
 pub(crate) struct Written {
@@ -107,7 +107,7 @@ fn head(to: &Place<'_>, account: &Account) -> HeaderMap {
         headers.insert(name.clone(), value.clone());
     }
     if let Ok(traceparent) = HeaderValue::try_from(account.trace.traceparent(to.span)) {
-        headers.insert("traceparent", traceparent);
+        headers.insert(answer::TRACEPARENT, traceparent);
     }
     headers.insert(header::VIA, gateway.via.clone());
     headers

@@ -21,10 +21,9 @@ pub(crate) struct Planned {
 /// Chooses the targets.
 pub(crate) fn choose(admitted: Admitted, gateway: &Gateway) -> Result<Planned, Rejection> {
     let Admitted { account, request, model } = admitted;
-    let now = gateway.clock.now();
-    match gateway.router.choose(&model, now) {
+    match gateway.router.choose(&model, account.now) {
         Ok(chosen) => {
-            gateway.retries.deposit(now);
+            gateway.retries.deposit(account.now);
             let deadline = account.at.plus(gateway.timers.total);
             let router::Chosen { candidates, strict, .. } = chosen;
             Ok(Planned { account, request, candidates, strict, deadline })

@@ -63,6 +63,7 @@ pub(crate) async fn decode(arrival: Arrival, gateway: &Gateway) -> Result<Receiv
             return Err(account.reject(Cause::Body(error)));
         }
     };
+    account.look();
     account.facts.bytes_in = body.len() as u64;
     match understand(route, &parts.headers, &body, gateway.caps.json_depth) {
         Ok((fields, peek)) => {

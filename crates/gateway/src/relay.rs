@@ -35,7 +35,7 @@ pub(crate) fn conduit(
         delivery: request.peek.delivery,
         calls: request.peek.calls,
         request: account.id,
-        at: account.gateway().clock.wall(),
+        at: account.wall,
     };
     dialects::conduit(upstream, request.dialect, &asked, delivered)
 }
@@ -125,6 +125,7 @@ impl Relay {
     /// The answer is complete: what the upstream does after its last word changes nothing any more.
     fn settle(&mut self) {
         self.settled = true;
+        self.account.look();
         let waiting = self.source.out.iter().skip(self.sent).map(|piece| piece.len() as u64);
         self.account.facts.bytes_out += waiting.sum::<u64>();
         self.account.complete_attempt(self.source.tally(), self.status);
@@ -138,6 +139,7 @@ impl Relay {
             self.over = true;
             return;
         }
+        self.account.look();
         let fault = self.account.classified(fault);
         self.over = true;
         self.account.note(self.source.tally());

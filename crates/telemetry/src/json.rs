@@ -1,6 +1,7 @@
 //! JSON written straight into a buffer: escaped, capped, without intermediate values.
 
 use std::fmt::{self, Write as _};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// The most bytes one text value takes; what is longer is cut at a character.
@@ -31,13 +32,11 @@ impl<'a> Object<'a> {
         self.out.push('}');
     }
 
-    /// Writes the name and hands out the buffer for the value.
+    /// Writes the name and hands out the buffer for the value. Names are the program's own words and stand as they are.
     pub(crate) fn value(&mut self, name: &str) -> &mut String {
-        if !std::mem::take(&mut self.empty) {
-            self.out.push(',');
-        }
-        self.out.push('"');
-        push_escaped(self.out, name);
+        debug_assert!(!name.bytes().any(is_special), "{name}");
+        self.out.push_str(if std::mem::take(&mut self.empty) { "\"" } else { ",\"" });
+        self.out.push_str(name);
         self.out.push_str("\":");
         self.out
     }
@@ -113,17 +112,15 @@ pub(crate) fn push_integer(out: &mut String, value: u64) {
 pub(crate) fn push_decimal(out: &mut String, value: u64, places: u32) {
     let unit = 10_u64.saturating_pow(places);
     push_integer(out, value / unit);
-    let mut fraction = value % unit;
+    let fraction = value % unit;
     if fraction == 0 {
         return;
     }
+    let mut buffer = itoa::Buffer::new();
+    // With its leading zeros: the digits behind the first of a number that is one unit larger.
+    let digits = buffer.format(unit + fraction);
     out.push('.');
-    let mut place = unit / 10;
-    while fraction > 0 && place > 0 {
-        push_integer(out, fraction / place);
-        fraction %= place;
-        place /= 10;
-    }
+    out.push_str(digits.get(1..).unwrap_or_default().trim_end_matches('0'));
 }
 
 /// Milliseconds with as many of three decimals as it takes.
@@ -138,10 +135,29 @@ pub(crate) fn micros(duration: Duration) -> u64 {
 
 /// Two lower-case digits for each byte.
 pub(crate) fn push_hex(out: &mut String, bytes: &[u8]) {
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 15] {
-            out.push(char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }));
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for part in bytes.chunks(16) {
+        let mut text = [0; 32];
+        for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(part) {
+            let digit = |value: u8| DIGITS.get(usize::from(value & 15)).copied().unwrap_or(b'0');
+            *pair = [digit(byte >> 4), digit(*byte)];
         }
+        let written = text.get(..part.len() * 2).unwrap_or_default();
+        out.push_str(std::str::from_utf8(written).unwrap_or_default());
+    }
+}
+
+/// An address, quoted.
+pub(crate) fn push_address(out: &mut String, address: IpAddr) {
+    match address {
+        IpAddr::V4(address) => {
+            for (index, part) in address.octets().into_iter().enumerate() {
+                out.push(if index == 0 { '"' } else { '.' });
+                push_integer(out, u64::from(part));
+            }
+            out.push('"');
+        }
+        IpAddr::V6(_) => push_display(out, &address),
     }
 }
 
@@ -150,9 +166,12 @@ fn cut(text: &str) -> &str {
     text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or(text)
 }
 
+const fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\' || byte == 0x7f
+}
+
 /// Control characters, quotes and backslashes never reach a line as they are: a line stays a line.
 fn push_escaped(out: &mut String, text: &str) {
-    let is_special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\' || byte == 0x7f;
     // Nearly every text is plain; a fold without early exit compiles to vector code.
     if text.bytes().fold(0, |found, byte| found | u8::from(is_special(byte))) == 0 {
         return out.push_str(text);

@@ -13,9 +13,9 @@ pub struct SpanId(pub [u8; 8]);
 impl SpanId {
     /// A new random span id.
     pub fn generate() -> Self {
-        let bits = uuid::Uuid::now_v7().into_bytes();
+        let bits = uuid::Uuid::new_v4().into_bytes();
         let mut id = [0; 8];
-        // The last eight bytes of a UUIDv7 are its random part.
+        // All but six of its bits are random, and none of those six is in the last seven bytes.
         id.copy_from_slice(bits.last_chunk::<8>().unwrap_or(&[1; 8]));
         Self(id)
     }
@@ -68,7 +68,7 @@ impl TraceContext {
         match traceparent.and_then(parse_traceparent) {
             Some((trace_id, parent, sampled)) => Self { trace_id, parent: Some(parent), span_id, sampled },
             None => Self {
-                trace_id: TraceId(uuid::Uuid::now_v7().into_bytes()),
+                trace_id: TraceId(uuid::Uuid::new_v4().into_bytes()),
                 parent: None,
                 span_id,
                 sampled: sample_new,

@@ -5,15 +5,16 @@ use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use types::conversation::Delivery;
-use types::{Fault, FaultKind, Frame, SseEvent, Usage};
+use types::{Fault, FaultKind, Frame, SseEvent};
 
 use super::answer::{Said, refine, stop_reason};
 use super::error::{broken_off, empty_stream, fault_inside, fault_of_event, is_truthy, unreadable};
 use super::stream_decode::misnamed_error;
-use super::usage::{ReadUsage, WrappedUsage};
+use super::usage::ReadUsage;
 use super::{DONE, MAX_DEPTH};
+use crate::outline::{Outline, Part};
 use crate::splice::quoted;
-use crate::{Asked, Conduit, Fields, Splice, Tally};
+use crate::{Asked, Conduit, Span, Splice, Tally};
 
 /// The way of an answer from an upstream of this language to a caller of it.
 pub(super) struct Forwarder {
@@ -25,6 +26,7 @@ pub(super) struct Forwarder {
     /// Whether any choice has come to its end.
     has_finished: bool,
     tally: Tally,
+    outline: Outline,
 }
 
 impl Forwarder {
@@ -39,6 +41,7 @@ impl Forwarder {
             said: Said::default(),
             has_finished: false,
             tally: Tally::default(),
+            outline: Outline::default(),
         }
     }
 
@@ -67,60 +70,78 @@ impl Forwarder {
             out.push(event.raw.clone());
             return Ok(());
         }
-        let fields = Fields::scan(data, MAX_DEPTH).map_err(|error| unreadable(&error))?;
-        if fields.value(data, "error").is_some_and(is_truthy) {
-            return Err(fault_inside(data).unwrap_or_else(|| fault_of_event(data)));
+        self.read(data, |this, chunk| this.chunk(chunk, event, out))
+    }
+
+    /// Finds what is in a text and does something with it. The table is kept for the next one.
+    fn read(
+        &mut self,
+        text: &[u8],
+        use_it: impl FnOnce(&mut Self, Part<'_>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut outline = std::mem::take(&mut self.outline);
+        let outcome = match outline.read(text, MAX_DEPTH) {
+            Ok(part) => use_it(self, part),
+            Err(error) => Err(unreadable(&error)),
+        };
+        self.outline = outline;
+        outcome
+    }
+
+    fn chunk(&mut self, chunk: Part<'_>, event: &SseEvent, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+        if chunk.field("error").is_some_and(|error| is_truthy(error.raw())) {
+            return Err(fault_inside(&event.data).unwrap_or_else(|| fault_of_event(&event.data)));
         }
-        let has_usage = self.usage(data, &fields);
-        let choices = fields.value(data, "choices").unwrap_or_default();
-        let is_usage_only = has_usage && is_empty_list(choices);
-        self.choices(choices);
-        self.identity(data, &fields);
+        let has_usage = self.usage(chunk);
+        let choices = chunk.field("choices");
+        let is_usage_only = has_usage && choices.is_some_and(|choices| is_empty_list(choices.raw()));
+        if let Some(choices) = choices {
+            self.choices(choices);
+        }
+        self.identity(chunk);
         if !is_usage_only || self.include_usage {
-            self.write(event, self.model_span(data, &fields), out);
+            self.write(event, self.model_span(chunk), out);
         }
         Ok(())
     }
 
     fn whole(&mut self, body: &Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {
-        let fields = Fields::scan(body, MAX_DEPTH).map_err(|error| unreadable(&error))?;
-        let choices = fields.value(body, "choices").filter(|choices| choices.starts_with(b"["));
-        let Some(choices) = choices else {
-            return Err(fault_inside(body).unwrap_or_else(|| {
-                Fault::new(FaultKind::Unreadable, "the provider's answer has no choices")
-            }));
-        };
-        self.usage(body, &fields);
-        self.choices(choices);
-        self.identity(body, &fields);
-        self.tally.has_content = true;
-        self.tally.is_complete = true;
-        let mut splice = Splice::default();
-        if let Some(span) = self.model_span(body, &fields) {
-            splice.replace(span, self.model.clone());
-        }
-        out.extend(splice.apply(body));
-        Ok(())
+        self.read(body, |this, answer| {
+            let choices = answer.field("choices").filter(|choices| choices.raw().starts_with(b"["));
+            let Some(choices) = choices else {
+                return Err(fault_inside(body).unwrap_or_else(|| {
+                    Fault::new(FaultKind::Unreadable, "the provider's answer has no choices")
+                }));
+            };
+            this.usage(answer);
+            this.choices(choices);
+            this.identity(answer);
+            this.tally.has_content = true;
+            this.tally.is_complete = true;
+            let mut splice = Splice::default();
+            if let Some(span) = this.model_span(answer) {
+                splice.replace(span, this.model.clone());
+            }
+            out.extend(splice.apply(body));
+            Ok(())
+        })
     }
 
     /// Notes the usage, wherever the upstream put it; the last one counts. Says whether `usage` itself held any.
-    fn usage(&mut self, body: &[u8], fields: &Fields) -> bool {
-        let usage = fields.value(body, "usage").filter(|usage| usage.starts_with(b"{"));
-        if let Some(usage) = usage.and_then(read_usage) {
-            self.tally.usage = Some(usage);
-        } else if let Some(wrapped) = fields.value(body, "x_groq")
-            && let Ok(WrappedUsage { usage: Some(usage) }) = serde_json::from_slice(wrapped)
-        {
-            self.tally.usage = Some(usage.to_usage());
+    fn usage(&mut self, answer: Part<'_>) -> bool {
+        let usage = answer.field("usage").filter(|usage| usage.raw().starts_with(b"{"));
+        let wrapped = || answer.field("x_groq")?.field("usage");
+        if let Some(read) = usage.and_then(ReadUsage::read).or_else(|| wrapped().and_then(ReadUsage::read)) {
+            self.tally.usage = Some(read.to_usage());
         }
         usage.is_some()
     }
 
     /// Notes the upstream's id and model from the first event that has them.
-    fn identity(&mut self, body: &[u8], fields: &Fields) {
+    fn identity(&mut self, answer: Part<'_>) {
         let text = |name: &str| {
-            let text: String = serde_json::from_slice(fields.value(body, name)?).ok()?;
-            (!text.is_empty()).then_some(text)
+            let text = answer.field(name)?.text()?;
+            (!text.is_empty()).then(|| text.into_owned())
         };
         if self.tally.id.is_none() {
             self.tally.id = text("id");
@@ -131,37 +152,27 @@ impl Forwarder {
     }
 
     /// Where the model's name has to be replaced.
-    fn model_span(&self, body: &[u8], fields: &Fields) -> Option<crate::Span> {
-        let value = fields.value(body, "model")?;
-        let differs = value.starts_with(b"\"") && value != self.model;
-        let start = value.as_ptr().addr() - body.as_ptr().addr();
-        differs.then_some(start..start + value.len())
+    fn model_span(&self, answer: Part<'_>) -> Option<Span> {
+        let model = answer.field("model")?;
+        let differs = model.raw().starts_with(b"\"") && model.raw() != self.model;
+        differs.then(|| model.span())
     }
 
-    /// Counts what the choices say.
-    fn choices(&mut self, choices: &[u8]) {
-        if choices.is_empty() || is_empty_list(choices) {
-            return;
-        }
-        let choices = serde_json::from_slice::<Vec<SeenChoice<'_>>>(choices).unwrap_or_else(|_| {
-            self.tally.has_content = true;
-            odd_choices(choices)
-        });
-        for (position, choice) in choices.iter().enumerate() {
-            let seen = choice.delta.as_ref().or(choice.message.as_ref());
-            let bytes = seen.map_or(0, SeenDelta::bytes);
-            let calls = seen.is_some_and(SeenDelta::has_calls);
-            let thinks = seen.is_some_and(|delta| length(delta.thinking_blocks) > 0);
-            self.tally.output_bytes += bytes;
-            self.tally.has_content |= bytes > 0 || calls || thinks;
-            let is_first = choice.index.unwrap_or(position) == 0;
+    /// Counts what the choices say. One whose parts have forms that nobody foresaw has content: whether it ends is
+    /// read all the same.
+    fn choices(&mut self, choices: Part<'_>) {
+        for (position, choice) in choices.items().enumerate() {
+            let part = |name| choice.field(name).filter(|part| part.raw() != b"null");
+            let seen = part("delta").or_else(|| part("message")).map(Seen::of).unwrap_or_default();
+            self.tally.output_bytes += seen.bytes;
+            self.tally.has_content |= seen.bytes > 0 || seen.said.tool_call || seen.more;
+            let index = choice.field("index").and_then(|index| serde_json::from_slice(index.raw()).ok());
+            let is_first = index.unwrap_or(position) == 0;
             if is_first {
-                self.said.tool_call |= calls;
-                self.said.refusal |= seen.is_some_and(|delta| length(delta.refusal) > 0);
+                self.said.tool_call |= seen.said.tool_call;
+                self.said.refusal |= seen.said.refusal;
             }
-            // Read as text of its own: escapes are legal in it.
-            let word: Option<String> =
-                choice.finish_reason.and_then(|raw| serde_json::from_str(raw.get()).ok());
+            let word = choice.field("finish_reason").and_then(Part::text);
             let Some(Ok(Some(reason))) = word.as_deref().map(stop_reason) else { continue };
             self.tally.has_content = true;
             self.has_finished = true;
@@ -172,7 +183,7 @@ impl Forwarder {
     }
 
     /// Writes the event, with the model's name replaced where it has to be.
-    fn write(&self, event: &SseEvent, model: Option<crate::Span>, out: &mut Vec<Bytes>) {
+    fn write(&self, event: &SseEvent, model: Option<Span>, out: &mut Vec<Bytes>) {
         let Some(span) = model else { return out.push(event.raw.clone()) };
         let mut splice = Splice::default();
         // Data of one line lies in the raw event as it is.
@@ -218,79 +229,52 @@ fn is_empty_list(value: &[u8]) -> bool {
     value.strip_prefix(b"[").is_some_and(|rest| rest.trim_ascii() == b"]")
 }
 
-fn read_usage(value: &[u8]) -> Option<Usage> {
-    serde_json::from_slice::<ReadUsage>(value).ok().map(|usage| usage.to_usage())
-}
-
-/// What is looked at of a choice.
-#[derive(Deserialize)]
-struct SeenChoice<'a> {
-    #[serde(default)]
-    index: Option<usize>,
-    #[serde(borrow, default)]
-    delta: Option<SeenDelta<'a>>,
-    #[serde(borrow, default)]
-    message: Option<SeenDelta<'a>>,
-    #[serde(borrow, default)]
-    finish_reason: Option<&'a RawValue>,
-}
-
-/// Choices whose parts have forms that nobody foresaw: whether they end is read all the same.
-fn odd_choices(choices: &[u8]) -> Vec<SeenChoice<'_>> {
-    #[derive(Deserialize)]
-    struct OddChoice<'a> {
-        #[serde(borrow, default)]
-        index: Option<&'a RawValue>,
-        #[serde(borrow, default)]
-        finish_reason: Option<&'a RawValue>,
-    }
-    let odd: Vec<OddChoice<'_>> = serde_json::from_slice(choices).unwrap_or_default();
-    odd.into_iter()
-        .map(|choice| SeenChoice {
-            index: choice.index.and_then(|index| serde_json::from_str(index.get()).ok()),
-            delta: None,
-            message: None,
-            finish_reason: choice.finish_reason,
-        })
-        .collect()
-}
-
-/// What is looked at of a delta or message: lengths only.
-#[derive(Deserialize)]
-struct SeenDelta<'a> {
-    #[serde(borrow, default)]
-    content: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    reasoning_content: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    reasoning: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    refusal: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    thinking_blocks: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    tool_calls: Option<Vec<SeenCall<'a>>>,
-    /// A call in the language's oldest form.
-    #[serde(borrow, default)]
-    function_call: Option<SeenFunction<'a>>,
-}
-
-impl<'a> SeenDelta<'a> {
+/// What a delta or message says, by its lengths only.
+#[derive(Clone, Copy, Default)]
+struct Seen {
     /// About how many bytes of content: escapes count as they are written.
-    fn bytes(&self) -> u64 {
-        let reasoning = length(self.reasoning_content).max(length(self.reasoning));
-        let calls = self.calls().iter().filter_map(|call| call.function.as_ref());
-        let arguments: u64 =
-            calls.chain(&self.function_call).map(|function| length(function.arguments)).sum();
-        length(self.content) + reasoning + length(self.refusal) + arguments
+    bytes: u64,
+    said: Said,
+    /// Whether it has content that is not counted, or a form that nobody foresaw.
+    more: bool,
+}
+
+impl Seen {
+    fn of(said: Part<'_>) -> Self {
+        let mut seen = Self { more: !said.raw().starts_with(b"{"), ..Self::default() };
+        let mut reasoning = 0;
+        for (name, value) in said.fields() {
+            let length = length(value.raw());
+            match name {
+                b"content" => seen.bytes += length,
+                // Two words for the same text.
+                b"reasoning" | b"reasoning_content" => reasoning = length.max(reasoning),
+                b"refusal" => {
+                    seen.bytes += length;
+                    seen.said.refusal |= length > 0;
+                }
+                b"thinking_blocks" => seen.more |= length > 0,
+                b"tool_calls" => match serde_json::from_slice::<Option<Vec<SeenCall<'_>>>>(value.raw()) {
+                    Ok(calls) => calls.into_iter().flatten().for_each(|call| seen.call(call.function)),
+                    Err(_) => seen.more = true,
+                },
+                // A call in the language's oldest form.
+                b"function_call" => match serde_json::from_slice::<Option<SeenFunction<'_>>>(value.raw()) {
+                    Ok(None) => {}
+                    Ok(function) => seen.call(function),
+                    Err(_) => seen.more = true,
+                },
+                _ => {}
+            }
+        }
+        seen.bytes += reasoning;
+        seen
     }
 
-    fn has_calls(&self) -> bool {
-        !self.calls().is_empty() || self.function_call.is_some()
-    }
-
-    fn calls(&self) -> &[SeenCall<'a>] {
-        self.tool_calls.as_deref().unwrap_or_default()
+    fn call(&mut self, function: Option<SeenFunction<'_>>) {
+        self.said.tool_call = true;
+        let arguments = function.and_then(|function| function.arguments);
+        self.bytes += arguments.map_or(0, |arguments| length(arguments.get().as_bytes()));
     }
 }
 
@@ -307,7 +291,6 @@ struct SeenFunction<'a> {
 }
 
 /// The length of a value without its quotes or brackets.
-fn length(value: Option<&RawValue>) -> u64 {
-    let text = value.map_or("", RawValue::get);
-    if text == "null" { 0 } else { text.len().saturating_sub(2) as u64 }
+fn length(value: &[u8]) -> u64 {
+    if value == b"null" { 0 } else { value.len().saturating_sub(2) as u64 }
 }

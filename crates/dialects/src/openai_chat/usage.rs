@@ -4,6 +4,8 @@ use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 use types::{Tokens, Usage};
 
+use crate::outline::Part;
+
 /// `usage` as upstreams write it, with the fields of all providers' flavours.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -52,6 +54,43 @@ struct ReadCacheCreation {
 }
 
 impl ReadUsage {
+    /// The same from an answer that is passed through; none where a count is no number.
+    pub(super) fn read(usage: Part<'_>) -> Option<Self> {
+        let mut read = Self::default();
+        for (name, value) in usage.fields() {
+            match name {
+                b"prompt_tokens" => read.prompt_tokens = Count::read(value)?,
+                b"completion_tokens" => read.completion_tokens = Count::read(value)?,
+                b"total_tokens" => read.total_tokens = Count::read(value)?,
+                b"prompt_cache_hit_tokens" => read.prompt_cache_hit_tokens = Count::read(value)?,
+                b"cache_read_input_tokens" => read.cache_read_input_tokens = Count::read(value)?,
+                b"cache_creation_input_tokens" => read.cache_creation_input_tokens = Count::read(value)?,
+                // Many answers leave the details out, or name none.
+                _ if value.raw() == b"null" => {}
+                b"prompt_tokens_details" => {
+                    read.prompt_tokens_details = Some(ReadPromptDetails {
+                        cached_tokens: Count::of(value, "cached_tokens")?,
+                        audio_tokens: Count::of(value, "audio_tokens")?,
+                        cache_write_tokens: Count::of(value, "cache_write_tokens")?,
+                        cache_creation_tokens: Count::of(value, "cache_creation_tokens")?,
+                    });
+                }
+                b"completion_tokens_details" => {
+                    read.completion_tokens_details = Some(ReadCompletionDetails {
+                        reasoning_tokens: Count::of(value, "reasoning_tokens")?,
+                        audio_tokens: Count::of(value, "audio_tokens")?,
+                    });
+                }
+                b"cache_creation" => {
+                    let ephemeral_1h_input_tokens = Count::of(value, "ephemeral_1h_input_tokens")?;
+                    read.cache_creation = Some(ReadCacheCreation { ephemeral_1h_input_tokens });
+                }
+                _ => {}
+            }
+        }
+        Some(read)
+    }
+
     /// The disjoint classes. Where a provider's parts exceed their whole, the whole holds.
     pub(super) fn to_usage(&self) -> Usage {
         let input = self.prompt_tokens_details.as_ref();
@@ -109,6 +148,21 @@ fn take(left: &mut u64, wanted: u64) -> u64 {
 /// A count, however a provider spells it: null and negative numbers are none, fractions are cut.
 #[derive(Clone, Copy, Debug, Default)]
 struct Count(u64);
+
+impl Count {
+    fn read(value: Part<'_>) -> Option<Self> {
+        // Nearly all are plain digits.
+        match std::str::from_utf8(value.raw()).ok()?.parse() {
+            Ok(count) => Some(Self(count)),
+            Err(_) => serde_json::from_slice(value.raw()).ok(),
+        }
+    }
+
+    /// The count in this field of the details; zero where there is none.
+    fn of(details: Part<'_>, name: &str) -> Option<Self> {
+        details.field(name).map_or(Some(Self(0)), Self::read)
+    }
+}
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -9,7 +9,9 @@ use super::record::{head, push_plain};
 use super::stamp::push_time;
 use super::{LogFormat, LogLevel};
 use crate::events::{RequestFinished, finish_word};
-use crate::json::{Object, micros, push_decimal, push_display, push_hex, push_integer, push_millis};
+use crate::json::{
+    Object, micros, push_address, push_decimal, push_display, push_hex, push_integer, push_millis,
+};
 use crate::names::field;
 
 /// The constant message of every access line.
@@ -41,14 +43,14 @@ impl Access<'_> {
 
     fn identities(&self, object: &mut Object<'_>) {
         let request = self.0;
-        object.display(field::REQUEST_ID, &request.request_id);
+        push_id(object.value(field::REQUEST_ID), request.request_id.as_uuid().as_bytes());
         push_id(object.value(field::TRACE_ID), &request.trace.trace_id.0);
         push_id(object.value(field::SPAN_ID), &request.trace.span_id.0);
         if let Some(key) = request.key {
             object.text(field::KEY, key.as_str());
         }
         if let Some(ip) = request.client_ip {
-            push_display(object.value(field::CLIENT_IP), &ip);
+            push_address(object.value(field::CLIENT_IP), ip);
         }
         object.text(field::OPERATION, request.operation_word());
         if let Some(dialect) = request.client_dialect {

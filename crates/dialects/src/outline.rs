@@ -1,0 +1,104 @@
+//! The upper levels of a JSON object, found in one pass and read where they lie: what passing an answer through needs
+//! to know of it, without building values.
+
+use std::borrow::Cow;
+
+use crate::scanner::{self, Member};
+use crate::{ScanError, Span};
+
+/// The levels that are kept: down to the fields of a choice's message.
+const LEVELS: usize = 4;
+
+/// What was found in the last text; its table is used again for the next.
+#[derive(Debug, Default)]
+pub(crate) struct Outline {
+    members: Vec<Member>,
+}
+
+impl Outline {
+    /// Checks the whole of `body`, which must be an object, and finds what is in it.
+    pub(crate) fn read<'a>(&'a mut self, body: &'a [u8], max_depth: usize) -> Result<Part<'a>, ScanError> {
+        self.members.clear();
+        scanner::scan(body, max_depth, LEVELS, &mut self.members)?;
+        Ok(Part { body, span: (0, body.len()), members: &self.members })
+    }
+}
+
+/// A value and what is known to be inside it.
+#[derive(Clone, Copy)]
+pub(crate) struct Part<'a> {
+    body: &'a [u8],
+    span: (usize, usize),
+    members: &'a [Member],
+}
+
+impl<'a> Part<'a> {
+    /// The value as it is written.
+    pub(crate) fn raw(self) -> &'a [u8] {
+        self.body.get(self.span.0..self.span.1).unwrap_or_default()
+    }
+
+    /// Where it lies in the text.
+    pub(crate) const fn span(self) -> Span {
+        self.span.0..self.span.1
+    }
+
+    /// The value of a field. Of two, the first.
+    pub(crate) fn field(self, name: &str) -> Option<Self> {
+        self.members().find(|(member, _)| member.is(self.body, name)).map(|(_, part)| part)
+    }
+
+    /// The fields, each with its name as it is spelled.
+    pub(crate) fn fields(self) -> impl Iterator<Item = (&'a [u8], Self)> {
+        self.members().map(move |(member, part)| (self.body.get(member.key.clone()).unwrap_or_default(), part))
+    }
+
+    /// The items of a list; none of anything else.
+    pub(crate) fn items(self) -> impl Iterator<Item = Self> {
+        let list = self.raw().starts_with(b"[");
+        self.members().filter(move |_| list).map(|(_, part)| part)
+    }
+
+    /// The text, if the value is a string.
+    pub(crate) fn text(self) -> Option<Cow<'a, str>> {
+        let inside = self.raw().strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        if inside.contains(&b'\\') {
+            return serde_json::from_slice(self.raw()).ok().map(Cow::Owned);
+        }
+        std::str::from_utf8(inside).ok().map(Cow::Borrowed)
+    }
+
+    /// What stands directly inside the value.
+    fn members(self) -> impl Iterator<Item = (&'a Member, Self)> {
+        let mut rest = self.members;
+        std::iter::from_fn(move || {
+            let (member, others) = rest.split_first()?;
+            let (members, next) = others.split_at_checked(member.inside)?;
+            rest = next;
+            let span = (member.value.start, member.value.end);
+            Some((member, Self { body: self.body, span, members }))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_found_where_they_lie() {
+        let body = br#"{"a":{"b":[1,{"c":"x\u0041"},[]],"d":null},"e":[[[[[2]]]]]}"#;
+        let mut outline = Outline::default();
+        let root = outline.read(body, 8).unwrap();
+        let a = root.field("a").unwrap();
+        assert_eq!(a.raw(), br#"{"b":[1,{"c":"x\u0041"},[]],"d":null}"#);
+        let items: Vec<_> = a.field("b").unwrap().items().collect();
+        assert_eq!(items.len(), 3);
+        assert_eq!(items[1].field("c").unwrap().text().as_deref(), Some("xA"));
+        assert_eq!(items[2].items().count(), 0);
+        assert_eq!(a.fields().map(|(name, _)| name).collect::<Vec<_>>(), [b"b", b"d"]);
+        assert_eq!(root.field("e").unwrap().raw(), b"[[[[[2]]]]]");
+        assert_eq!(root.field("e").unwrap().span(), 47..58);
+        assert!(root.field("b").is_none());
+    }
+}
