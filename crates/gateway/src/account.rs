@@ -288,7 +288,7 @@ impl Account {
             fault,
             status: ending.status,
             duration,
-            first_chunk: attempt.first_chunk.filter(|_| self.is_stream()),
+            first_chunk: attempt.first_chunk.filter(|_| self.facts.delivery.is_stream()),
             usage: Some(&ending.usage),
             response_id: ending.tally.id.as_deref(),
             response_model: ending.tally.model.as_deref(),
@@ -328,7 +328,7 @@ impl Account {
             finish: facts.stop,
             duration,
             overhead: self.overhead(),
-            first_token: facts.begun.filter(|_| self.is_stream()),
+            first_token: facts.begun.filter(|_| facts.delivery.is_stream()),
             usage: Some(&facts.usage),
             cost: Some(facts.cost),
             changes: &facts.changes,
@@ -350,10 +350,6 @@ impl Account {
     pub(crate) fn server_timing(&self) -> String {
         let upstream = (self.facts.attempts > 0).then_some(self.facts.upstream_wait);
         telemetry::server_timing(self.overhead(), upstream)
-    }
-
-    const fn is_stream(&self) -> bool {
-        matches!(self.facts.delivery, Delivery::Stream { .. })
     }
 
     /// The public model name to record, or a word for none.

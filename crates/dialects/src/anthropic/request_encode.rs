@@ -4,7 +4,7 @@ use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::ser::SerializeMap;
 use types::Json;
-use types::conversation::{Change, Conversation, Delivery, OutputFormat, Target};
+use types::conversation::{Change, Conversation, OutputFormat, Target};
 
 use super::ID;
 use super::peek::{VERSION_HEADER, Version};
@@ -126,7 +126,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
         stop_sequences: writer.stop_sequences(),
         metadata: conversation.user.as_deref().map(|user_id| Metadata { user_id }),
         service_tier: writer.service_tier(),
-        stream: matches!(conversation.delivery, Delivery::Stream { .. }).then_some(true),
+        stream: conversation.delivery.is_stream().then_some(true),
         extras: writer.extras(),
     };
     let mut bytes = Vec::new();

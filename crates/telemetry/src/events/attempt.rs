@@ -124,7 +124,7 @@ impl AttemptFinished<'_> {
         attributes.text(attribute::GEN_AI_OPERATION_NAME, self.operation.as_str());
         attributes.text(attribute::GEN_AI_PROVIDER_NAME, self.upstream.semconv);
         attributes.text(attribute::GEN_AI_REQUEST_MODEL, self.upstream.model.as_str());
-        attributes.flag(attribute::GEN_AI_REQUEST_STREAM, matches!(self.delivery, Delivery::Stream { .. }));
+        attributes.flag(attribute::GEN_AI_REQUEST_STREAM, self.delivery.is_stream());
         if let Some((address, port)) = self.upstream.server {
             attributes.text(attribute::SERVER_ADDRESS, address);
             attributes.integer(attribute::SERVER_PORT, port);

@@ -167,7 +167,7 @@ impl RequestFinished<'_> {
         if let Some(model) = self.model {
             attributes.text(attribute::GEN_AI_REQUEST_MODEL, model.as_str());
         }
-        attributes.flag(attribute::GEN_AI_REQUEST_STREAM, matches!(self.delivery, Delivery::Stream { .. }));
+        attributes.flag(attribute::GEN_AI_REQUEST_STREAM, self.delivery.is_stream());
         attributes.integer(attribute::HTTP_RESPONSE_STATUS_CODE, self.status);
         if let Some(code) = self.error {
             attributes.text(attribute::ERROR_TYPE, code.as_str());

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use types::conversation::Delivery;
 use types::{TokenClass, UnixTime};
 
 use super::record::{head, push_plain};
@@ -72,7 +71,7 @@ impl Access<'_> {
         if let Some(code) = request.error {
             object.text(field::ERROR, code.as_str());
         }
-        object.boolean(field::STREAM, matches!(request.delivery, Delivery::Stream { .. }));
+        object.boolean(field::STREAM, request.delivery.is_stream());
         if let Some(reason) = request.finish {
             object.text(field::FINISH, finish_word(reason));
         }

@@ -141,6 +141,16 @@ pub enum Delivery {
     Whole,
 }
 
+impl Delivery {
+    /// Whether it comes as events.
+    pub const fn is_stream(self) -> bool {
+        match self {
+            Self::Stream { .. } => true,
+            Self::Whole => false,
+        }
+    }
+}
+
 /// Fields only one dialect knows, by name, in order. They survive within that dialect and are reported as lost
 /// in any other.
 #[derive(Clone, Debug, Default, PartialEq)]

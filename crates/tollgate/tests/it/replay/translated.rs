@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dialects::Dialect;
 use serde_json::{Value, json};
-use types::conversation::{Content, Conversation, Delivery, StopReason, Target, Tool};
+use types::conversation::{Content, Conversation, StopReason, Target, Tool};
 
 use super::{Stage, Way, answer_of_error, shape, spoken_headers};
 use crate::exchange::Exchange;
@@ -31,7 +31,7 @@ pub(super) async fn check(stage: &Stage, index: usize) -> Result<(), String> {
     if answer.status != 200 {
         return Err(format!("{} {:?}", answer.status, answer.body));
     }
-    let is_streamed = matches!(asked.delivery, Delivery::Stream { .. });
+    let is_streamed = asked.delivery.is_stream();
     if is_streamed {
         shape::stream(caller, &answer.body, &model)?;
     } else {
