@@ -7,16 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use types::{AttemptId, MicroUsd, Operation, RequestId, SystemClock, Tokens, UnixTime, Usage};
+use types::{AttemptId, SystemClock};
 
 use crate::medium::{Directory, Medium, SegmentFile};
+use crate::samples::{answered, intent};
 use crate::segment::{Link, SegmentNumber};
 use crate::shared::{Shared, lock};
 use crate::writer::Writer;
-use crate::{
-    Durability, Estimated, Intent, Ledger, LedgerError, OpenAttempt, Options, Outcome, Record, Settlement,
-    read,
-};
+use crate::{Durability, Ledger, LedgerError, OpenAttempt, Options, Outcome, Record, read};
 
 /// What is wrong with the disk.
 #[derive(Debug, Default)]
@@ -114,35 +112,7 @@ fn open(directory: &Path, durability: Durability) -> (Ledger, Knobs) {
 }
 
 fn begin(ledger: &Ledger) -> Result<OpenAttempt, LedgerError> {
-    ledger.begin(Intent {
-        attempt: AttemptId::generate(),
-        request: RequestId::generate(),
-        number: 1,
-        at: UnixTime::from_secs(1),
-        operation: Operation::Chat,
-        key: None,
-        tenant: "acme".into(),
-        model: "small".into(),
-        provider: "mock".into(),
-        upstream_model: "mock-small".into(),
-        price_version: None,
-        input_estimate: Tokens(7),
-        reserved: MicroUsd::from_micros(9),
-    })
-}
-
-fn answered() -> Settlement {
-    Settlement {
-        outcome: Outcome::Answered,
-        at: UnixTime::from_secs(2),
-        usage: Usage { output: Tokens(3), ..Usage::default() },
-        cost: MicroUsd::from_micros(5),
-        estimated: Estimated::No,
-        status: Some(200),
-        upstream_id: None,
-        first_token: None,
-        duration: Duration::from_secs(1),
-    }
+    ledger.begin(intent())
 }
 
 /// Every attempt in the ledger, in order of beginning, with its one outcome.

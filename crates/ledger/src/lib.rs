@@ -52,3 +52,6 @@ pub use segment::{Position, SegmentNumber};
 
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+#[path = "../tests/samples/mod.rs"]
+mod samples;

@@ -3,17 +3,20 @@
 
 #![expect(clippy::unwrap_used, reason = "the lints' leave for tests does not see a test with its own main")]
 
+mod samples;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 use std::{env, io, thread};
 
 use ledger::report::{Report, Window};
 use ledger::{Estimated, Intent, Ledger, Options, Outcome, Record, Settlement, read};
-use types::{AttemptId, MicroUsd, Operation, RequestId, SystemClock, Tokens, UnixTime, Usage};
+use types::{AttemptId, SystemClock, Tokens, Usage};
+
+use crate::samples::{answered, intent};
 
 const ROUNDS: u32 = 20;
 const THREADS: usize = 4;
@@ -112,36 +115,4 @@ fn work(directory: &Path) {
 fn open(directory: &Path) -> (Ledger, ledger::Recovery) {
     let options = Options { reserve: 4096, segment_size: 16 * 1024, ..Options::default() };
     Ledger::open(directory, options, Arc::new(SystemClock::new())).unwrap()
-}
-
-fn intent() -> Intent {
-    Intent {
-        attempt: AttemptId::generate(),
-        request: RequestId::generate(),
-        number: 1,
-        at: UnixTime::from_secs(1),
-        operation: Operation::Chat,
-        key: Some("k_one".into()),
-        tenant: "acme".into(),
-        model: "small".into(),
-        provider: "mock".into(),
-        upstream_model: "mock-small".into(),
-        price_version: None,
-        input_estimate: Tokens(7),
-        reserved: MicroUsd::from_micros(9),
-    }
-}
-
-fn answered() -> Settlement {
-    Settlement {
-        outcome: Outcome::Answered,
-        at: UnixTime::from_secs(2),
-        usage: Usage { output: Tokens(300), ..Usage::default() },
-        cost: MicroUsd::from_micros(5),
-        estimated: Estimated::No,
-        status: Some(200),
-        upstream_id: None,
-        first_token: None,
-        duration: Duration::from_secs(1),
-    }
 }

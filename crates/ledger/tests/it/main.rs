@@ -1,6 +1,9 @@
 //! The ledger through its public surface, over real files.
 
 #[cfg(test)]
+use ledger::{Estimated, Intent, Outcome, Settlement};
+
+#[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod lifecycle;
@@ -8,5 +11,8 @@ mod lifecycle;
 mod reading;
 #[cfg(test)]
 mod report;
+#[cfg(test)]
+#[path = "../samples/mod.rs"]
+mod samples;
 #[cfg(test)]
 mod support;

@@ -1,12 +1,14 @@
-//! What every test needs: intents, settlements, a clock that stands still, and a summary of what was read.
+//! What every test needs: a clock that stands still, and a summary of what was read.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::{Estimated, Intent, Ledger, Options, Outcome, Record, Recovery, Settlement, read};
-use types::{AttemptId, Clock, KeyId, MicroUsd, Monotonic, Operation, RequestId, Tokens, UnixTime, Usage};
+use ledger::{Ledger, Options, Record, Recovery, Settlement, read};
+use types::{AttemptId, Clock, Monotonic, UnixTime};
+
+pub(crate) use crate::samples::{answered, intent};
 
 #[derive(Debug)]
 pub(crate) struct StoppedClock;
@@ -28,38 +30,6 @@ pub(crate) fn quiet() -> Options {
 
 pub(crate) fn open(directory: &Path, options: Options) -> (Ledger, Recovery) {
     Ledger::open(directory, options, Arc::new(StoppedClock)).unwrap()
-}
-
-pub(crate) fn intent() -> Intent {
-    Intent {
-        attempt: AttemptId::generate(),
-        request: RequestId::generate(),
-        number: 1,
-        at: UnixTime::from_secs(100),
-        operation: Operation::Chat,
-        key: Some(KeyId::from("k_one")),
-        tenant: "acme".into(),
-        model: "small".into(),
-        provider: "mock".into(),
-        upstream_model: "mock-small".into(),
-        price_version: Some("2026-11".into()),
-        input_estimate: Tokens(40),
-        reserved: MicroUsd::from_micros(900),
-    }
-}
-
-pub(crate) fn answered() -> Settlement {
-    Settlement {
-        outcome: Outcome::Answered,
-        at: UnixTime::from_secs(101),
-        usage: Usage { input: Tokens(30), output: Tokens(12), ..Usage::default() },
-        cost: MicroUsd::from_micros(250),
-        estimated: Estimated::No,
-        status: Some(200),
-        upstream_id: Some("chatcmpl-1".into()),
-        first_token: Some(Duration::from_millis(200)),
-        duration: Duration::from_millis(900),
-    }
 }
 
 /// Everything in the ledger.
