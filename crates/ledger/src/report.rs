@@ -86,7 +86,7 @@ impl Totals {
 pub struct Row {
     /// The key, if a key asked.
     pub key: Option<KeyId>,
-    /// The model's public name.
+    /// The model's public name; for one that the configuration does not list, its provider's and the one there.
     pub model: ModelName,
     /// Its totals.
     #[serde(flatten)]
@@ -119,7 +119,7 @@ impl Report {
             match record? {
                 Record::Begun(intent) | Record::Carried(intent) => {
                     if window.contains(intent.at) && !open.contains_key(&intent.attempt) {
-                        let cell = (intent.key.clone(), intent.model.clone());
+                        let cell = (intent.key.clone(), model(&intent));
                         cells.entry(cell.clone()).or_default().begin(&intent);
                         open.insert(intent.attempt, cell);
                     }
@@ -135,6 +135,17 @@ impl Report {
         let total = cells.values().fold(Totals::default(), |sum, totals| sum.plus(totals));
         let rows = cells.into_iter().map(|((key, model), totals)| Row { key, model, totals }).collect();
         Ok(Self { window, rows, total })
+    }
+}
+
+/// The name to count under. Metrics know a model that the configuration does not list as its provider's `*`, so that
+/// callers cannot make series without end; whoever pays wants to know which it was.
+fn model(intent: &Intent) -> ModelName {
+    let provider = intent.model.as_str().strip_suffix("/*");
+    if provider == Some(intent.provider.as_str()) {
+        format!("{}/{}", intent.provider, intent.upstream_model).into()
+    } else {
+        intent.model.clone()
     }
 }
 
@@ -190,7 +201,7 @@ fn cells(key: &str, model: &str, totals: &Totals) -> [String; COLUMNS] {
     let usage = &totals.usage;
     [
         key.to_owned(),
-        model.to_owned(),
+        plain(model),
         totals.requests.to_string(),
         totals.attempts.to_string(),
         totals.open.to_string(),
@@ -202,4 +213,13 @@ fn cells(key: &str, model: &str, totals: &Totals) -> [String; COLUMNS] {
         usage.output_total().0.to_string(),
         totals.cost.to_string(),
     ]
+}
+
+/// A caller may have invented the name, and a terminal obeys control characters and does not show direction marks.
+fn plain(name: &str) -> String {
+    let obeyed = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    name.chars().map(|c| if obeyed(c) { '\u{fffd}' } else { c }).collect()
 }

@@ -74,3 +74,24 @@ fn a_report_is_json() {
     assert_eq!(json["rows"][1]["usage"]["reasoning"], 9);
     assert_eq!(json["rows"][0]["key"], serde_json::Value::Null);
 }
+
+#[test]
+fn a_model_that_the_configuration_does_not_list_is_told_by_its_own_name() {
+    let directory = TempDir::new().unwrap();
+    let (ledger, _) = open(directory.path(), quiet());
+    for (model, upstream_model) in [
+        ("mock/*", "new-7"),
+        ("mock/*", "new-7"),
+        ("mock/*", "\u{1b}[2J"),
+        ("mock/small", "small"),
+        ("other/*", "x"),
+    ] {
+        let unlisted = Intent { model: model.into(), upstream_model: upstream_model.into(), ..intent() };
+        ledger.begin(unlisted).unwrap().settle(answered());
+    }
+    ledger.flush().unwrap();
+    let report = Report::collect(read(directory.path()).unwrap(), Window::ALL).unwrap();
+    let rows: Vec<_> = report.rows.iter().map(|row| (row.model.as_str(), row.totals.attempts)).collect();
+    assert_eq!(rows, [("mock/\u{1b}[2J", 1), ("mock/new-7", 2), ("mock/small", 1), ("other/*", 1)]);
+    assert!(!report.to_string().contains('\u{1b}'), "{report}");
+}
