@@ -13,13 +13,14 @@ use net::drain::Busy;
 use providers::Price;
 use router::Candidate;
 use telemetry::Inflight;
-use telemetry::events::{AttemptFinished, CircuitChanged, RequestFinished, Upstream};
+use telemetry::events::{AttemptFinished, CircuitChanged, RequestFinished, Upstream, UsageDisbelieved};
 use types::conversation::{Change, Delivery, StopReason};
 use types::{
     AttemptId, Code, DialectId, Fault, FaultKind, KeyId, MicroUsd, ModelName, Monotonic, Operation,
     RequestId, SpanId, Standing, Tenant, Tokens, TraceContext, UnixTime, Usage,
 };
 
+use crate::counting::Believable;
 use crate::destination::Destination;
 use crate::rejection::{Cause, Rejection};
 use crate::{Gateway, counting};
@@ -88,6 +89,7 @@ struct UnderWay {
     record: OpenAttempt,
     price: Option<Price>,
     at: Monotonic,
+    believable: Believable,
     /// From its beginning to the first content of its answer.
     first_chunk: Option<Duration>,
     span: SpanId,
@@ -102,6 +104,7 @@ pub(crate) struct Begin<'a> {
     pub(crate) most_output: Tokens,
     pub(crate) span: SpanId,
 }
+    pub(crate) believable: Believable,
 
 impl Account {
     pub(crate) fn open(
@@ -197,6 +200,7 @@ impl Account {
         self.facts.served_by = Some(begin.served);
         Ok(id)
     }
+            believable: begin.believable,
 
     /// The first content of the answer is there.
     pub(crate) fn answer_begun(&mut self) {
@@ -212,7 +216,8 @@ impl Account {
         let Some(attempt) = &mut self.attempt else { return };
         attempt.seen = (tally.usage, tally.output_bytes);
         let usage = counting::so_far(tally.usage, self.facts.input_estimate, tally.output_bytes);
-        attempt.record.checkpoint(usage);
+        let cut = attempt.believable.cut(&usage, self.facts.input_estimate, tally.output_bytes);
+        attempt.record.checkpoint(cut.unwrap_or(usage));
     }
 
     /// The attempt under way has failed.
@@ -228,7 +233,7 @@ impl Account {
         let tally = Tally::default();
         let ending =
             Ending { outcome, usage, estimated: Estimated::Yes, status: fault.status, tally: &tally };
-        self.end_attempt(&ending, Some(fault.kind));
+        self.end_attempt(ending, Some(fault.kind));
         self.report(router::Outcome::Failed(fault.kind, fault.retry_after));
         self.facts.last_fault = Some(fault.kind);
     }
@@ -243,23 +248,28 @@ impl Account {
         };
         self.facts.stop = tally.stop;
         let ending = Ending { outcome: Outcome::Answered, usage, estimated, status: Some(status), tally };
-        self.end_attempt(&ending, None);
+        self.end_attempt(ending, None);
         self.report(router::Outcome::Served);
     }
 
-    fn end_attempt(&mut self, ending: &Ending<'_>, fault: Option<FaultKind>) {
+    fn end_attempt(&mut self, mut ending: Ending<'_>, fault: Option<FaultKind>) {
         let Some(attempt) = self.attempt.take() else { return };
         let cost = attempt.price.as_ref().map(|price| price.cost(&ending.usage)).unwrap_or_default();
         self.facts.usage = self.facts.usage.plus(&ending.usage);
         self.facts.cost = self.facts.cost.plus(cost);
         let duration = self.now.since(attempt.at);
-        self.emit_attempt(&attempt, ending, fault, duration);
+        self.emit_attempt(&attempt, &ending, fault, duration);
         attempt.record.settle(Settlement {
             outcome: ending.outcome,
             at: self.wall,
             usage: ending.usage,
             cost,
             estimated: ending.estimated,
+        let seen = ending.tally.output_bytes.max(attempt.seen.1);
+        if let Some(usage) = attempt.believable.cut(&ending.usage, self.facts.input_estimate, seen) {
+            self.disbelieve(&ending.usage);
+            (ending.usage, ending.estimated) = (usage, Estimated::Yes);
+        }
             status: ending.status,
             upstream_id: ending.tally.id.clone(),
             first_token: attempt.first_chunk,
@@ -278,6 +288,12 @@ impl Account {
         AttemptFinished {
             request_id: self.id,
             trace: &self.trace,
+    fn disbelieve(&self, reported: &Usage) {
+        let Some(served) = &self.facts.served_by else { return };
+        UsageDisbelieved { request_id: self.id, target: &served.candidate.target, reported }
+            .emit(&self.gateway.telemetry);
+    }
+
             span: attempt.span,
             number: self.facts.attempts,
             after: self.facts.last_fault,

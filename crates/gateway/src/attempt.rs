@@ -11,6 +11,7 @@ use types::conversation::Delivery;
 use types::{Fault, FaultKind, Operation, SpanId, Tokens};
 
 use crate::account::{Account, Begin, Served};
+use crate::counting::Believable;
 use crate::destination::Destination;
 use crate::gate::Source;
 use crate::outbound::{self, Place, Understood};
@@ -133,6 +134,7 @@ impl Try<'_> {
             most_output: most_output(self.request, model),
             span,
         };
+            believable: Believable::of(model),
         // The intent is on record before a byte leaves: a killed process loses nothing.
         account.begin_attempt(begin).map_err(|error| Failure::Refused(Cause::Ledger(error)))?;
         account.facts.changes = written.changes;

@@ -1,6 +1,7 @@
 //! Token estimates from bytes: cheap enough for every request, good enough to reserve by. What an upstream
 //! reports replaces them.
 
+use providers::Model;
 use types::{Tokens, Usage};
 
 /// Output to reserve for a request that names no limit of its own.
@@ -26,5 +27,40 @@ pub(crate) fn so_far(reported: Option<Usage>, input: Tokens, output_bytes: u64) 
         Some(usage) if usage.output_total() >= seen => usage,
         Some(usage) => Usage { output: Tokens(seen.0.saturating_sub(usage.reasoning.0)), ..usage },
         None => Usage { input, output: seen, ..Usage::default() },
+    }
+}
+
+/// How much usage an upstream is believed to have had with one request. A report beyond that is a fault of the
+/// upstream's and must not spoil totals, costs and limits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Believable {
+    input: Tokens,
+    output: Tokens,
+}
+
+/// How many turns' worth is believed: some providers search or call tools behind one request, or give several
+/// answers to it, and count them all.
+const TURNS: u64 = 4;
+/// The context window of a model of which nothing is known: as large as any.
+const LARGEST_WINDOW: u64 = 2_000_000;
+/// How many times the tokens that went through the gateway are believed in any case: the catalogue may lag behind.
+const TIMES_SEEN: u64 = 16;
+
+impl Believable {
+    /// What can be believed of this model.
+    pub(crate) fn of(model: Option<&Model>) -> Self {
+        let window = model.and_then(|model| model.context_window).unwrap_or(LARGEST_WINDOW);
+        let output = model.and_then(|model| model.max_output_tokens).unwrap_or(window);
+        let turns = |most: u64| Tokens(most.saturating_mul(TURNS));
+        Self { input: turns(window), output: turns(output) }
+    }
+
+    /// What is left of a usage that cannot be, given the request's estimate and the output seen; `None` of one that
+    /// can.
+    pub(crate) fn cut(&self, usage: &Usage, input: Tokens, output_bytes: u64) -> Option<Usage> {
+        let most = |known: Tokens, seen: Tokens| known.max(Tokens(seen.0.saturating_mul(TIMES_SEEN)));
+        let (input, output) = (most(self.input, input), most(self.output, of_bytes(output_bytes)));
+        let can_be = usage.input_total() <= input && usage.output_total() <= output;
+        (!can_be).then(|| usage.at_most(input, output))
     }
 }

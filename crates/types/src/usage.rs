@@ -45,6 +45,14 @@ macro_rules! classes {
             pub fn plus(&self, other: &Self) -> Self {
                 Self { $($field: Tokens(self.$field.0.saturating_add(other.$field.0)),)+ }
             }
+
+            /// The same with no more than so much input and output in all; what is beyond is taken from the classes
+            /// that come last.
+            #[must_use]
+            pub fn at_most(&self, input: Tokens, output: Tokens) -> Self {
+                let (mut input, mut output) = (input.0, output.0);
+                Self { $($field: take(if $input { &mut input } else { &mut output }, self.$field),)+ }
+            }
         }
     };
 }
@@ -58,6 +66,13 @@ classes! {
     output Output "output" false "Visible output.";
     output_audio OutputAudio "output_audio" false "Audio output.";
     reasoning Reasoning "reasoning" false "Output spent on reasoning, billed as output.";
+}
+
+/// As many of `wanted` as are left.
+fn take(left: &mut u64, wanted: Tokens) -> Tokens {
+    let taken = wanted.0.min(*left);
+    *left -= taken;
+    Tokens(taken)
 }
 
 impl Usage {
@@ -79,5 +94,21 @@ impl Usage {
     fn sum(&self, input: bool) -> Tokens {
         let classes = TokenClass::ALL.iter().filter(|class| class.is_input() == input);
         Tokens(classes.fold(0, |sum, class| sum.saturating_add(self.of(*class).0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_beyond_a_bound_is_taken_from_the_last_classes_of_its_direction() {
+        let endless = Tokens(u64::MAX);
+        let usage = Usage { input: Tokens(5), cache_read: endless, output: Tokens(1), ..Usage::default() };
+        let bounded = Usage { cache_read: Tokens(2), ..usage };
+        assert_eq!(usage.at_most(Tokens(7), Tokens(7)), bounded);
+        assert_eq!(usage.at_most(endless, endless).total(), endless);
+        assert_eq!(bounded.at_most(Tokens(7), Tokens(1)), bounded);
+        assert_eq!(usage.at_most(Tokens(0), Tokens(0)), Usage::default());
     }
 }

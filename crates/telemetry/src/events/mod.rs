@@ -4,6 +4,7 @@ mod attempt;
 mod collector;
 mod lifecycle;
 mod request;
+mod usage;
 
 pub use attempt::AttemptFinished;
 pub(crate) use collector::{CollectorDown, CollectorUp};
@@ -12,6 +13,7 @@ pub use lifecycle::{
     PanicContained, Recovered,
 };
 pub use request::RequestFinished;
+pub use usage::UsageDisbelieved;
 
 use types::conversation::StopReason;
 use types::{DialectId, ModelName, ProviderName, TargetId, TokenClass, Usage};

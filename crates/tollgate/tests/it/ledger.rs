@@ -249,6 +249,51 @@ async fn a_stream_that_reports_no_usage_is_estimated() {
     assert!(end.usage.input.0 > 0 && end.usage.output.0 > 0, "{end:?}");
 }
 
+/// A whole answer with the usage of `samples::answer`.
+const ANSWER: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"x","choices":[{"index":0,"message":{"role":"assistant","content":"word"},"finish_reason":"stop"}],"usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14}}"#;
+
+#[tokio::test]
+async fn usage_beyond_reason_is_cut_down_marked_and_told() {
+    // As many as a number holds, and more than that in both directions together.
+    let endless = "18446744073709551615";
+    let claim = move |body: &str| {
+        body.replace(":11,", &format!(":{endless},")).replace(":3,", &format!(":{endless},"))
+    };
+    let a = FakeUpstream::start(move |request| {
+        if request.json()["stream"] == true {
+            Reply::sse(claim(&stream(&["word"])))
+        } else {
+            Reply::json(200, claim(ANSWER))
+        }
+    })
+    .await;
+    let gateway = priced(&a, &a).await;
+    // Four times what the catalogue says of the model.
+    let (input, output) = (4 * 8_192, 4 * 1_024);
+    let cost = input * 2 + output * 10;
+    for (number, body) in [ask("a/x"), ask_stream("a/x"), ask("b/unknown")].into_iter().enumerate() {
+        let response = call(&gateway, CHAT, body).send().await;
+        assert_eq!(response.status, 200, "{}", response.text());
+        let (intent, end) = settled(&gateway, number + 1).await.pop().unwrap();
+        assert_eq!((end.outcome, end.estimated), (Outcome::Answered, Estimated::Yes), "{end:?}");
+        if intent.provider.as_str() == "a" {
+            assert_eq!((end.usage, end.cost.as_micros()), (usage(input, output), cost));
+        } else {
+            assert!(end.usage.total().0 < 100_000_000, "{end:?}");
+        }
+        let request = intent.request.to_string();
+        let told =
+            gateway.logged(1, |line| line["message"] == "usage disbelieved" && line["request_id"] == request);
+        let line = told.await.remove(0);
+        assert_eq!((&line["level"], &line["input_tokens"]), (&json!("warn"), &json!(u64::MAX)), "{line}");
+    }
+    let report = gateway.usage();
+    assert_eq!(report["total"]["cost"], 2 * cost);
+    let models: Vec<_> = report["rows"].as_array().unwrap().iter().map(|row| &row["model"]).collect();
+    assert_eq!(models, ["a/x", "b/unknown"]);
+    assert!(!gateway.metrics().await.contains("unknown\""), "labels are bounded");
+}
+
 /// How often the gateway is killed, and how many streams are open when it is.
 const KILLS: u64 = 50;
 const STREAMS: u64 = 50;
