@@ -11,7 +11,7 @@ use ledger::{Estimated, Intent, LedgerError, OpenAttempt, Outcome, Settlement};
 use limits::Hold;
 use net::drain::Busy;
 use providers::Price;
-use router::Candidate;
+use router::{Candidate, Claim};
 use telemetry::Inflight;
 use telemetry::events::{AttemptFinished, CircuitChanged, RequestFinished, Upstream, UsageDisbelieved};
 use types::conversation::{Change, Delivery, StopReason};
@@ -87,9 +87,10 @@ pub(crate) struct Served {
 /// The attempt under way.
 struct UnderWay {
     record: OpenAttempt,
+    claim: Claim,
     price: Option<Price>,
-    at: Monotonic,
     believable: Believable,
+    at: Monotonic,
     /// From its beginning to the first content of its answer.
     first_chunk: Option<Duration>,
     span: SpanId,
@@ -100,11 +101,12 @@ struct UnderWay {
 /// What an attempt is begun with.
 pub(crate) struct Begin<'a> {
     pub(crate) served: Served,
+    pub(crate) claim: Claim,
     pub(crate) price: Option<&'a Price>,
     pub(crate) most_output: Tokens,
+    pub(crate) believable: Believable,
     pub(crate) span: SpanId,
 }
-    pub(crate) believable: Believable,
 
 impl Account {
     pub(crate) fn open(
@@ -169,14 +171,15 @@ impl Account {
         self.now.since(self.at)
     }
 
-    /// Writes down that a request is about to be sent. Nothing may be sent unless this succeeds.
+    /// Writes down that a request is about to be sent. Nothing may be sent unless this succeeds; if it does not, the
+    /// claim on the target is given back.
     pub(crate) fn begin_attempt(&mut self, begin: Begin<'_>) -> Result<AttemptId, LedgerError> {
-        self.facts.attempts += 1;
+        let number = self.facts.attempts + 1;
         let reserved = begin.price.map(|price| price.ceiling(self.facts.input_estimate, begin.most_output));
-        let record = self.gateway.ledger.begin(Intent {
+        let recorded = self.gateway.ledger.begin(Intent {
             attempt: AttemptId::generate(),
             request: self.id,
-            number: self.facts.attempts,
+            number,
             at: self.wall,
             operation: self.facts.operation.unwrap_or(Operation::Chat),
             key: self.facts.key.clone(),
@@ -187,11 +190,17 @@ impl Account {
             price_version: begin.price.map(|price| Arc::clone(&price.version)),
             input_estimate: self.facts.input_estimate,
             reserved: reserved.unwrap_or_default(),
+        });
+        let record = recorded.inspect_err(|_| {
+            self.gateway.router.release(&begin.served.candidate.target, self.now);
         })?;
         let id = record.id();
+        self.facts.attempts = number;
         self.attempt = Some(UnderWay {
             record,
+            claim: begin.claim,
             price: begin.price.cloned(),
+            believable: begin.believable,
             at: self.now,
             first_chunk: None,
             span: begin.span,
@@ -200,7 +209,6 @@ impl Account {
         self.facts.served_by = Some(begin.served);
         Ok(id)
     }
-            believable: begin.believable,
 
     /// The first content of the answer is there.
     pub(crate) fn answer_begun(&mut self) {
@@ -208,6 +216,9 @@ impl Account {
         self.facts.begun = Some(self.age());
         if let Some(attempt) = &mut self.attempt {
             attempt.first_chunk = Some(now.since(attempt.at));
+            if attempt.claim == Claim::Probe {
+                self.report(router::Outcome::Begun);
+            }
         }
     }
 
@@ -220,11 +231,11 @@ impl Account {
         attempt.record.checkpoint(cut.unwrap_or(usage));
     }
 
-    /// The attempt under way has failed.
+    /// The attempt under way, if there is one, has failed.
     pub(crate) fn fail_attempt(&mut self, fault: &Fault) {
-        let seen = self.attempt.as_ref().map(|attempt| attempt.seen).unwrap_or_default();
+        let Some(attempt) = &self.attempt else { return };
         // A refused request costs nothing; one that was given up or broke off has used its input and what was seen.
-        let usage = match seen {
+        let usage = match attempt.seen {
             (None, 0) if fault.kind != FaultKind::ClientGone => Usage::default(),
             (reported, bytes) => counting::so_far(reported, self.facts.input_estimate, bytes),
         };
@@ -254,6 +265,11 @@ impl Account {
 
     fn end_attempt(&mut self, mut ending: Ending<'_>, fault: Option<FaultKind>) {
         let Some(attempt) = self.attempt.take() else { return };
+        let seen = ending.tally.output_bytes.max(attempt.seen.1);
+        if let Some(usage) = attempt.believable.cut(&ending.usage, self.facts.input_estimate, seen) {
+            self.disbelieve(&ending.usage);
+            (ending.usage, ending.estimated) = (usage, Estimated::Yes);
+        }
         let cost = attempt.price.as_ref().map(|price| price.cost(&ending.usage)).unwrap_or_default();
         self.facts.usage = self.facts.usage.plus(&ending.usage);
         self.facts.cost = self.facts.cost.plus(cost);
@@ -265,16 +281,17 @@ impl Account {
             usage: ending.usage,
             cost,
             estimated: ending.estimated,
-        let seen = ending.tally.output_bytes.max(attempt.seen.1);
-        if let Some(usage) = attempt.believable.cut(&ending.usage, self.facts.input_estimate, seen) {
-            self.disbelieve(&ending.usage);
-            (ending.usage, ending.estimated) = (usage, Estimated::Yes);
-        }
             status: ending.status,
             upstream_id: ending.tally.id.clone(),
             first_token: attempt.first_chunk,
             duration,
         });
+    }
+
+    fn disbelieve(&self, reported: &Usage) {
+        let Some(served) = &self.facts.served_by else { return };
+        UsageDisbelieved { request_id: self.id, target: &served.candidate.target, reported }
+            .emit(&self.gateway.telemetry);
     }
 
     fn emit_attempt(
@@ -288,12 +305,6 @@ impl Account {
         AttemptFinished {
             request_id: self.id,
             trace: &self.trace,
-    fn disbelieve(&self, reported: &Usage) {
-        let Some(served) = &self.facts.served_by else { return };
-        UsageDisbelieved { request_id: self.id, target: &served.candidate.target, reported }
-            .emit(&self.gateway.telemetry);
-    }
-
             span: attempt.span,
             number: self.facts.attempts,
             after: self.facts.last_fault,
@@ -313,7 +324,7 @@ impl Account {
         .emit(&self.gateway.telemetry);
     }
 
-    /// Tells the router how the last attempt went.
+    /// Tells the router how the last attempt goes.
     fn report(&self, outcome: router::Outcome) {
         let Some(served) = &self.facts.served_by else { return };
         let transition = self.gateway.router.report(&served.candidate.target, outcome, self.now);

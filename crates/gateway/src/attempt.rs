@@ -119,7 +119,8 @@ impl Try<'_> {
             span,
         };
         let written = outbound::write(self.request, understood, &place, account).map_err(Failure::Refused)?;
-        if self.gateway.router.claim(&self.candidate.target, account.now) == Claim::Refused {
+        let claim = self.gateway.router.claim(&self.candidate.target, account.now);
+        if claim == Claim::Refused {
             return Err(Failure::Unclaimed);
         }
         let is_billed = self.request.operation == Operation::Chat;
@@ -129,12 +130,13 @@ impl Try<'_> {
                 destination: Arc::clone(destination),
                 dialect: endpoint.dialect.id(),
             },
+            claim,
             // Counting is free: only a conversation is billed.
             price: model.and_then(|model| model.price.as_ref()).filter(|_| is_billed),
             most_output: most_output(self.request, model),
+            believable: Believable::of(model),
             span,
         };
-            believable: Believable::of(model),
         // The intent is on record before a byte leaves: a killed process loses nothing.
         account.begin_attempt(begin).map_err(|error| Failure::Refused(Cause::Ledger(error)))?;
         account.facts.changes = written.changes;

@@ -85,15 +85,31 @@ impl Breaker {
             return Claim::Refused;
         }
         match self.state {
-            State::Closed => {}
-            State::Open(_) | State::Probing(_) => self.state = State::Probing(now),
+            State::Closed => Claim::Granted,
+            State::Open(_) | State::Probing(_) => {
+                self.state = State::Probing(now);
+                Claim::Probe
+            }
         }
-        Claim::Granted
     }
 
-    /// Takes an outcome in; the fault that changed the state, if it changed.
+    /// A probe that was not sent may be sent by the next request.
+    pub(crate) fn release(&mut self, now: Monotonic) {
+        if let State::Probing(_) = self.state {
+            self.state = State::Open(now);
+        }
+    }
+
+    /// Takes an outcome in.
     pub(crate) fn report(&mut self, outcome: Outcome, now: Monotonic) {
         match outcome {
+            Outcome::Begun => {
+                // The target serves again, and an answer may last longer than any timeout. The faults stay counted
+                // until it is complete: if it breaks off, one is enough to open the circuit again.
+                if let State::Probing(_) = self.state {
+                    self.state = State::Closed;
+                }
+            }
             Outcome::Served => {
                 self.reachable = true;
                 // One that was sent before the circuit opened tells nothing new: only a probe closes it.
@@ -126,10 +142,7 @@ impl Breaker {
         }
         if !kind.counts_against_target() {
             // The target answered, or was never asked to the end: a probe that ends so proves nothing bad.
-            if let State::Probing(_) = self.state {
-                self.state = State::Open(now);
-            }
-            return;
+            return self.release(now);
         }
         self.faults = self.faults.saturating_add(1);
         let trips = match self.state {
@@ -187,7 +200,7 @@ mod tests {
     fn an_open_circuit_is_probed_by_one_request_after_its_timeout() {
         let mut breaker = tripped();
         assert_eq!(breaker.claim(at(29)), Claim::Refused);
-        assert_eq!(breaker.claim(at(30)), Claim::Granted);
+        assert_eq!(breaker.claim(at(30)), Claim::Probe);
         assert_eq!(breaker.claim(at(31)), Claim::Refused);
         breaker.report(Outcome::Served, at(32));
         assert_eq!(breaker.claim(at(32)), Claim::Granted);
@@ -203,11 +216,46 @@ mod tests {
     #[test]
     fn a_probe_that_fails_opens_it_again_and_one_that_is_lost_is_replaced() {
         let mut breaker = tripped();
-        assert_eq!(breaker.claim(at(30)), Claim::Granted);
+        assert_eq!(breaker.claim(at(30)), Claim::Probe);
         breaker.report(SERVER, at(31));
         assert_eq!(breaker.claim(at(60)), Claim::Refused);
-        assert_eq!(breaker.claim(at(61)), Claim::Granted);
-        assert_eq!(breaker.claim(at(91)), Claim::Granted);
+        assert_eq!(breaker.claim(at(61)), Claim::Probe);
+        assert_eq!(breaker.claim(at(91)), Claim::Probe);
+    }
+
+    #[test]
+    fn a_probe_whose_answer_begins_closes_it_and_one_fault_opens_it_again() {
+        let mut breaker = tripped();
+        assert_eq!(breaker.claim(at(30)), Claim::Probe);
+        breaker.report(Outcome::Begun, at(31));
+        assert_eq!(breaker.claim(at(31)), Claim::Granted);
+        breaker.report(Outcome::Failed(FaultKind::Cut, None), at(90));
+        assert_eq!(breaker.claim(at(119)), Claim::Refused);
+        assert_eq!(breaker.claim(at(120)), Claim::Probe);
+        breaker.report(Outcome::Begun, at(121));
+        breaker.report(Outcome::Served, at(200));
+        breaker.report(SERVER, at(201));
+        assert_eq!(breaker.claim(at(202)), Claim::Granted);
+    }
+
+    #[test]
+    fn a_late_beginning_does_not_close_an_open_circuit() {
+        let mut breaker = tripped();
+        breaker.report(Outcome::Begun, at(2));
+        assert_eq!(breaker.claim(at(3)), Claim::Refused);
+    }
+
+    #[test]
+    fn a_probe_that_was_not_sent_is_free_for_the_next_request() {
+        let mut breaker = tripped();
+        assert_eq!(breaker.claim(at(30)), Claim::Probe);
+        breaker.release(at(30));
+        assert_eq!(breaker.state(), CircuitState::Open);
+        assert_eq!(breaker.claim(at(30)), Claim::Probe);
+        let mut closed = Breaker::new(CONFIG);
+        assert_eq!(closed.claim(at(0)), Claim::Granted);
+        closed.release(at(0));
+        assert_eq!(closed.state(), CircuitState::Closed);
     }
 
     #[test]

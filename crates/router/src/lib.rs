@@ -33,7 +33,10 @@ pub trait Plan: Send + Sync {
     /// request at a time while it is being probed, never while it is open.
     fn claim(&self, target: &TargetId, now: Monotonic) -> Claim;
 
-    /// Tells how a claimed request went.
+    /// Gives back a claim whose request was never sent: it tells nothing of the target, and a probe is free again.
+    fn release(&self, target: &TargetId, now: Monotonic);
+
+    /// Tells how a claimed request goes.
     fn report(&self, target: &TargetId, outcome: Outcome, now: Monotonic) -> Option<Transition>;
 }
 
@@ -42,6 +45,8 @@ pub trait Plan: Send + Sync {
 pub enum Claim {
     /// Send it, and report how it went.
     Granted,
+    /// Send it as the one that probes the target: report when its answer begins, and how it went.
+    Probe,
     /// Do not.
     Refused,
 }
@@ -76,9 +81,11 @@ pub struct Candidate {
     pub model: ModelName,
 }
 
-/// How a request to a target went, as far as the router cares.
+/// How a request to a target goes, as far as the router cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
+    /// Its answer has begun and may take long; how it ends is reported too.
+    Begun,
     /// It failed this way; the upstream asked to wait this long.
     Failed(FaultKind, Option<Duration>),
     /// It was answered.

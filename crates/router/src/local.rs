@@ -215,6 +215,10 @@ impl Plan for Local {
         self.with_breaker(target, |breaker| breaker.claim(now))
     }
 
+    fn release(&self, target: &TargetId, now: Monotonic) {
+        self.with_breaker(target, |breaker| breaker.release(now));
+    }
+
     fn report(&self, target: &TargetId, outcome: Outcome, now: Monotonic) -> Option<Transition> {
         let (before, after) = self.with_breaker(target, |breaker| {
             let before = breaker.state();
@@ -223,7 +227,7 @@ impl Plan for Local {
         });
         let cause: Option<FaultKind> = match outcome {
             Outcome::Failed(kind, _) => Some(kind),
-            Outcome::Served => None,
+            Outcome::Begun | Outcome::Served => None,
         };
         (before != after).then(|| Transition { target: target.clone(), state: after, cause })
     }

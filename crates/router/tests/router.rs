@@ -96,7 +96,9 @@ fn an_open_circuit_is_left_out_and_comes_back_after_its_probe() {
     let others = choose(&router, "smart", at(1)).unwrap().candidates;
     assert!(others.iter().all(|candidate| candidate.target != opus));
     assert_eq!(router.claim(&opus, at(1)), Claim::Refused);
-    assert_eq!(router.claim(&opus, at(30)), Claim::Granted);
+    assert_eq!(router.claim(&opus, at(30)), Claim::Probe);
+    router.release(&opus, at(30));
+    assert_eq!(router.claim(&opus, at(30)), Claim::Probe);
     router.report(&opus, Outcome::Served, at(31));
     assert!((0..4).any(|_| choose(&router, "smart", at(31)).unwrap().candidates[0].target == opus));
 }

@@ -325,6 +325,32 @@ async fn a_circuit_opens_after_five_faults_and_a_probe_closes_it() {
 }
 
 #[tokio::test]
+async fn a_probe_that_streams_for_long_closes_the_circuit_when_its_answer_begins() {
+    let upstream = FakeUpstream::start(move |request| match request.json()["user"].as_str() {
+        Some("well") => answer("well"),
+        Some("long") => Reply::sse(format!("{}{}", opening(), word("word"))).silent_after(usize::MAX),
+        _ => error(500),
+    })
+    .await;
+    let config = format!("{}routing: {{circuit_breaker: {{timeout: 1s}}}}\n", single(&upstream));
+    let gateway = gateway().config(&config).start().await;
+    for _ in 0..5 {
+        check_error(CHAT, &gateway.post(CHAT, ask("m")).send().await, 500, "TG-1305");
+    }
+    let ask_as = |user: &str, body: String| body.replacen('{', &format!(r#"{{"user":"{user}","#), 1);
+    let opened = Instant::now();
+    let mut streaming = gateway.stream(CHAT, ask_as("long", ask_stream("m"))).await;
+    while streaming.status != 200 {
+        assert!(opened.elapsed() < SLACK);
+        streaming = gateway.stream(CHAT, ask_as("long", ask_stream("m"))).await;
+    }
+    streaming.until("word").await;
+    assert_eq!(gateway.post(CHAT, ask_as("well", ask("m"))).send().await.status, 200);
+    gateway.logged(1, |line| line["state"] == "closed").await;
+    assert_eq!(upstream.aborted(), 0);
+}
+
+#[tokio::test]
 async fn what_the_client_does_never_opens_a_circuit() {
     let upstream = FakeUpstream::start(|request| match request.json()["user"].as_str() {
         Some("mute") => Reply::hang(),
