@@ -97,6 +97,11 @@ pub enum ReadError {
         /// Which.
         segment: SegmentNumber,
     },
+    /// A segment was removed while the ledger was read, since it is no longer kept. Reading again starts with what is.
+    Removed {
+        /// Which.
+        segment: SegmentNumber,
+    },
     /// A segment's digest is not the one that was noted when the next one began.
     Unlinked {
         /// Which.
@@ -110,6 +115,9 @@ impl fmt::Display for ReadError {
             Self::Corrupt { position } => write!(f, "the ledger is damaged in {position}"),
             Self::Io { path, .. } => write!(f, "cannot read {}", path.display()),
             Self::Missing { segment } => write!(f, "the ledger's segment {segment} is missing"),
+            Self::Removed { segment } => {
+                write!(f, "the ledger's segment {segment} was removed while it was read")
+            }
             Self::Unlinked { segment } => {
                 write!(f, "the ledger's segment {segment} was changed after it was closed")
             }
@@ -121,7 +129,9 @@ impl error::Error for ReadError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::Io { source, .. } => Some(source),
-            Self::Corrupt { .. } | Self::Missing { .. } | Self::Unlinked { .. } => None,
+            Self::Corrupt { .. } | Self::Missing { .. } | Self::Removed { .. } | Self::Unlinked { .. } => {
+                None
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use types::{AttemptId, SystemClock};
 
 use crate::medium::{Directory, Medium, SegmentFile};
+use crate::retention::Retention;
 use crate::samples::{answered, intent};
 use crate::segment::{Link, SegmentNumber};
 use crate::shared::{Shared, lock};
@@ -108,7 +109,7 @@ fn open(directory: &Path, durability: Durability) -> (Ledger, Knobs) {
         Writer::start(medium, SegmentNumber::FIRST, Link::default(), &[], options.segment_size).unwrap();
     let lock = File::create(directory.join("lock")).unwrap();
     let shared = Shared::new(Arc::new(SystemClock::new()), options, writer);
-    (Ledger::assemble(shared, lock).unwrap(), knobs)
+    (Ledger::assemble(shared, lock, Retention::new(directory, None)).unwrap(), knobs)
 }
 
 fn begin(ledger: &Ledger) -> Result<OpenAttempt, LedgerError> {

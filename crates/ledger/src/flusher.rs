@@ -1,9 +1,11 @@
-//! The thread that writes what waits and sees that it reaches the disk, so that no request has to.
+//! The thread that writes what waits, sees that it reaches the disk and removes what is no longer kept, so that no
+//! request has to.
 
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use crate::queue::{Phase, Queue, Wakeup};
+use crate::retention::Retention;
 use crate::shared::{Shared, lock};
 
 /// How long a full or failing disk is left alone before it is tried again.
@@ -17,8 +19,9 @@ enum Next {
 }
 
 /// Works until the ledger is closed, then writes what is left.
-pub(crate) fn run(shared: &Shared) {
+pub(crate) fn run(shared: &Shared, mut retention: Retention) {
     loop {
+        retention.tend(shared);
         // A failure is not lost: it makes the ledger refuse, which the next `begin` reports.
         match wait(shared) {
             Next::Flush => shared.flush().ok(),

@@ -17,6 +17,7 @@ use crate::options::Options;
 use crate::queue::Phase;
 use crate::record::Intent;
 use crate::recovery::{self, Recovery};
+use crate::retention::Retention;
 use crate::shared::{Shared, lock};
 use crate::writer::Writer;
 
@@ -60,7 +61,9 @@ impl Ledger {
             options.segment_size,
         )
         .map_err(LedgerError::Unwritable)?;
-        let ledger = Self::assemble(Shared::new(clock, options, writer), lock).map_err(opening)?;
+        let retention = Retention::new(directory, options.retention);
+        let shared = Shared::new(clock, options, writer);
+        let ledger = Self::assemble(shared, lock, retention).map_err(opening)?;
         Ok((ledger, found.recovery))
     }
 
@@ -99,10 +102,11 @@ impl Ledger {
         &self.inner.shared
     }
 
-    pub(crate) fn assemble(shared: Shared, lock: File) -> io::Result<Self> {
+    pub(crate) fn assemble(shared: Shared, lock: File, retention: Retention) -> io::Result<Self> {
         let shared = Arc::new(shared);
         let working = Arc::clone(&shared);
-        let flusher = thread::Builder::new().name("ledger".into()).spawn(move || flusher::run(&working))?;
+        let work = move || flusher::run(&working, retention);
+        let flusher = thread::Builder::new().name("ledger".into()).spawn(work)?;
         Ok(Self { inner: Arc::new(Inner { shared, flusher: Mutex::new(Some(flusher)), lock }) })
     }
 }

@@ -23,6 +23,12 @@
 //! at its start. Rotation, a failed write and a failed `fdatasync` are therefore one and the same step, and no
 //! failed `fdatasync` is ever repeated on the same file. After those records stand copies of all open intents, so a
 //! start needs to read only the last segment.
+//!
+//! # Keeping
+//! Everything is kept unless [`Options::retention`] says for how long. A segment is removed when its last record is
+//! older than that and no open attempt began in it, always from the start of the row. An attempt that outlived the
+//! segment in which it began is counted by its copy. The first header that is left holds the digest of what was before
+//! it, so a note of that digest still tells which ledger this is the rest of.
 
 mod attempt;
 mod codec;
@@ -37,6 +43,7 @@ mod read;
 mod record;
 mod recovery;
 pub mod report;
+mod retention;
 mod segment;
 mod shared;
 mod writer;

@@ -21,6 +21,8 @@ pub struct Options {
     pub flush_interval: Duration,
     /// How many bytes are kept back on the disk, so that attempts under way can still be settled when it is full.
     pub reserve: u64,
+    /// How long records are kept; `None` for ever. Those of one segment go together, once the last one is older.
+    pub retention: Option<Duration>,
     /// How many bytes a segment takes before the next one begins.
     pub segment_size: u64,
 }
@@ -31,6 +33,7 @@ impl Default for Options {
             durability: Durability::default(),
             flush_interval: Duration::from_millis(5),
             reserve: 1024 * 1024,
+            retention: None,
             segment_size: 64 * 1024 * 1024,
         }
     }

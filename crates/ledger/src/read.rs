@@ -76,7 +76,10 @@ struct Reading {
 impl Reading {
     fn open(directory: &Path, number: SegmentNumber) -> Result<Self, ReadError> {
         let path = number.path(directory);
-        let frames = Frames::open(&path).map_err(|source| ReadError::Io { path, source })?;
+        let frames = Frames::open(&path).map_err(|source| {
+            let is_there = source.kind() != io::ErrorKind::NotFound;
+            if is_there { ReadError::Io { path, source } } else { absent(directory, number) }
+        })?;
         let counts = successor(directory, number)?.map(|header| header.previous);
         Ok(Self { number, frames, counts, known_until: 0, header: None })
     }
@@ -168,5 +171,16 @@ fn missing(directory: &Path, segment: SegmentNumber) -> Result<Option<Header>, R
     // It may have begun since it was looked for.
     let later = listing.segments.last().is_some_and(|last| *last > segment);
     let there = listing.segments.contains(&segment);
-    if later && !there { Err(ReadError::Missing { segment }) } else { Ok(None) }
+    if later && !there { Err(absent(directory, segment)) } else { Ok(None) }
+}
+
+/// Why a segment that was there or should be is not: what is no longer kept goes from the start of the row.
+fn absent(directory: &Path, segment: SegmentNumber) -> ReadError {
+    match segment::list(directory) {
+        Ok(listing) if listing.segments.first().is_some_and(|first| *first > segment) => {
+            ReadError::Removed { segment }
+        }
+        Ok(_) => ReadError::Missing { segment },
+        Err(source) => ReadError::Io { path: directory.to_owned(), source },
+    }
 }

@@ -78,6 +78,12 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the first segment of this process with these frames, and waits until it is on the disk.
+    ///
+    /// A process never goes on with its predecessor's last segment, however small: it cannot know whether an
+    /// `fdatasync` of that file has failed. The kernel tells of such a failure once, and what is read back then comes
+    /// from memory and not from the disk. A seal proves nothing either, since it is written before the `fdatasync` that
+    /// would have to succeed. Records behind such a hole would be damage that sound records follow, at which the next
+    /// start stops; at the end of a segment that nothing is added to, no start depends on them.
     pub(crate) fn start(
         medium: Box<dyn Medium>,
         number: SegmentNumber,
@@ -112,6 +118,11 @@ impl Writer {
             failed_with: io::ErrorKind::Other,
             reserve: Reserve::Held,
         })
+    }
+
+    /// The segment being written, once it has reached the disk.
+    pub(crate) fn durable_segment(&self) -> Option<SegmentNumber> {
+        (self.base.length > 0).then_some(self.header.segment)
     }
 
     /// Writes all that is queued.

@@ -1,5 +1,7 @@
 //! `store`: where state is kept, and how safely.
 
+use std::time::Duration;
+
 use crate::declare::{section, words};
 
 section! {
@@ -22,9 +24,11 @@ words! {
 
 section! {
     /// The record of what was used.
-    pub struct LedgerSetting, example {"durability": "power"} {
+    pub struct LedgerSetting, example {"durability": "power", "retention": "90d"} {
         /// What a record survives once its answer has ended.
         durability: Durability = Durability::Process,
+        /// How long records are kept; for ever unless set. They go in whole segments, so some stay longer.
+        retention: Option<Duration> = None,
     }
 }
 

@@ -221,13 +221,14 @@ fn percent(share: settings::Ratio) -> u32 {
     (share.as_f64() * 100.0).round() as u32
 }
 
-/// What a ledger record survives.
+/// What a ledger record survives, and how long it is kept.
 pub(crate) fn ledger_options(settings: &Settings) -> ledger::Options {
     let durability = match settings.store.ledger.durability {
         settings::Durability::Process => ledger::Durability::Process,
         settings::Durability::Power => ledger::Durability::Power,
     };
-    ledger::Options { durability, ..ledger::Options::default() }
+    let retention = settings.store.ledger.retention;
+    ledger::Options { durability, retention, ..ledger::Options::default() }
 }
 
 /// Where logs and traces go.

@@ -63,6 +63,12 @@ impl UnixTime {
     pub fn plus(self, later: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(later.as_micros()).unwrap_or(u64::MAX)))
     }
+
+    /// The time `earlier` before here; the epoch if that lies before it.
+    #[must_use]
+    pub fn minus(self, earlier: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(earlier.as_micros()).unwrap_or(u64::MAX)))
+    }
 }
 
 impl fmt::Display for UnixTime {

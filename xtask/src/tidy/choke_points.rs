@@ -60,6 +60,7 @@ const TABLE: &[ChokePoint] = &[
         files: &[
             "crates/ledger/src/medium.rs",
             "crates/ledger/src/recovery.rs",
+            "crates/ledger/src/retention.rs",
             "crates/net/src/tls/authority.rs",
             "crates/store/src/private.rs",
         ],

@@ -6,6 +6,8 @@ use ledger::{Estimated, Intent, Outcome, Settlement};
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
+mod keeping;
+#[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod reading;

@@ -111,6 +111,7 @@ fn every_key_of_the_long_form_is_read() {
         Some("Qwen/Qwen3-4B".to_owned())
     );
     assert_eq!(settings.store.ledger.durability, Durability::Power);
+    assert_eq!(settings.store.ledger.retention, Some(Duration::from_hours(90 * 24)));
     let defaults: Vec<&str> =
         include_str!("defaults.yaml").lines().filter(|line| !line.ends_with(':')).collect();
     let printed = settings.show();

@@ -1,11 +1,13 @@
 //! `tollgate usage`: what was used and what it cost, from the ledger; works while the gateway runs.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use ledger::ReadError;
 use ledger::report::{Report, Window};
 use settings::Environment;
-use types::{Clock, SystemClock, UnixTime};
+use types::{Clock, SystemClock};
 
 use crate::args::{Output, UsageArguments};
 use crate::configuration;
@@ -16,18 +18,22 @@ pub(crate) fn run(arguments: &UsageArguments, environment: &Environment) -> anyh
     let data = configuration::load(&arguments.file, environment)?.settings.server.data;
     let window = match arguments.since {
         None => Window::ALL,
-        Some(age) => {
-            let age = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
-            let from = SystemClock::new().wall().as_micros().saturating_sub(age);
-            Window { from: UnixTime::from_micros(from), ..Window::ALL }
-        }
+        Some(age) => Window { from: SystemClock::new().wall().minus(age), ..Window::ALL },
     };
     let directory = data.join(LEDGER);
-    let records =
-        ledger::read(&directory).with_context(|| format!("{} cannot be read", directory.display()))?;
-    let report = Report::collect(records, window).context("the ledger cannot be read to its end")?;
+    let report = loop {
+        match collect(&directory, window) {
+            // What is no longer kept went while it was read.
+            Err(ReadError::Removed { .. }) => {}
+            read => break read.context("the ledger cannot be read to its end")?,
+        }
+    };
     match arguments.output {
         Output::Json => super::print(&serde_json::to_string_pretty(&report)?),
         Output::Table => super::print(&report.to_string()),
     }
+}
+
+fn collect(directory: &Path, window: Window) -> Result<Report, ReadError> {
+    Report::collect(ledger::read(directory)?, window)
 }

@@ -294,6 +294,34 @@ async fn usage_beyond_reason_is_cut_down_marked_and_told() {
     assert!(!gateway.metrics().await.contains("unknown\""), "labels are bounded");
 }
 
+#[tokio::test]
+async fn records_are_kept_for_as_long_as_the_configuration_says() {
+    let a = FakeUpstream::start(|_| answer("hi")).await;
+    let config = format!("providers: {{{}}}\n", provider("a", &a.url()));
+    let mut gateway = gateway().config(&config).start().await;
+    for _ in 0..2 {
+        assert_eq!(call(&gateway, CHAT, ask("a/x")).send().await.status, 200);
+        gateway.terminate();
+        gateway.wait().await;
+        gateway.restart().await;
+    }
+    let first = gateway.data.join("ledger/00000001.log");
+    let file = std::fs::File::options().append(true).open(&first).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    gateway.restart().await;
+    assert_eq!(gateway.usage()["total"]["attempts"], 2);
+    gateway.write_config(&format!("{config}store: {{ledger: {{retention: 90d}}}}\n"));
+    gateway.restart().await;
+    let began = Instant::now();
+    while first.exists() {
+        assert!(began.elapsed() < testkit::PATIENCE, "the segment is still there");
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(gateway.usage()["total"]["attempts"], 1);
+    assert_eq!(call(&gateway, CHAT, ask("a/x")).send().await.status, 200);
+    assert_eq!(gateway.usage()["total"]["attempts"], 2);
+}
+
 /// How often the gateway is killed, and how many streams are open when it is.
 const KILLS: u64 = 50;
 const STREAMS: u64 = 50;
