@@ -8,6 +8,7 @@ use dialects::Dialect;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use ledger::LedgerError;
 use net::body::Outgoing;
+use net::listener::MAX_HEADERS;
 use telemetry::Telemetry;
 use telemetry::events::PanicContained;
 use types::{
@@ -248,7 +249,12 @@ pub fn refused_head(status: StatusCode, start: &[u8], max_head: usize) -> Respon
     let refusal = if status == StatusCode::BAD_REQUEST {
         Refusal::new(Code::MalformedHttp, "the request is not valid HTTP")
     } else {
-        Refusal::new(Code::HeadersTooLarge, format!("the request's headers are larger than {max_head} bytes"))
+        Refusal::new(
+            Code::HeadersTooLarge,
+            format!(
+                "the request has more than {MAX_HEADERS} headers, or they are larger than {max_head} bytes together"
+            ),
+        )
     };
     let mut response = written(&refusal, dialect, RequestId::generate());
     *response.status_mut() = status;

@@ -71,7 +71,7 @@ codes! {
     BodyTooLarge "TG-0102" TooLarge "the body is larger than the limit";
     InvalidUtf8 "TG-0103" InvalidRequest "the body is not UTF-8";
     JsonTooDeep "TG-0104" InvalidRequest "the JSON is nested too deeply";
-    HeadersTooLarge "TG-0105" HeadersTooLarge "the headers are larger than the limit";
+    HeadersTooLarge "TG-0105" HeadersTooLarge "the headers are too large or too many";
     UnknownPath "TG-0106" NotFound "no such endpoint";
     MethodNotAllowed "TG-0107" MethodNotAllowed "the endpoint does not take this method";
     InvalidField "TG-0108" InvalidRequest "a field is missing, of the wrong type or out of range";

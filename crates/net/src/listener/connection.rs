@@ -27,6 +27,9 @@ use crate::transport::Transport;
 
 /// Where an HTTP/2 connection that needs no TLS to say so begins (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// The most headers of an HTTP/1.1 request. It is hyper's own limit: setting it, even to the same, would cost every
+/// request an allocation.
+pub const MAX_HEADERS: usize = 100;
 /// How often an HTTP/2 client is asked whether it is still there, and how long it has to answer.
 const PING: Duration = Duration::from_secs(10);
 /// The caps of HTTP/2: each bounds what one client can make the server hold.

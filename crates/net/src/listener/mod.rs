@@ -15,6 +15,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 
+pub use self::connection::MAX_HEADERS;
 pub use self::io::{HeadRefusal, MalformedHead};
 pub use self::serve::{Counters, ServeConfig, Server};
 

@@ -158,6 +158,24 @@ async fn headers_that_are_too_large_are_refused_in_the_language_of_the_path() {
     }
 }
 
+#[tokio::test]
+async fn too_many_headers_are_refused_with_both_limits_named() {
+    let gateway = started().await;
+    let own = head(&gateway, CHAT, "").lines().filter(|line| line.contains(": ")).count();
+    let with = |path: &str, count: usize| {
+        let more = "x-more: y\r\n".repeat(count - own - 1);
+        let length = format!("content-length: {}\r\n{more}", ask(MODEL).len());
+        head(&gateway, path, &length) + &ask(MODEL)
+    };
+    for path in [CHAT, MESSAGES] {
+        let enough = raw(&gateway, &with(path, 100)).await;
+        assert!(enough.starts_with("HTTP/1.1 200 "), "{enough}");
+        let refused = raw(&gateway, &with(path, 101)).await;
+        check_refused_head(path, &refused, "431", "TG-0105");
+        assert!(refused.contains("65536 bytes") && refused.contains("more than 100"), "{refused}");
+    }
+}
+
 #[track_caller]
 fn check_refused_head(path: &str, answer: &str, status: &str, code: &str) {
     assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
@@ -194,7 +212,7 @@ fn chunked(piece: &[u8]) -> String {
 }
 
 /// A request's head that asks for the connection to end with the answer.
-fn head(gateway: &Gateway, path: &str, more: &str) -> String {
+pub(crate) fn head(gateway: &Gateway, path: &str, more: &str) -> String {
     format!(
         "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {}\r\nanthropic-version: 2023-06-01\r\n{more}\r\n",
         gateway.key
@@ -208,14 +226,14 @@ async fn raw(gateway: &Gateway, request: &str) -> String {
     rest(&mut stream).await
 }
 
-async fn rest(stream: &mut TcpStream) -> String {
+pub(crate) async fn rest(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     tokio::time::timeout(testkit::PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
     String::from_utf8(answer).unwrap()
 }
 
 #[track_caller]
-fn body_of(answer: &str) -> Value {
+pub(crate) fn body_of(answer: &str) -> Value {
     serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
 
