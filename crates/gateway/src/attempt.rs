@@ -118,7 +118,8 @@ impl Try<'_> {
             strict: self.strict,
             span,
         };
-        let written = outbound::write(self.request, understood, &place, account).map_err(Failure::Refused)?;
+        let encoded = outbound::encode(self.request, understood, &place).await.map_err(Failure::Refused)?;
+        let written = outbound::write(self.request, encoded, &place, account);
         let claim = self.gateway.router.claim(&self.candidate.target, account.now);
         if claim == Claim::Refused {
             return Err(Failure::Unclaimed);
@@ -183,7 +184,11 @@ impl Try<'_> {
         let conduit = relay::conduit(dialect, self.request, account, delivered);
         let mut source = Source::new(body, delivered, conduit, &self.gateway.caps);
         let limit = deadline::left(self.first_event(), self.deadline, &*self.gateway.clock);
-        if let Err(fault) = source.open(limit, self.request.peek.delivery).await {
+        let mut opened = source.open(limit, self.request.peek.delivery).await;
+        if opened.is_ok() && source.is_left_over() {
+            (source, opened) = source.finish_elsewhere().await;
+        }
+        if let Err(fault) = opened {
             account.note(source.tally());
             return Err(destination.catalogue.classify(fault));
         }

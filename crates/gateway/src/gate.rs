@@ -10,9 +10,9 @@ use net::sse::{SseParser, Tail};
 use types::conversation::Delivery;
 use types::{Fault, FaultKind, Frame};
 
-use crate::Caps;
 use crate::deadline::{self, Elapsed};
 use crate::upstream::UpstreamBody;
+use crate::{Caps, heavy};
 
 /// An upstream's answer on its way to the caller: bytes in, frames, the conduit, bytes out.
 pub(crate) struct Source {
@@ -67,7 +67,11 @@ impl Source {
         Poll::Ready(match ready!(self.body.poll_data(context)) {
             Some(Ok(bytes)) => self.take(bytes).map(|()| Step::Read),
             Some(Err(_)) => Err(Fault::new(FaultKind::Cut, "the provider's connection broke off")),
-            None => self.finish().map(|()| Step::Ended),
+            None => {
+                self.ended = true;
+                let finished = if self.is_left_over() { Ok(()) } else { self.finish() };
+                finished.map(|()| Step::Ended)
+            }
         })
     }
 
@@ -85,7 +89,6 @@ impl Source {
     }
 
     fn finish(&mut self) -> Result<(), Fault> {
-        self.ended = true;
         match &mut self.framing {
             Framing::Whole { gathered, .. } => {
                 let body = std::mem::take(gathered).into_bytes();
@@ -101,7 +104,24 @@ impl Source {
         self.conduit.end(&mut self.out)
     }
 
-    /// Reads until there is content that the caller may see, or all of it.
+    /// Whether a whole answer is all here and too large to be taken through the conduit on the worker's thread.
+    pub(crate) fn is_left_over(&self) -> bool {
+        matches!(&self.framing, Framing::Whole { gathered, .. } if self.ended && heavy::is(gathered.len()))
+    }
+
+    /// Takes what is left over through the conduit.
+    ///
+    /// # Cancel safety
+    /// As that of [`heavy::run`]; the source is lost.
+    pub(crate) async fn finish_elsewhere(mut self) -> (Self, Result<(), Fault>) {
+        heavy::run(move || {
+            let finished = self.finish();
+            (self, finished)
+        })
+        .await
+    }
+
+    /// Reads until there is content that the caller may see, or all of it. A large whole answer is then left over.
     ///
     /// # Cancel safety
     /// Dropping it loses what was read; the upstream's request is cancelled with the source.
@@ -125,8 +145,12 @@ impl Source {
 }
 
 impl Gathered {
+    fn len(&self) -> usize {
+        self.first.len() + self.more.len()
+    }
+
     fn add(&mut self, bytes: Bytes, cap: usize) -> Result<(), Fault> {
-        if self.first.len() + self.more.len() + bytes.len() > cap {
+        if self.len() + bytes.len() > cap {
             return Err(too_large("answer"));
         }
         if self.first.is_empty() && self.more.is_empty() {

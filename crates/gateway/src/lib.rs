@@ -13,6 +13,7 @@ mod counting;
 mod deadline;
 mod destination;
 mod gate;
+mod heavy;
 mod identify;
 mod outbound;
 mod plan;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use dialects::{Dialect, Encoded};
 use http::{HeaderMap, HeaderValue, header};
 use router::{Candidate, Strictness};
 use types::SpanId;
@@ -13,7 +14,7 @@ use crate::account::Account;
 use crate::destination::{Destination, Endpoint, KnownModel};
 use crate::receive::Request;
 use crate::rejection::Cause;
-use crate::{Gateway, answer};
+use crate::{Gateway, answer, heavy};
 
 /// The request as it will be sent, and what was changed to make it.
 pub(crate) struct Written {
@@ -26,36 +27,55 @@ pub(crate) struct Written {
 #[derive(Default)]
 pub(crate) struct Understood(Option<Conversation>);
 
-/// Writes the request for `candidate`.
-pub(crate) fn write(
+/// Says the request in the language of `to` and for the model there.
+///
+/// # Cancel safety
+/// Of a large request, what [`heavy::run`] says; what was understood of it is lost.
+pub(crate) async fn encode(
     request: &Request,
     understood: &mut Understood,
     to: &Place<'_>,
-    account: &Account,
-) -> Result<Written, Cause> {
-    let target = target(to);
-    let same = to.endpoint.dialect.id() == request.dialect.id();
-    let encoded = if same {
-        request.dialect.adapt_request(&request.body, &request.fields, &target)
-    } else {
-        let conversation = match &mut understood.0 {
+) -> Result<Encoded, Cause> {
+    let (dialect, target) = (to.endpoint.dialect, target(to));
+    if !heavy::is(request.body.len()) {
+        return understood.say(request, dialect, &target);
+    }
+    let (request, mut taken) = (request.clone(), std::mem::take(understood));
+    let saying = heavy::run(move || {
+        let said = taken.say(&request, dialect, &target);
+        (taken, said)
+    });
+    let (taken, said) = saying.await;
+    *understood = taken;
+    said
+}
+
+impl Understood {
+    fn say(&mut self, request: &Request, dialect: &dyn Dialect, target: &Target) -> Result<Encoded, Cause> {
+        if dialect.id() == request.dialect.id() {
+            return dialect.adapt_request(&request.body, &request.fields, target).map_err(Cause::Encode);
+        }
+        let conversation = match &mut self.0 {
             Some(conversation) => conversation,
             empty => empty.insert(
                 request.dialect.decode_request(&request.headers, &request.body).map_err(Cause::Decode)?,
             ),
         };
-        to.endpoint.dialect.encode_request(conversation, &target)
-    };
-    let encoded = encoded.map_err(Cause::Encode)?;
+        dialect.encode_request(conversation, target).map_err(Cause::Encode)
+    }
+}
+
+/// Writes the whole request: what was encoded, under its headers.
+pub(crate) fn write(request: &Request, encoded: Encoded, to: &Place<'_>, account: &Account) -> Written {
     let mut headers = head(to, account);
-    if same {
+    if to.endpoint.dialect.id() == request.dialect.id() {
         forward(request, &mut headers);
     }
     // Last: what this request needs in its language wins over what the caller or the catalogue say.
     for (name, value) in encoded.headers {
         headers.insert(name, value);
     }
-    Ok(Written { headers, body: encoded.body, changes: encoded.changes })
+    Written { headers, body: encoded.body, changes: encoded.changes }
 }
 
 /// Passes on the caller's headers that mean something to an upstream of the same language.

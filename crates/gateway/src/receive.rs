@@ -14,7 +14,7 @@ use types::Operation;
 use crate::account::Account;
 use crate::arrival::{Route, Spelling};
 use crate::rejection::{Cause, Rejection};
-use crate::{Arrival, Gateway};
+use crate::{Arrival, Gateway, heavy};
 
 /// A request that has been read and understood as far as routing needs.
 pub(crate) struct Received {
@@ -25,6 +25,7 @@ pub(crate) struct Received {
 }
 
 /// What the caller asks, in its own words.
+#[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) dialect: &'static dyn Dialect,
     pub(crate) operation: Operation,
@@ -45,7 +46,7 @@ const DISCARD_PATIENCE: Duration = Duration::from_secs(5);
 /// Reads the request.
 ///
 /// # Cancel safety
-/// Dropping it drops the connection's body; nothing has been reserved yet.
+/// Dropping it drops the connection's body; nothing has been reserved yet. Of a large body, what [`heavy::run`] says.
 pub(crate) async fn decode(arrival: Arrival, gateway: &Gateway) -> Result<Received, Rejection> {
     let Arrival { mut account, route, parts, mut body } = arrival;
     let route = match entrance(route, &parts, gateway) {
@@ -65,12 +66,16 @@ pub(crate) async fn decode(arrival: Arrival, gateway: &Gateway) -> Result<Receiv
     };
     account.look();
     account.facts.bytes_in = body.len() as u64;
-    match understand(route, &parts.headers, &body, gateway.caps.json_depth) {
-        Ok((fields, peek)) => {
-            account.facts.delivery = peek.delivery;
+    let (headers, depth) = (parts.headers, gateway.caps.json_depth);
+    let understood = if heavy::is(body.len()) {
+        heavy::run(move || understand(route, headers, body, depth)).await
+    } else {
+        understand(route, headers, body, depth)
+    };
+    match understood {
+        Ok(request) => {
+            account.facts.delivery = request.peek.delivery;
             let query = parts.uri.query().map(str::to_owned);
-            let Route { dialect, operation, .. } = route;
-            let request = Request { dialect, operation, headers: parts.headers, body, fields, peek };
             Ok(Received { account, request, query })
         }
         Err(cause) => Err(account.reject(cause)),
@@ -101,13 +106,9 @@ fn names(via: &str, instance: &str) -> bool {
     via.split(',').any(|hop| hop.trim().split(' ').nth(1) == Some(instance))
 }
 
-fn understand(
-    route: Route,
-    headers: &HeaderMap,
-    body: &Bytes,
-    depth: usize,
-) -> Result<(Fields, Peek), Cause> {
-    let fields = Fields::scan(body, depth).map_err(Cause::Json)?;
-    let peek = route.dialect.peek(headers, body, &fields).map_err(Cause::Decode)?;
-    Ok((fields, peek))
+fn understand(route: Route, headers: HeaderMap, body: Bytes, depth: usize) -> Result<Request, Cause> {
+    let Route { dialect, operation, .. } = route;
+    let fields = Fields::scan(&body, depth).map_err(Cause::Json)?;
+    let peek = dialect.peek(&headers, &body, &fields).map_err(Cause::Decode)?;
+    Ok(Request { dialect, operation, headers, body, fields, peek })
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use net::client::{Client, ResponseBody, SendError, SendTimers};
 use types::{Fault, FaultKind, Operation, ProviderName};
 
 use crate::destination::Destination;
+use crate::heavy;
 
 /// A request on its way to an upstream.
 pub struct Outbound<'a> {
@@ -68,13 +70,13 @@ impl SendFault {
 /// The network and the built-in model.
 pub struct NetworkUpstream {
     client: Client,
-    mock: mock::Mock,
+    mock: Arc<mock::Mock>,
 }
 
 impl NetworkUpstream {
     /// Sends through this client.
     pub fn new(client: Client, mock: mock::Mock) -> Self {
-        Self { client, mock }
+        Self { client, mock: Arc::new(mock) }
     }
 }
 
@@ -100,7 +102,13 @@ impl NetworkUpstream {
             [only] => only.clone(),
             pieces => pieces.concat().into(),
         };
-        let script = self.mock.answer(outbound.dialect, outbound.operation, &outbound.headers, &body);
+        let Outbound { dialect, operation, headers, .. } = outbound;
+        let script = if heavy::is(body.len()) {
+            let mock = Arc::clone(&self.mock);
+            heavy::run(move || mock.answer(dialect, operation, &headers, &body)).await
+        } else {
+            self.mock.answer(dialect, operation, &headers, &body)
+        };
         tokio::time::sleep(script.delay).await;
         let Some(status) = script.status else { return Err(SendFault::Cut) };
         let mut response = http::Response::new(UpstreamBody::Builtin(BuiltinBody::new(script.pieces)));

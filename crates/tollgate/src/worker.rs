@@ -1,5 +1,5 @@
-//! A worker: one thread, one runtime, its own connections on both sides. Requests never change threads, so that
-//! the hot path takes no lock that another worker holds.
+//! A worker: one thread, one runtime, its own connections on both sides. Requests stay on it, large bodies' scanning
+//! and translating aside, so that the hot path takes no lock that another worker holds.
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -50,6 +50,12 @@ const TABLE: &[ChokePoint] = &[
         reason: "a task has a name and an owner: net::drain::Tasks",
     },
     ChokePoint {
+        marks: &["spawn_blocking("],
+        files: &["crates/gateway/src/heavy.rs"],
+        within: &["crates/"],
+        reason: "work beside the worker's thread has a bound: gateway::heavy",
+    },
+    ChokePoint {
         marks: &["unbounded_channel(", "mpsc::channel()"],
         files: &[],
         within: &["crates/"],

@@ -10,6 +10,7 @@ mod fixtures;
 mod heard;
 mod inputs;
 mod keys;
+mod large;
 mod ledger;
 mod observe;
 mod quirks;
