@@ -29,6 +29,7 @@ use std::time::Duration;
 use auth::Authenticator;
 use ledger::Ledger;
 use limits::Limiter;
+use net::body::Room;
 use net::drain::Drain;
 use router::{Plan, RetryBudget};
 use telemetry::Telemetry;
@@ -67,6 +68,8 @@ pub struct Gateway {
     pub clock: Arc<dyn Clock>,
     /// Sizes beyond which nothing is taken in.
     pub caps: Caps,
+    /// Where large bodies of callers find room.
+    pub room: Arc<Room>,
     /// How long each stage may take.
     pub timers: Timers,
     /// This process's name, by which it knows its own requests in `Via`.

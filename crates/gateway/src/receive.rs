@@ -55,7 +55,7 @@ pub(crate) async fn decode(arrival: Arrival, gateway: &Gateway) -> Result<Receiv
     };
     account.begin(route.operation, route.spelling == Spelling::Forgiven);
     let pace = Pace { idle: gateway.timers.request_body_idle, floor: SLOWEST_BODY };
-    let body = match net::body::collect_capped(&mut body, gateway.caps.body, pace).await {
+    let body = match net::body::collect_within(&mut body, gateway.caps.body, pace, &gateway.room).await {
         Ok(body) => body,
         Err(error) => {
             if parts.version == Version::HTTP_2 {

@@ -39,6 +39,8 @@ section! {
         headers: ByteSize = ByteSize::kibibytes(64),
         /// A request's body.
         body: ByteSize = ByteSize::mebibytes(32),
+        /// All callers' request bodies in memory at once; those up to 64KiB do not count. Never less than one `body`.
+        bodies_in_memory: ByteSize = ByteSize::mebibytes(512),
         /// One event of an upstream's stream.
         event: ByteSize = ByteSize::mebibytes(1),
         /// The body of an upstream's error.

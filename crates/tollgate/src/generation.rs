@@ -7,6 +7,7 @@ use auth::{Authenticator, Tokens};
 use gateway::{Directory, Gateway, Upstream};
 use ledger::Ledger;
 use limits::Limiter;
+use net::body::Room;
 use net::drain::Drain;
 use router::{Local, RetryBudget};
 use settings::Settings;
@@ -22,6 +23,7 @@ pub(crate) struct Lasting {
     pub(crate) auth: Arc<Authenticator>,
     pub(crate) tokens: Option<Arc<Tokens>>,
     pub(crate) limits: Arc<Limiter>,
+    pub(crate) room: Arc<Room>,
     pub(crate) ledger: Ledger,
     pub(crate) telemetry: Telemetry,
     pub(crate) drain: Drain,
@@ -78,6 +80,7 @@ impl Generation {
             drain: lasting.drain.clone(),
             clock: Arc::clone(&lasting.clock),
             caps: wiring::caps(&table.settings),
+            room: Arc::clone(&lasting.room),
             timers: wiring::timers(&table.settings),
             instance: Arc::clone(&lasting.instance),
             via: lasting.via.clone(),

@@ -12,6 +12,7 @@ use auth::{Authenticator, Issuer, KeyRing, Keys, Tokens};
 use gateway::{NetworkUpstream, Upstream};
 use ledger::Ledger;
 use limits::Limiter;
+use net::body::Room;
 use net::client::{Client, ClientConfig};
 use net::drain::{Drain, Tasks};
 use net::listener::{Counters, ListenerConfig, PortSharing, ServeConfig};
@@ -76,6 +77,7 @@ fn start(configuration: &Configuration, keys: Arc<Keys>, clock: &Arc<dyn Clock>)
         auth: Arc::new(authenticator(settings, &ring, tokens.as_ref())),
         tokens,
         limits: Arc::new(Limiter::new(wiring::rate_limit(settings))),
+        room: Arc::new(Room::new(wiring::room(settings))),
         ledger: open_ledger(settings, clock, &telemetry)?,
         telemetry,
         drain: Drain::new(),
@@ -220,6 +222,7 @@ impl Running {
     /// Puts a new table in force. Requests under way keep the one they began with.
     pub(crate) fn install(&mut self, table: Table) {
         self.lasting.limits.replace(wiring::rate_limit(&table.settings));
+        self.lasting.room.resize(wiring::room(&table.settings));
         for (worker, upstream) in &self.workers {
             worker.generation.store(Arc::new(Generation::new(&self.lasting, &table, upstream)));
         }

@@ -180,6 +180,12 @@ pub(crate) fn caps(settings: &Settings) -> Caps {
     }
 }
 
+/// The bytes of large bodies in memory at once: one body of the size that is allowed always finds room.
+pub(crate) fn room(settings: &Settings) -> usize {
+    let caps = &settings.server.caps;
+    caps.bodies_in_memory.max(caps.body).as_usize()
+}
+
 /// Times.
 pub(crate) fn timers(settings: &Settings) -> Timers {
     let timers = &settings.server.timers;

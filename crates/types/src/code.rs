@@ -104,6 +104,7 @@ codes! {
     LedgerUnavailable "TG-1402" Unavailable "the ledger cannot be written";
     Draining "TG-1403" Unavailable "the gateway is shutting down";
     ClientGone "TG-1404" Internal "the client went away";
+    NoRoom "TG-1405" Unavailable "the gateway holds as many large bodies as it may";
 }
 
 impl fmt::Display for Code {

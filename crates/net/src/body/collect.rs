@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::num::NonZeroU32;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -13,8 +14,13 @@ use http_body::Body;
 use tokio::time::{Instant, timeout_at};
 use types::{Blame, Classify, Code, Retry, Verdict};
 
+use super::room::{Room, Share};
+
 /// The most memory that is set aside on the strength of a `Content-Length` alone.
 const TRUSTED_LENGTH: usize = 1 << 20;
+
+/// How soon there may be room again: large requests leave when their answers begin.
+const NO_ROOM_WAIT: Duration = Duration::from_secs(1);
 
 /// How fast a body has to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +36,8 @@ pub struct Pace {
 pub enum BodyError {
     /// The sender broke off, or did not keep to the protocol.
     Broken(Box<dyn Error + Send + Sync>),
+    /// The process holds as much of large bodies as it may.
+    NoRoom,
     /// The body came slower than the [`Pace`] asks.
     Slow,
     /// The body is, or says it will be, larger than the cap.
@@ -43,6 +51,7 @@ impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Broken(_) => f.write_str("the body broke off"),
+            Self::NoRoom => f.write_str("there is no room for another large body now; try again shortly"),
             Self::Slow => f.write_str("the body came too slowly"),
             Self::TooLarge { limit } => write!(f, "the body is larger than {limit} bytes"),
         }
@@ -53,7 +62,7 @@ impl Error for BodyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Broken(cause) => Some(cause.as_ref()),
-            Self::Slow | Self::TooLarge { .. } => None,
+            Self::NoRoom | Self::Slow | Self::TooLarge { .. } => None,
         }
     }
 }
@@ -61,11 +70,12 @@ impl Error for BodyError {
 impl Classify for BodyError {
     /// The verdict on a caller's body. Who reads an upstream's body blames the upstream instead.
     fn verdict(&self) -> Verdict {
-        let code = match self {
-            Self::Broken(_) | Self::Slow => Code::BodyUnreadable,
-            Self::TooLarge { .. } => Code::BodyTooLarge,
+        let (blame, retry, code) = match self {
+            Self::Broken(_) | Self::Slow => (Blame::Caller, Retry::Never, Code::BodyUnreadable),
+            Self::NoRoom => (Blame::Gateway, Retry::After(NO_ROOM_WAIT), Code::NoRoom),
+            Self::TooLarge { .. } => (Blame::Caller, Retry::Never, Code::BodyTooLarge),
         };
-        Verdict { blame: Blame::Caller, retry: Retry::Never, code }
+        Verdict { blame, retry, code }
     }
 }
 
@@ -81,12 +91,36 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    collect(body, cap, pace, None).await
+}
+
+/// As [`collect_capped`], where a large body must also find room among all that are in memory. It keeps its room
+/// for as long as any of its bytes are kept.
+///
+/// # Errors
+/// See [`BodyError`].
+///
+/// # Cancel safety
+/// Dropping it loses what was read, gives back its room and drops the body.
+pub async fn collect_within<B>(body: B, cap: usize, pace: Pace, room: &Arc<Room>) -> Result<Bytes, BodyError>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    collect(body, cap, pace, Some(room)).await
+}
+
+async fn collect<B>(body: B, cap: usize, pace: Pace, room: Option<&Arc<Room>>) -> Result<Bytes, BodyError>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     let announced = body.size_hint().lower();
     if announced > u64::try_from(cap).unwrap_or(u64::MAX) {
         return Err(BodyError::TooLarge { limit: cap });
     }
     let mut body = pin!(body);
-    let mut whole = Whole { first: Bytes::new(), rest: BytesMut::new(), announced, cap };
+    let mut whole = Whole { first: Bytes::new(), rest: BytesMut::new(), announced, cap, room, share: None };
     let mut pacer = Pacer { pace, began: None };
     while !body.is_end_stream() {
         let frame = poll_fn(|cx| match body.as_mut().poll_frame(cx) {
@@ -132,14 +166,16 @@ pub async fn discard<B: Body<Data = Bytes> + Unpin>(mut body: B, most: usize, li
 }
 
 /// The bytes so far; the first piece is kept as it came until a second one makes a copy necessary.
-struct Whole {
+struct Whole<'a> {
     first: Bytes,
     rest: BytesMut,
     announced: u64,
     cap: usize,
+    room: Option<&'a Arc<Room>>,
+    share: Option<Share>,
 }
 
-impl Whole {
+impl Whole<'_> {
     fn len(&self) -> usize {
         self.first.len() + self.rest.len()
     }
@@ -148,6 +184,7 @@ impl Whole {
         if data.len() > self.cap - self.len() {
             return Err(BodyError::TooLarge { limit: self.cap });
         }
+        self.claim(self.len() + data.len())?;
         if self.len() == 0 {
             self.first = data;
         } else {
@@ -162,8 +199,19 @@ impl Whole {
         Ok(())
     }
 
+    /// Takes room as the bytes come: what is only announced takes none from others.
+    fn claim(&mut self, length: usize) -> Result<(), BodyError> {
+        let Some(room) = self.room.filter(|_| Share::is_needed(length)) else { return Ok(()) };
+        let share = self.share.get_or_insert_with(|| Share::of(room));
+        if share.grow(length) { Ok(()) } else { Err(BodyError::NoRoom) }
+    }
+
     fn into_bytes(self) -> Bytes {
-        if self.rest.is_empty() { self.first } else { self.rest.freeze() }
+        let body = if self.rest.is_empty() { self.first } else { self.rest.freeze() };
+        match self.share {
+            Some(share) => share.keep_with(body),
+            None => body,
+        }
     }
 }
 
@@ -213,6 +261,26 @@ mod tests {
         let refused = collect_capped(body, 3, PACE).await;
         assert!(matches!(refused, Err(BodyError::TooLarge { limit: 3 })));
         assert!(sender.send(Bytes::new()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn large_bodies_share_a_room_and_leave_it_with_their_last_bytes() {
+        let room = Arc::new(Room::new(250 << 10));
+        let collect = async |length: usize| {
+            let halves = [Bytes::from(vec![7; length / 2]), Bytes::from(vec![7; length / 2])];
+            collect_within(Outgoing::from(halves), 1 << 20, PACE, &room).await
+        };
+        let first = collect(100 << 10).await.unwrap();
+        let _second = collect(100 << 10).await.unwrap();
+        assert!(matches!(collect(100 << 10).await, Err(BodyError::NoRoom)));
+        assert_eq!(collect(64 << 10).await.unwrap().len(), 64 << 10);
+        let part = first.slice(10..20);
+        drop(first);
+        assert!(matches!(collect(100 << 10).await, Err(BodyError::NoRoom)));
+        drop(part);
+        assert_eq!(collect(100 << 10).await.unwrap().len(), 100 << 10);
+        room.resize(300 << 10);
+        assert_eq!(collect(200 << 10).await.unwrap().len(), 200 << 10);
     }
 
     #[tokio::test]

@@ -2,6 +2,8 @@
 
 mod collect;
 mod outgoing;
+mod room;
 
-pub use collect::{BodyError, Pace, collect_capped, discard};
+pub use collect::{BodyError, Pace, collect_capped, collect_within, discard};
 pub use outgoing::{Aborted, Gone, Outgoing, Sender, Source};
+pub use room::Room;

@@ -1,4 +1,4 @@
-//! Large bodies: they hold up no other request and come through whole.
+//! Large bodies: they hold up no other request, come through whole, and do not fill memory.
 
 use std::future::Future;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::gateway;
 use crate::inputs::{body_of, head, rest};
-use crate::samples::{CHAT, MESSAGES, ask, call, check_error_body};
+use crate::samples::{CHAT, MESSAGES, answer, ask, call, check_error, check_error_body, provider};
 
 /// As large as bodies with a few images are.
 const LARGE: usize = 20_000_000;
@@ -163,4 +163,42 @@ fn texts(messages: &Value) -> String {
     let blocks =
         messages.as_array().unwrap().iter().flat_map(|message| message["content"].as_array().unwrap());
     blocks.map(|block| block["text"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_large_body_that_finds_no_room_is_refused_and_a_small_one_is_not() {
+    let upstream =
+        FakeUpstream::start(
+            |request| {
+                if request.json()["user"] == "waits" { Reply::hang() } else { answer("well") }
+            },
+        )
+        .await;
+    let config = format!(
+        "providers: {{{}}}\nserver: {{caps: {{body: 100KiB, bodies_in_memory: 150KiB}}}}\n",
+        provider("a", &upstream.url())
+    );
+    let gateway = gateway().config(&config).start().await;
+    let large = ask("a/x").replacen("hi", &"x".repeat(90 << 10), 1);
+    let waits = gateway.post(CHAT, large.replacen('{', r#"{"user":"waits","#, 1));
+    let waiting = async {
+        waits.send().await;
+    };
+    let meanwhile = async {
+        upstream.until_received(1).await;
+        for path in [CHAT, MESSAGES] {
+            let refused = call(&gateway, path, large.clone()).send().await;
+            check_error(path, &refused, 503, "TG-1405");
+            assert_eq!((refused.header("retry-after"), refused.header("x-should-retry")), ("1", ""));
+            assert_eq!(call(&gateway, path, ask("a/x")).send().await.status, 200);
+        }
+    };
+    tokio::select! {
+        () = waiting => panic!("the upstream does not answer that"),
+        () = meanwhile => {}
+    }
+    // The one that waited has left, and its room is free as soon as the last of its bytes has been let go.
+    upstream.until_aborted(1).await;
+    let admitted = async { while gateway.post(CHAT, large.clone()).send().await.status != 200 {} };
+    tokio::time::timeout(testkit::PATIENCE, admitted).await.unwrap();
 }
