@@ -146,7 +146,8 @@ impl Account {
     }
 
     /// Turns the request away.
-    pub(crate) fn reject(self: Box<Self>, cause: Cause) -> Rejection {
+    pub(crate) fn reject(mut self: Box<Self>, cause: Cause) -> Rejection {
+        self.look();
         Rejection::new(self, cause)
     }
 

@@ -119,6 +119,7 @@ impl Try<'_> {
             span,
         };
         let encoded = outbound::encode(self.request, understood, &place).await.map_err(Failure::Refused)?;
+        account.look();
         let written = outbound::write(self.request, encoded, &place, account);
         let claim = self.gateway.router.claim(&self.candidate.target, account.now);
         if claim == Claim::Refused {

@@ -64,7 +64,6 @@ pub(crate) async fn decode(arrival: Arrival, gateway: &Gateway) -> Result<Receiv
             return Err(account.reject(Cause::Body(error)));
         }
     };
-    account.look();
     account.facts.bytes_in = body.len() as u64;
     let (headers, depth) = (parts.headers, gateway.caps.json_depth);
     let understood = if heavy::is(body.len()) {
@@ -72,6 +71,7 @@ pub(crate) async fn decode(arrival: Arrival, gateway: &Gateway) -> Result<Receiv
     } else {
         understand(route, headers, body, depth)
     };
+    account.look();
     match understood {
         Ok(request) => {
             account.facts.delivery = request.peek.delivery;

@@ -20,10 +20,11 @@ enum Next {
 
 /// Works until the ledger is closed, then writes what is left.
 pub(crate) fn run(shared: &Shared, mut retention: Retention) {
+    let mut flushed = 0;
     loop {
         retention.tend(shared);
         // A failure is not lost: it makes the ledger refuse, which the next `begin` reports.
-        match wait(shared) {
+        match wait(shared, &mut flushed) {
             Next::Flush => shared.flush().ok(),
             Next::Recover => shared.recover().ok(),
             Next::Stop => {
@@ -34,18 +35,33 @@ pub(crate) fn run(shared: &Shared, mut retention: Retention) {
     }
 }
 
-/// Sleeps until there is something to do, then a little longer, so that one write does for many.
-fn wait(shared: &Shared) -> Next {
-    let idle = |queue: &mut Queue| queue.phase == Phase::Accepting && queue.wakeup == Wakeup::Due;
-    let queue = shared.bell.wait_while(lock(&shared.queue), idle).unwrap_or_else(PoisonError::into_inner);
-    let (pause, next) = match queue.phase {
-        Phase::Accepting => (shared.options.flush_interval, Next::Flush),
-        Phase::Closed => return Next::Stop,
-        Phase::Refusing(_) => (RETRY, Next::Recover),
-    };
-    let open = |queue: &mut Queue| queue.phase != Phase::Closed;
-    let waited = shared.bell.wait_timeout_while(queue, pause, open);
-    let (mut queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
-    queue.wakeup = Wakeup::Due;
-    if queue.phase == Phase::Closed { Next::Stop } else { next }
+/// How long it looks by itself after the last thing there was to do, before it sleeps until it is woken.
+const WATCH: Duration = Duration::from_secs(1);
+
+/// Lets things gather for a while, so that one write does for many, and returns when there is something to do.
+fn wait(shared: &Shared, flushed: &mut u64) -> Next {
+    let interval = shared.options.flush_interval;
+    let mut queue = lock(&shared.queue);
+    let mut watched = Duration::ZERO;
+    loop {
+        let (pause, next) = match queue.phase {
+            Phase::Accepting => (interval, Next::Flush),
+            Phase::Closed => return Next::Stop,
+            Phase::Refusing(_) => (RETRY, Next::Recover),
+        };
+        let open = |queue: &mut Queue| queue.phase != Phase::Closed;
+        let waited = shared.bell.wait_timeout_while(queue, pause, open);
+        (queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if queue.sequence > *flushed || queue.phase != Phase::Accepting {
+            *flushed = queue.sequence;
+            return next;
+        }
+        watched += interval.max(Duration::from_millis(1));
+        if watched >= WATCH {
+            queue.wakeup = Wakeup::Due;
+            let idle = |queue: &mut Queue| queue.phase == Phase::Accepting && queue.wakeup == Wakeup::Due;
+            queue = shared.bell.wait_while(queue, idle).unwrap_or_else(PoisonError::into_inner);
+            watched = Duration::ZERO;
+        }
+    }
 }

@@ -62,11 +62,13 @@ pub(crate) enum Phase {
     Refusing(io::ErrorKind),
 }
 
-/// Whether the flusher has been told that there is something to do.
+/// Whether the flusher must be told that there is something to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wakeup {
-    Given,
+    /// It sleeps until it is.
     Due,
+    /// It looks by itself.
+    Needless,
 }
 
 /// An intent's place in the queue.
