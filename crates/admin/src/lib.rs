@@ -4,16 +4,18 @@ mod health;
 mod listing;
 mod oauth;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use auth::{Authenticator, Presented, Principal, Tokens};
+use auth::{Authenticator, IdentifyError, Presented, Principal, Tokens};
 use bytes::Bytes;
-use gateway::Answer;
+use gateway::{Answer, Declined, Visit};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use net::body::Outgoing;
 use telemetry::Telemetry;
-use types::{Classify, Clock, Code, Refusal};
+use tracing::debug;
+use types::{Clock, Code, Refusal, RequestId};
 
 pub use health::Readiness;
 pub use listing::{Listing, ListingConfig};
@@ -44,51 +46,84 @@ pub enum Answered {
     Elsewhere(Request<Incoming>),
 }
 
+/// What is served here.
+#[derive(Clone, Copy)]
+enum Page {
+    Alive,
+    Keys,
+    Metadata,
+    Metrics,
+    Models,
+    Present,
+    Ready,
+    Token,
+}
+
+/// Which models are asked for.
+enum Wanted<'a> {
+    All,
+    One(&'a str),
+}
+
 impl Site {
-    /// Answers what no model answers, and gives everything else back.
+    /// Answers what no model answers, and gives everything else back. A refusal is on record under its id; a panic is
+    /// contained to its request.
     ///
     /// # Cancel safety
     /// Dropping it drops the request.
-    pub async fn respond(&self, request: Request<Incoming>) -> Answered {
-        let path = request.uri().path();
-        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-        if is_read && let Some(answer) = self.read(path, &request) {
-            return Answered::Here(answer);
-        }
-        if path == oauth::TOKEN_PATH && *request.method() == Method::POST {
-            return Answered::Here(oauth::exchange(self, request).await);
-        }
-        Answered::Elsewhere(request)
+    pub async fn respond(&self, request: Request<Incoming>, peer: IpAddr) -> Answered {
+        let Some(page) = self.page(&request) else { return Answered::Elsewhere(request) };
+        let visit = Visit::begin(request.headers(), peer, &self.telemetry, &*self.clock);
+        let id = visit.id();
+        Answered::Here(visit.answer(self.show(page, request, id)).await)
     }
 
     /// Answers on a listener of its own, where nothing else is to be had.
     ///
     /// # Cancel safety
     /// Dropping it drops the request.
-    pub async fn respond_alone(&self, request: Request<Incoming>) -> Answer {
-        match self.respond(request).await {
+    pub async fn respond_alone(&self, request: Request<Incoming>, peer: IpAddr) -> Answer {
+        match self.respond(request, peer).await {
             Answered::Here(answer) => answer,
-            Answered::Elsewhere(_) => text(StatusCode::NOT_FOUND, "only management paths are served here\n"),
+            Answered::Elsewhere(request) => {
+                let visit = Visit::begin(request.headers(), peer, &self.telemetry, &*self.clock);
+                let refusal = Refusal::new(Code::UnknownPath, "only management paths are served here");
+                visit.decline(refusal.into()).map(Outgoing::from)
+            }
         }
     }
 
-    /// The paths that are read.
-    fn read(&self, path: &str, request: &Request<Incoming>) -> Option<Answer> {
+    /// What the request asks for, if that is here.
+    fn page(&self, request: &Request<Incoming>) -> Option<Page> {
+        let path = request.uri().path();
+        if *request.method() == Method::POST {
+            return (path == oauth::TOKEN_PATH).then_some(Page::Token);
+        }
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return None;
+        }
         match path {
             // Clients ask these to see whether anybody is there.
-            "/" | "/api/hello" => Some(text(StatusCode::OK, "tollgate\n")),
-            "/livez" => Some(text(StatusCode::OK, "ok\n")),
-            "/readyz" | "/healthz" => Some(self.readiness.answer(request.uri().query())),
-            "/.well-known/oauth-authorization-server" => Some(oauth::metadata(self)),
-            "/.well-known/jwks.json" => Some(oauth::keys(self)),
-            path if self.metrics_path.as_deref() == Some(path) => Some(self.metrics(request)),
-            path => {
-                let model = match gateway::without_prefixes(path).strip_prefix("/models")? {
-                    "" | "/" => None,
-                    rest => Some(rest.strip_prefix('/')?),
-                };
-                Some(self.models(model, request))
-            }
+            "/" | "/api/hello" => Some(Page::Present),
+            "/livez" => Some(Page::Alive),
+            "/readyz" | "/healthz" => Some(Page::Ready),
+            "/.well-known/oauth-authorization-server" => Some(Page::Metadata),
+            "/.well-known/jwks.json" => Some(Page::Keys),
+            path if self.metrics_path.as_deref() == Some(path) => Some(Page::Metrics),
+            path => wanted(path).map(|_| Page::Models),
+        }
+    }
+
+    async fn show(&self, page: Page, request: Request<Incoming>, id: RequestId) -> Result<Answer, Declined> {
+        match page {
+            Page::Alive => Ok(text(StatusCode::OK, "ok\n")),
+            Page::Keys => oauth::keys(self),
+            Page::Metadata => oauth::metadata(self),
+            Page::Metrics => Ok(self.metrics(&request)),
+            Page::Models => self.models(&request, id),
+            Page::Present => Ok(text(StatusCode::OK, "tollgate\n")),
+            Page::Ready => Ok(self.readiness.answer(request.uri().query())),
+            Page::Token => oauth::exchange(self, request, id).await,
         }
     }
 
@@ -98,31 +133,37 @@ impl Site {
         answer(StatusCode::OK, HeaderValue::from_static(content_type), body)
     }
 
-    fn models(&self, model: Option<&str>, request: &Request<Incoming>) -> Answer {
-        let principal = match self.identify(request) {
-            Ok(principal) => principal,
-            Err(refusal) => return refused(&refusal, request),
+    fn models(&self, request: &Request<Incoming>, id: RequestId) -> Result<Answer, Declined> {
+        let principal = self.identify(request, id)?;
+        let body = match wanted(request.uri().path()) {
+            Some(Wanted::One(model)) => self.listing.one(model, &principal).ok_or_else(|| {
+                let message = format!("no model `{model}`; `GET /v1/models` lists what there is");
+                Refusal::new(Code::ModelNotFound, message)
+            })?,
+            Some(Wanted::All) | None => self.listing.all(request, &principal),
         };
-        let Some(body) = self.listing.answer(model, request, &principal) else {
-            let model = model.unwrap_or_default();
-            let message = format!("no model `{model}`; `GET /v1/models` lists what there is");
-            return refused(&Refusal::new(Code::ModelNotFound, message), request);
-        };
-        answer(StatusCode::OK, JSON, body)
+        Ok(answer(StatusCode::OK, JSON, body))
     }
 
-    fn identify(&self, request: &Request<Incoming>) -> Result<Arc<Principal>, Refusal> {
+    fn identify(&self, request: &Request<Incoming>, id: RequestId) -> Result<Arc<Principal>, Declined> {
         let presented =
-            Presented::read(request.headers(), request.uri().query()).map_err(auth::IdentifyError::from);
-        presented
-            .and_then(|presented| self.auth.identify(&presented, self.clock.wall()))
-            .map_err(|error| Refusal::new(error.verdict().code, error.to_string()))
+            Presented::read(request.headers(), request.uri().query()).map_err(IdentifyError::from);
+        let identified = presented.and_then(|presented| self.auth.identify(&presented, self.clock.wall()));
+        identified.map_err(|error| {
+            if let IdentifyError::BadCredential(reason) = error {
+                debug!(request_id = %id, reason = reason.as_str(), "credential refused");
+            }
+            Declined::of(&error)
+        })
     }
 }
 
-/// A refusal in the language the caller's headers speak.
-fn refused(refusal: &Refusal, request: &Request<Incoming>) -> Answer {
-    gateway::refused(refusal, gateway::speaker(request.headers()))
+/// Which models a path asks for, if it asks for any.
+fn wanted(path: &str) -> Option<Wanted<'_>> {
+    match gateway::without_prefixes(path).strip_prefix("/models")? {
+        "" | "/" => Some(Wanted::All),
+        rest => rest.strip_prefix('/').map(Wanted::One),
+    }
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -132,7 +173,11 @@ fn text(status: StatusCode, body: &'static str) -> Answer {
 }
 
 fn answer(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -> Answer {
-    let mut response = Response::new(Outgoing::from(body.into()));
+    whole(status, content_type, body).map(Outgoing::from)
+}
+
+fn whole(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     response

@@ -46,20 +46,18 @@ impl Listing {
         Self { models: listed.collect() }
     }
 
-    /// One model, or all that this caller may use; `None` if there is no such model for it.
-    pub(crate) fn answer(
-        &self,
-        model: Option<&str>,
-        request: &Request<Incoming>,
-        principal: &Principal,
-    ) -> Option<String> {
-        let mut allowed = self.models.iter().filter(|listed| principal.may_use(listed.name.as_str()));
-        match model {
-            Some(wanted) => {
-                allowed.find(|listed| is_called(listed, wanted)).map(|listed| listed.entry.clone())
-            }
-            None => Some(list(&allowed.collect::<Vec<_>>(), is_codex(request))),
-        }
+    /// All models that this caller may use.
+    pub(crate) fn all(&self, request: &Request<Incoming>, principal: &Principal) -> String {
+        list(&self.allowed(principal).collect::<Vec<_>>(), is_codex(request))
+    }
+
+    /// One model, if there is such a one for this caller.
+    pub(crate) fn one(&self, wanted: &str, principal: &Principal) -> Option<String> {
+        self.allowed(principal).find(|listed| is_called(listed, wanted)).map(|listed| listed.entry.clone())
+    }
+
+    fn allowed(&self, principal: &Principal) -> impl Iterator<Item = &Listed> {
+        self.models.iter().filter(|listed| principal.may_use(listed.name.as_str()))
     }
 }
 

@@ -5,14 +5,15 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use auth::{Grant, GrantError};
-use gateway::Answer;
+use gateway::{Answer, Declined};
 use http::{HeaderValue, Request, StatusCode, header};
 use hyper::body::Incoming;
 use net::body::Pace;
 use serde_json::json;
-use types::{Code, Refusal};
+use tracing::debug;
+use types::{Classify, Code, Refusal, RequestId};
 
-use crate::{JSON, Site, answer, refused};
+use crate::{JSON, Site, answer, whole};
 
 /// Where keys are exchanged.
 pub(crate) const TOKEN_PATH: &str = "/oauth/token";
@@ -20,63 +21,69 @@ pub(crate) const TOKEN_PATH: &str = "/oauth/token";
 const MAX_BODY: usize = 16 * 1024;
 /// A token request is a line of text: slower than this is an attack.
 const PACE: Pace = Pace { idle: Duration::from_secs(5), floor: NonZeroU32::new(256).unwrap() };
+/// RFC 6749, sections 5.1 and 5.2.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Exchanges a key for a token.
-pub(crate) async fn exchange(site: &Site, request: Request<Incoming>) -> Answer {
+pub(crate) async fn exchange(
+    site: &Site,
+    request: Request<Incoming>,
+    id: RequestId,
+) -> Result<Answer, Declined> {
     if site.tokens.is_none() {
-        return refused(&not_configured(), &request);
+        return Err(not_configured());
     }
     let (parts, body) = request.into_parts();
     let grant = match net::body::collect_capped(body, MAX_BODY, PACE).await {
         Ok(body) => Grant::read(&parts.headers, &body),
         Err(_) => Err(GrantError::InvalidRequest("the body cannot be read")),
     };
-    let exchanged = grant.and_then(|grant| site.auth.exchange(&grant, site.clock.wall()));
-    let mut response = match exchanged {
-        Ok(token) => answer(StatusCode::OK, JSON, token.to_json()),
-        Err(error) => failed(&error),
-    };
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    match grant.and_then(|grant| site.auth.exchange(&grant, site.clock.wall())) {
+        Ok(token) => {
+            let mut granted = answer(StatusCode::OK, JSON, token.to_json());
+            granted.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+            Ok(granted)
+        }
+        Err(error) => {
+            if let GrantError::InvalidClient(reason) = error {
+                debug!(request_id = %id, reason = reason.as_str(), "credential refused");
+            }
+            Err(failed(&error))
+        }
+    }
 }
 
 /// The error answer of RFC 6749, section 5.2.
-fn failed(error: &GrantError) -> Answer {
+fn failed(error: &GrantError) -> Declined {
     let status = match error {
         GrantError::InvalidClient(_) => StatusCode::UNAUTHORIZED,
         GrantError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         GrantError::InvalidRequest(_) | GrantError::UnsupportedGrantType => StatusCode::BAD_REQUEST,
     };
     let body = json!({"error": error.as_str(), "error_description": error.to_string()});
-    let mut response = answer(status, JSON, body.to_string());
+    let mut answer = whole(status, JSON, body.to_string());
+    answer.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
     if status == StatusCode::UNAUTHORIZED {
-        response
+        answer
             .headers_mut()
             .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tollgate\""));
     }
-    response
+    Declined::Worded { code: error.verdict().code, answer: Box::new(answer) }
 }
 
 /// The server's metadata.
-pub(crate) fn metadata(site: &Site) -> Answer {
-    document(site.tokens.as_ref().map(|tokens| tokens.metadata()))
+pub(crate) fn metadata(site: &Site) -> Result<Answer, Declined> {
+    let tokens = site.tokens.as_ref().ok_or_else(not_configured)?;
+    Ok(answer(StatusCode::OK, JSON, tokens.metadata()))
 }
 
 /// The keys that tokens are verified with.
-pub(crate) fn keys(site: &Site) -> Answer {
-    document(site.tokens.as_ref().map(|tokens| tokens.jwks()))
+pub(crate) fn keys(site: &Site) -> Result<Answer, Declined> {
+    let tokens = site.tokens.as_ref().ok_or_else(not_configured)?;
+    Ok(answer(StatusCode::OK, JSON, tokens.jwks()))
 }
 
-fn document(document: Option<String>) -> Answer {
-    match document {
-        Some(document) => answer(StatusCode::OK, JSON, document),
-        None => answer(StatusCode::NOT_FOUND, JSON, json!({"error": not_configured().message}).to_string()),
-    }
-}
-
-fn not_configured() -> Refusal {
-    Refusal::new(
-        Code::UnknownPath,
-        "tokens are not configured here: set security.authentication to JWT/OAuth2",
-    )
+fn not_configured() -> Declined {
+    let message = "tokens are not configured here: set security.authentication to JWT/OAuth2";
+    Refusal::new(Code::UnknownPath, message).into()
 }

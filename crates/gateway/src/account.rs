@@ -13,7 +13,9 @@ use net::drain::Busy;
 use providers::Price;
 use router::{Candidate, Claim};
 use telemetry::Inflight;
-use telemetry::events::{AttemptFinished, CircuitChanged, RequestFinished, Upstream, UsageDisbelieved};
+use telemetry::events::{
+    AttemptFinished, CircuitChanged, PanicContained, RequestFinished, Upstream, UsageDisbelieved,
+};
 use types::conversation::{Change, Delivery, StopReason};
 use types::{
     AttemptId, Code, DialectId, Fault, FaultKind, KeyId, MicroUsd, ModelName, Monotonic, Operation,
@@ -399,6 +401,16 @@ impl Account {
         self.fail_attempt(&Fault::new(FaultKind::ClientGone, "the client went away"));
         self.close(CLIENT_CLOSED_REQUEST, Some(Code::ClientGone));
     }
+
+    /// A panic has ended the request, and its answer with this status. The upstream is not to blame: for it, the
+    /// request was given up.
+    pub(crate) fn panicked(&mut self, status: u16) {
+        PanicContained { request_id: self.id, location: "gateway" }.emit(&self.gateway.telemetry);
+        if self.inflight.is_some() {
+            self.fail_attempt(&Fault::new(FaultKind::ClientGone, "the gateway failed"));
+            self.close(status, Some(Code::Internal));
+        }
+    }
 }
 
 impl Served {
@@ -417,14 +429,18 @@ impl Served {
 impl Drop for Account {
     fn drop(&mut self) {
         // Only enqueues: the ledger, the router and the log all take it without waiting.
-        if self.inflight.is_some() {
-            self.abandon();
+        match self.inflight {
+            Some(_) if std::thread::panicking() => self.panicked(INTERNAL_SERVER_ERROR),
+            Some(_) => self.abandon(),
+            None => {}
         }
     }
 }
 
 /// The status that nginx made the field's word for a client that left; no client ever reads it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
+/// The status of the answer to a request that panicked.
+const INTERNAL_SERVER_ERROR: u16 = 500;
 
 struct Ending<'a> {
     outcome: Outcome,

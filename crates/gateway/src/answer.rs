@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use net::body::Outgoing;
-use types::Tokens;
 use types::conversation::Change;
+use types::{RequestId, Tokens};
 
 use crate::account::Account;
 use crate::relay::Relay;
@@ -75,11 +75,7 @@ fn with_headers(headers: HeaderMap, body: Outgoing) -> Answer {
 
 /// What every answer carries, refusals included.
 pub(crate) fn add_common(headers: &mut HeaderMap, account: &Account) {
-    // OpenAI's clients read the first, Anthropic's the second.
-    if let Ok(id) = HeaderValue::try_from(account.id.to_string()) {
-        headers.insert(REQUEST_ID, account.facts.client_id.clone().unwrap_or_else(|| id.clone()));
-        headers.insert(ANTHROPIC_REQUEST_ID, id);
-    }
+    add_ids(headers, account.id, account.facts.client_id.as_ref());
     if let Ok(traceparent) = HeaderValue::try_from(account.trace.traceparent(account.trace.span_id)) {
         headers.insert(TRACEPARENT, traceparent);
     }
@@ -94,6 +90,15 @@ pub(crate) fn add_common(headers: &mut HeaderMap, account: &Account) {
     }
     for (name, value) in account.caller.limit_headers(&account.facts.standings, account.wall) {
         headers.insert(name, value);
+    }
+}
+
+/// The ids of the request: its own, and the caller's where the caller gave one.
+pub(crate) fn add_ids(headers: &mut HeaderMap, id: RequestId, client_id: Option<&HeaderValue>) {
+    // OpenAI's clients read the first, Anthropic's the second.
+    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+        headers.insert(REQUEST_ID, client_id.unwrap_or(&id).clone());
+        headers.insert(ANTHROPIC_REQUEST_ID, id);
     }
 }
 

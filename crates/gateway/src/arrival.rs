@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use dialects::Dialect;
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
 use hyper::body::Incoming;
 use types::Operation;
 
@@ -51,8 +52,12 @@ impl Arrival {
         let trace = gateway.telemetry.begin_trace(traceparent);
         let mut account = Account::open(gateway, caller, trace, peer);
         // An attribute of the request and no more: what is recorded goes by the gateway's own id.
-        account.facts.client_id =
-            parts.headers.get(&answer::REQUEST_ID).filter(|id| (1..=MAX_CLIENT_ID).contains(&id.len())).cloned();
+        account.facts.client_id = client_id(&parts.headers);
         Self { account: Box::new(account), route, parts, body }
     }
+}
+
+/// The caller's own id for its request.
+pub(crate) fn client_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    headers.get(&answer::REQUEST_ID).filter(|id| (1..=MAX_CLIENT_ID).contains(&id.len())).cloned()
 }

@@ -16,13 +16,16 @@ mod gate;
 mod heavy;
 mod identify;
 mod outbound;
+mod panics;
 mod plan;
 mod receive;
 mod rejection;
 mod relay;
 mod routes;
 mod upstream;
+mod visit;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,9 +41,10 @@ use types::Clock;
 pub use answer::Answer;
 pub use arrival::Arrival;
 pub use destination::{Destination, DestinationConfig, Directory, Endpoint, KnownModel};
-pub use rejection::{Rejection, panicked, refused, refused_head};
-pub use routes::{speaker, without_prefixes};
+pub use rejection::{Rejection, refused_head};
+pub use routes::without_prefixes;
 pub use upstream::{NetworkUpstream, Outbound, SendFault, Sending, Upstream, UpstreamBody};
+pub use visit::{Declined, Visit};
 
 /// One generation of the gateway: what the configuration says, and the parts that carry it out. A reload makes a
 /// new one; requests under way keep theirs.
@@ -125,7 +129,8 @@ impl Gateway {
         Ok(relay::start(answered, self)) // stream out; settle when it ends
     }
 
-    /// Takes a request along the path and turns what comes of it into an answer in the caller's dialect.
+    /// Takes a request along the path and turns what comes of it into an answer in the caller's dialect. A panic on
+    /// the way is contained to it.
     ///
     /// # Cancel safety
     /// Dropping the future (the client went away) cancels the upstream request; what it used is recorded.
@@ -135,9 +140,13 @@ impl Gateway {
         peer: std::net::IpAddr,
     ) -> Answer {
         let arrival = Arrival::new(request, peer, self);
-        match self.walk(arrival).await {
-            Ok(answer) => answer,
-            Err(rejection) => rejection.into_answer(),
-        }
+        let (caller, id) = (arrival.account.caller, arrival.account.id);
+        let answering = pin!(async {
+            match self.walk(arrival).await {
+                Ok(answer) => answer,
+                Err(rejection) => rejection.into_answer(),
+            }
+        });
+        panics::contain(answering).await.unwrap_or_else(|| rejection::panicked(caller, id))
     }
 }

@@ -8,18 +8,18 @@ use dialects::Dialect;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use ledger::LedgerError;
 use net::body::Outgoing;
-use net::listener::MAX_HEADERS;
+use net::listener::{MAX_HEADERS, MalformedHead};
 use telemetry::Telemetry;
-use telemetry::events::PanicContained;
 use types::{
-    Classify, Code, ErrorClass, Fault, FaultKind, ModelName, Refusal, RequestId, Retry, RetryAdvice,
+    Classify, Clock, Code, ErrorClass, Fault, FaultKind, ModelName, Refusal, RequestId, Retry, RetryAdvice,
 };
 
 use tracing::error;
 
 use crate::account::Account;
 use crate::answer::{self, Answer};
-use crate::routes;
+use crate::visit::{Declined, Visit};
+use crate::{panics, routes};
 
 /// A request that was turned away, and why.
 pub struct Rejection {
@@ -113,7 +113,7 @@ impl Cause {
 }
 
 /// A refusal in a language: its body, its status, and what SDKs read before they try again.
-fn written(refusal: &Refusal, dialect: &dyn Dialect, request: RequestId) -> Response<Bytes> {
+pub(crate) fn written(refusal: &Refusal, dialect: &dyn Dialect, request: RequestId) -> Response<Bytes> {
     let error = dialect.encode_error(refusal, request);
     let mut response = Response::new(Bytes::from(error.body));
     *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -125,7 +125,7 @@ fn written(refusal: &Refusal, dialect: &dyn Dialect, request: RequestId) -> Resp
 }
 
 /// The refusal of an error that says all there is to say.
-fn classified(error: &impl Classify) -> Refusal {
+pub(crate) fn classified(error: &impl Classify) -> Refusal {
     let verdict = error.verdict();
     let refusal = Refusal::new(verdict.code, error.to_string());
     match verdict.retry {
@@ -236,17 +236,27 @@ const fn class_of(status: Option<u16>) -> ErrorClass {
     }
 }
 
-/// The answer to a request that no account was opened for, in this language.
-pub fn refused(refusal: &Refusal, dialect: &dyn Dialect) -> Answer {
-    written(refusal, dialect, RequestId::generate()).map(Outgoing::from)
+/// The answer to a request whose handling panicked. Its account has told the operator by then.
+pub(crate) fn panicked(dialect: &dyn Dialect, request: RequestId) -> Answer {
+    let mut response = written(&panics::refusal(), dialect, request);
+    answer::add_ids(response.headers_mut(), request, None);
+    response.map(Outgoing::from)
 }
 
 /// The answer to a request whose head could not be read, in the language its path speaks.
-pub fn refused_head(status: StatusCode, start: &[u8], max_head: usize) -> Response<Bytes> {
-    let path = std::str::from_utf8(start).ok().and_then(|start| start.split(' ').nth(1)).unwrap_or_default();
-    let dialect =
-        routes::find(path).map_or_else(|| routes::speaker(&HeaderMap::new()), |route| route.dialect);
-    let refusal = if status == StatusCode::BAD_REQUEST {
+pub fn refused_head(
+    head: &MalformedHead<'_>,
+    max_head: usize,
+    telemetry: &Telemetry,
+    clock: &dyn Clock,
+) -> Response<Bytes> {
+    let mut visit = Visit::begin(&HeaderMap::new(), head.peer, telemetry, clock);
+    let start = std::str::from_utf8(head.start).ok();
+    let path = start.and_then(|start| start.split(' ').nth(1)).unwrap_or_default();
+    if let Some(route) = routes::find(path) {
+        visit.caller = route.dialect;
+    }
+    let refusal = if head.status == StatusCode::BAD_REQUEST {
         Refusal::new(Code::MalformedHttp, "the request is not valid HTTP")
     } else {
         Refusal::new(
@@ -256,17 +266,9 @@ pub fn refused_head(status: StatusCode, start: &[u8], max_head: usize) -> Respon
             ),
         )
     };
-    let mut response = written(&refusal, dialect, RequestId::generate());
-    *response.status_mut() = status;
-    response
-}
-
-/// The answer to a request whose handling panicked. The panic is contained to it, counted and logged.
-pub fn panicked(dialect: &dyn Dialect, telemetry: &Telemetry) -> Answer {
-    PanicContained { request_id: None, location: "gateway" }.emit(telemetry);
-    let refusal =
-        Refusal::new(Code::Internal, "the gateway failed on this request; its operator has been told");
-    refused(&refusal, dialect)
+    let mut answer = written(&refusal, visit.caller, visit.id);
+    *answer.status_mut() = head.status;
+    visit.decline(Declined::Worded { code: refusal.code, answer: Box::new(answer) })
 }
 
 /// What SDKs read before they try again.

@@ -88,6 +88,10 @@ impl net::body::Source for Relay {
             }
         }
     }
+
+    fn panicked(&mut self) {
+        self.account.panicked(self.status);
+    }
 }
 
 impl Relay {

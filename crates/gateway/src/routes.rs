@@ -75,7 +75,7 @@ fn doubled(path: &str) -> Option<Route> {
 }
 
 /// The language to answer in when the path says nothing: the one whose headers the caller sent.
-pub fn speaker(headers: &HeaderMap) -> &'static dyn Dialect {
+pub(crate) fn speaker(headers: &HeaderMap) -> &'static dyn Dialect {
     let all = dialects::all();
     let spoken = all.iter().rev().find(|dialect| dialect.is_spoken_by(headers));
     spoken.or(all.first()).copied().unwrap_or(&dialects::openai_chat::OpenAiChat)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use net::drain::StillBusy;
 use net::listener::{Listener, ListenerConfig, ServeConfig, Server};
+use net::peer::Peer;
 use settings::{Environment, FileWatch};
 use telemetry::events::{ConfigRejected, ConfigReloaded, KeyRingRefreshFailed};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -210,9 +211,9 @@ fn start_admin(running: &Running) -> anyhow::Result<()> {
         tasks: running.tasks.clone(),
         drain: running.drain.clone(),
         counters: Arc::default(),
-        service: move |request, _| {
+        service: move |request, peer: Peer| {
             let site = Arc::clone(&site);
-            async move { site.respond_alone(request).await }
+            async move { site.respond_alone(request, peer.ip()).await }
         },
     };
     drop(running.tasks.spawn("admin", server.run()));

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use net::listener::{HeadRefusal, MalformedHead};
 
-/// Words such answers.
-pub(crate) fn wording(max_head: usize) -> HeadRefusal {
-    Arc::new(move |head: MalformedHead<'_>| gateway::refused_head(head.status, head.start, max_head))
+use crate::generation::Lasting;
+
+/// Words such answers, and puts them on record.
+pub(crate) fn wording(max_head: usize, lasting: &Lasting) -> HeadRefusal {
+    let (telemetry, clock) = (lasting.telemetry.clone(), Arc::clone(&lasting.clock));
+    Arc::new(move |head: MalformedHead<'_>| gateway::refused_head(&head, max_head, &telemetry, &*clock))
 }

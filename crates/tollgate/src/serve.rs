@@ -108,7 +108,7 @@ fn start_workers(running: &mut Running) -> anyhow::Result<()> {
         max_connections: (settings.server.caps.connections.get() as usize).div_ceil(count),
         head_timeout: settings.server.timers.request_headers,
         max_head,
-        refuse_head: Some(refused_head::wording(max_head)),
+        refuse_head: Some(refused_head::wording(max_head, &running.lasting)),
         ..ServeConfig::default()
     };
     let mut config = WorkerConfig {

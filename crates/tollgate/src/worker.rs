@@ -2,11 +2,9 @@
 //! and translating aside, so that the hot path takes no lock that another worker holds.
 
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -98,22 +96,9 @@ fn run(
     });
 }
 
-/// Answers one request. A panic on its way is contained to it.
+/// Answers one request. The site and the gateway each contain a panic of their own to it.
 async fn answer(generation: Arc<Generation>, request: Request<Incoming>, peer: Peer) -> Answer {
-    let speaker = gateway::speaker(request.headers());
-    let mut respond = pin!(respond(&generation, request, peer));
-    let contained = std::future::poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| respond.as_mut().poll(context)));
-        polled.map_or(Poll::Ready(None), |poll| poll.map(Some))
-    });
-    match contained.await {
-        Some(answer) => answer,
-        None => gateway::panicked(speaker, &generation.gateway.telemetry),
-    }
-}
-
-async fn respond(generation: &Generation, request: Request<Incoming>, peer: Peer) -> Answer {
-    match generation.site.respond(request).await {
+    match generation.site.respond(request, peer.ip()).await {
         Answered::Here(answer) => answer,
         Answered::Elsewhere(request) => generation.gateway.serve(request, peer.ip()).await,
     }

@@ -1,6 +1,7 @@
 //! The one body type that is sent, to clients and to upstreams alike.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,6 +69,10 @@ impl std::error::Error for Gone {}
 pub trait Source: Send + 'static {
     /// The next chunk; `None` ends the body, `Err` cuts the connection. Not called again after either.
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Aborted>>>;
+
+    /// Called after [`Self::poll_chunk`] has panicked, as the last thing: the body is cut, and neither the connection
+    /// nor its other streams suffer. What is half done stays so; this is for saying that it happened.
+    fn panicked(&mut self);
 }
 
 impl Outgoing {
@@ -212,7 +217,11 @@ impl Body for Outgoing {
             Kind::Source(slot) => match slot {
                 None => Poll::Ready(None),
                 Some(source) => {
-                    let chunk = source.poll_chunk(cx);
+                    let chunk =
+                        catch_unwind(AssertUnwindSafe(|| source.poll_chunk(cx))).unwrap_or_else(|_| {
+                            source.panicked();
+                            Poll::Ready(Some(Err(Aborted)))
+                        });
                     if matches!(chunk, Poll::Ready(None | Some(Err(_)))) {
                         *slot = None;
                     }
@@ -352,6 +361,7 @@ mod tests {
                 assert!(!self.1.is_closed());
                 Poll::Ready((self.0 <= 2).then(|| Ok(Bytes::from(vec![self.0]))))
             }
+            fn panicked(&mut self) {}
         }
         let (alive, mut dropped) = mpsc::channel(1);
         let body = Outgoing::from_source(Count(0, alive));

@@ -100,7 +100,7 @@ where
 {
     let vitals = Vitals::new(Heads::Bytes);
     let refusal = shared.config.refuse_head.clone();
-    let io = TokioIo::new(Watched::new(transport, Arc::clone(&vitals), refusal));
+    let io = TokioIo::new(Watched::new(transport, Arc::clone(&vitals), refusal, peer));
     let service = service_fn(|request| call(&shared, &vitals, request, peer));
     let connection = http1::Builder::new()
         // Half-closed is gone: a client that leaves is noticed while its answer is being made.
@@ -121,7 +121,7 @@ where
     let vitals = Vitals::new(Heads::Frames);
     // HTTP/2 says goodbye in frames; there is no answer that a reset could cut off.
     vitals.close_at_once();
-    let io = TokioIo::new(Watched::new(transport, Arc::clone(&vitals), None));
+    let io = TokioIo::new(Watched::new(transport, Arc::clone(&vitals), None, peer));
     let executor = TaskExecutor { tasks: shared.tasks.clone(), name: "http2_stream" };
     let watch = shared.watch();
     let watched = Arc::clone(&vitals);

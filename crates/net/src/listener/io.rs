@@ -1,6 +1,7 @@
 //! The IO of an accepted connection: reports to the vitals, words refused heads, and closes without losing the answer.
 
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -11,6 +12,7 @@ use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::vitals::Vitals;
+use crate::peer::Peer;
 use crate::transport::Transport;
 
 /// How much of a head is kept to tell which path a refused request was for.
@@ -25,6 +27,8 @@ pub struct MalformedHead<'a> {
     pub status: StatusCode,
     /// The beginning of the head: usually the method and the path, cut after 96 bytes.
     pub start: &'a [u8],
+    /// Who sent it.
+    pub peer: IpAddr,
 }
 
 /// Makes the answer to a request whose head was refused.
@@ -34,6 +38,7 @@ pub(super) struct Watched {
     transport: Transport,
     vitals: Arc<Vitals>,
     refusal: Option<HeadRefusal>,
+    peer: Peer,
     sample: [u8; SAMPLE],
     sampled: usize,
     /// Our answer, in place of hyper's bare one.
@@ -49,9 +54,14 @@ enum Close {
 }
 
 impl Watched {
-    pub(super) fn new(transport: Transport, vitals: Arc<Vitals>, refusal: Option<HeadRefusal>) -> Self {
+    pub(super) fn new(
+        transport: Transport,
+        vitals: Arc<Vitals>,
+        refusal: Option<HeadRefusal>,
+        peer: Peer,
+    ) -> Self {
         let close = Close::Open;
-        Self { transport, vitals, refusal, sample: [0; SAMPLE], sampled: 0, substitute: None, close }
+        Self { transport, vitals, refusal, peer, sample: [0; SAMPLE], sampled: 0, substitute: None, close }
     }
 
     fn note_read(&mut self, bytes: &[u8]) {
@@ -87,7 +97,8 @@ impl Watched {
         if !bare {
             return None;
         }
-        Some(plain(&refusal(MalformedHead { status, start: self.sample.get(..self.sampled)? })))
+        let start = self.sample.get(..self.sampled)?;
+        Some(plain(&refusal(MalformedHead { status, start, peer: self.peer.ip() })))
     }
 
     /// Writes the substitute, and then reports all of `claimed` as written.

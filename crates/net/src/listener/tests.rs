@@ -419,6 +419,8 @@ impl Source for Relay {
             frame.map(|frame| frame.map_err(|_| Aborted).map(|frame| frame.into_data().unwrap_or_default()))
         })
     }
+
+    fn panicked(&mut self) {}
 }
 
 impl Drop for Relay {
@@ -454,4 +456,49 @@ async fn an_upstreams_stream_is_relayed_in_place_and_cancelled_when_the_client_l
     // The end of the line: the upstream's own sender learns that nobody listens.
     sender.closed().await;
     assert_eq!(dropped.load(Ordering::SeqCst), 1);
+}
+
+/// Gives one chunk and then panics.
+struct Broken(bool, Arc<AtomicUsize>);
+
+impl Source for Broken {
+    fn poll_chunk(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Aborted>>> {
+        assert!(!std::mem::replace(&mut self.0, true), "on purpose");
+        Poll::Ready(Some(Ok(Bytes::from_static(b"one"))))
+    }
+
+    fn panicked(&mut self) {
+        self.1.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_panics_cuts_its_own_stream_and_leaves_the_connection_alone() {
+    let told = Arc::new(AtomicUsize::new(0));
+    let telling = Arc::clone(&told);
+    let rig = Rig::new(ServeConfig::default(), None, move |request, _| {
+        let body = match request.uri().path() {
+            "/broken" => Outgoing::from_source(Broken(false, Arc::clone(&telling))),
+            path => Outgoing::from(path.to_owned()),
+        };
+        async move { Response::new(body) }
+    });
+    let executor = TaskExecutor { tasks: rig.tasks.clone(), name: "test" };
+    let io = TokioIo::new(rig.connect().await);
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake::<_, _, Outgoing>(executor, io).await.unwrap();
+    let running = rig.tasks.spawn("client", connection);
+    let mut ask = async |path: &str| {
+        let request = Request::get(format!("http://x{path}")).body(Outgoing::empty()).unwrap();
+        let mut body = sender.send_request(request).await?.into_body();
+        let mut read = Vec::new();
+        while let Some(frame) = body.frame().await {
+            read.extend(frame?.into_data().unwrap_or_default());
+        }
+        Ok::<_, hyper::Error>(read)
+    };
+    assert!(ask("/broken").await.is_err());
+    assert_eq!(told.load(Ordering::SeqCst), 1);
+    assert_eq!(ask("/whole").await.unwrap(), b"/whole");
+    assert!(!running.is_finished());
 }

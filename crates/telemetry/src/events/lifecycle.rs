@@ -177,8 +177,8 @@ impl Recovered {
 /// A panic was contained to the request that caused it.
 #[derive(Clone, Copy, Debug)]
 pub struct PanicContained<'a> {
-    /// The request, if it was known by then.
-    pub request_id: Option<RequestId>,
+    /// The request; its caller's error names it too.
+    pub request_id: RequestId,
     /// Where in the source, e.g. `crates/gateway/src/relay.rs:10:5`. Not what was said: it may quote a prompt.
     pub location: &'a str,
 }
@@ -188,9 +188,7 @@ impl PanicContained<'_> {
     pub fn emit(&self, telemetry: &Telemetry) {
         telemetry.core().metrics.panics.with(&[], |panics| panics.add(1));
         telemetry.logs().record(LogLevel::Error, "panic contained", |record| {
-            if let Some(request_id) = &self.request_id {
-                record.display(field::REQUEST_ID, request_id);
-            }
+            record.display(field::REQUEST_ID, &self.request_id);
             record.text(field::MODULE, self.location);
         });
     }

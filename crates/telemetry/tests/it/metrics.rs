@@ -28,8 +28,7 @@ fn exercise(telemetry: &Telemetry) {
     KeyRingRefreshed { issuer: "https://idp.example", keys: 2 }.emit(telemetry);
     KeyRingRefreshFailed { issuer: "https://idp.example", error: &"timed out" }.emit(telemetry);
     Recovered { records: 5, torn_bytes: 12, duration: Duration::from_millis(3) }.emit(telemetry);
-    PanicContained { request_id: Some(request_id), location: "crates/gateway/src/walk.rs:1:1" }
-        .emit(telemetry);
+    PanicContained { request_id, location: "crates/gateway/src/walk.rs:1:1" }.emit(telemetry);
 }
 
 /// The sample lines, and a panic for a line that the format does not allow.

@@ -114,6 +114,53 @@ async fn an_access_line_says_who_asked_what_and_what_became_of_it() {
     );
 }
 
+/// Sends what is no HTTP and returns the answer.
+async fn malformed(gateway: &Gateway) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tokio::net::TcpStream::connect(gateway.address).await.unwrap();
+    stream.write_all(b"POST /v1/messages HTTP/1.1\r\nno colon\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn every_refusal_is_logged_and_counted_under_the_id_that_its_caller_sees() {
+    let gateway = gateway().config("security: {authentication: JWT/OAuth2}").start().await;
+    let grant = |form: &'static str| gateway.post("/oauth/token", form).without_key();
+    let mut seen = Vec::new();
+    for (call, status, code) in [
+        (gateway.get("/v1/models").key("tg-nobody"), 401, "TG-1001"),
+        (gateway.get("/v1/models").header("x-api-key", "tg-other"), 400, "TG-1002"),
+        (gateway.get("/v1/models/none"), 404, "TG-1004"),
+        (gateway.get("/nowhere"), 404, "TG-0106"),
+        (grant("grant_type=client_credentials&client_secret=tg-nobody"), 401, "TG-1001"),
+        (grant("grant_type=password"), 400, "TG-1007"),
+        (gateway.get("/v1/models").without_key().header("x-request-id", "mine"), 401, "TG-1001"),
+    ] {
+        let response = call.send().await;
+        assert_eq!(response.status, status, "{}", response.text());
+        let own = response.header("x-request-id");
+        assert!(own == "mine" || own == response.header("request-id"), "{:?}", response.headers);
+        seen.push((response.header("request-id").to_owned(), status, code));
+    }
+    let answer = malformed(&gateway).await;
+    let id = answer.split("request-id: ").nth(1).and_then(|rest| rest.lines().next()).unwrap();
+    assert!(answer.contains(&format!("\"request_id\":\"{id}\"")), "{answer}");
+    seen.push((id.to_owned(), 400, "TG-0112"));
+    for (id, status, code) in seen {
+        let line = gateway.logged(1, |line| line["request_id"] == id.as_str()).await.remove(0);
+        assert_eq!((&line["message"], &line["error"]), (&"request".into(), &code.into()), "{line}");
+        assert_eq!((&line["status"], &line["client_ip"]), (&status.into(), &"127.0.0.1".into()), "{line}");
+    }
+    let metrics = gateway.metrics().await;
+    for (code, count) in [("TG-1001", 3.0), ("TG-1004", 1.0), ("TG-1007", 1.0), ("TG-0112", 1.0)] {
+        let labels = ["operation=\"other\"", &format!("error_type=\"{code}\"")];
+        let counted = series(&metrics, "tollgate_requests_total", &labels);
+        assert!((counted - count).abs() < f64::EPSILON, "{code}: {metrics}");
+    }
+}
+
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
 
