@@ -7,8 +7,9 @@ use dialects::Delivered;
 use http::{HeaderMap, StatusCode, header};
 use net::client::SendTimers;
 use router::{Candidate, Claim};
+use telemetry::events::CircuitChanged;
 use types::conversation::Delivery;
-use types::{Fault, FaultKind, Operation, SpanId, Tokens};
+use types::{CircuitState, Fault, FaultKind, Monotonic, Operation, SpanId, Tokens};
 
 use crate::account::{Account, Begin, Served};
 use crate::counting::Believable;
@@ -25,7 +26,7 @@ use crate::{Gateway, counting, deadline, relay};
 pub(crate) struct Answered {
     pub(crate) account: Box<Account>,
     pub(crate) begun: Begun,
-    pub(crate) deadline: types::Monotonic,
+    pub(crate) deadline: Monotonic,
 }
 
 /// An answer that has begun.
@@ -95,7 +96,7 @@ struct Try<'a> {
     request: &'a Request,
     candidate: &'a Candidate,
     strict: router::Strictness,
-    deadline: types::Monotonic,
+    deadline: Monotonic,
 }
 
 impl Try<'_> {
@@ -121,10 +122,7 @@ impl Try<'_> {
         let encoded = outbound::encode(self.request, understood, &place).await.map_err(Failure::Refused)?;
         account.look();
         let written = outbound::write(self.request, encoded, &place, account);
-        let claim = self.gateway.router.claim(&self.candidate.target, account.now);
-        if claim == Claim::Refused {
-            return Err(Failure::Unclaimed);
-        }
+        let claim = self.claim(account.now)?;
         let is_billed = self.request.operation == Operation::Chat;
         let begin = Begin {
             served: Served {
@@ -165,6 +163,21 @@ impl Try<'_> {
                 Err(Failure::Upstream(fault))
             }
         }
+    }
+
+    /// Claims the target: its circuit may have been opened, or be probed by another request, since it was chosen.
+    fn claim(&self, now: Monotonic) -> Result<Claim, Failure> {
+        let target = &self.candidate.target;
+        let claim = self.gateway.router.claim(target, now);
+        match claim {
+            Claim::Granted => {}
+            Claim::Probe => {
+                let changed = CircuitChanged { target, state: CircuitState::HalfOpen, fault: None };
+                changed.emit(&self.gateway.telemetry);
+            }
+            Claim::Refused => return Err(Failure::Unclaimed),
+        }
+        Ok(claim)
     }
 
     /// Sends the request and waits for the first content of the answer.

@@ -201,6 +201,7 @@ mod tests {
         let mut breaker = tripped();
         assert_eq!(breaker.claim(at(29)), Claim::Refused);
         assert_eq!(breaker.claim(at(30)), Claim::Probe);
+        assert_eq!(breaker.state(), CircuitState::HalfOpen);
         assert_eq!(breaker.claim(at(31)), Claim::Refused);
         breaker.report(Outcome::Served, at(32));
         assert_eq!(breaker.claim(at(32)), Claim::Granted);

@@ -45,7 +45,8 @@ pub trait Plan: Send + Sync {
 pub enum Claim {
     /// Send it, and report how it went.
     Granted,
-    /// Send it as the one that probes the target: report when its answer begins, and how it went.
+    /// Send it as the one that probes the target, whose circuit is half open now: report when its answer begins, and
+    /// how it went.
     Probe,
     /// Do not.
     Refused,

@@ -9,7 +9,7 @@ use crate::logs::LogLevel;
 use crate::names::field;
 use crate::telemetry::Telemetry;
 
-/// A target's circuit is in this state now. Emitted once for each target at start, so that closed ones are seen.
+/// A target's circuit has come into this state. One that never left the closed state is in no metric.
 #[derive(Clone, Copy, Debug)]
 pub struct CircuitChanged<'a> {
     /// The target.

@@ -161,6 +161,27 @@ async fn every_refusal_is_logged_and_counted_under_the_id_that_its_caller_sees()
     }
 }
 
+#[tokio::test]
+async fn a_circuit_is_seen_opening_being_probed_and_closing() {
+    let is_well = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let asked = std::sync::Arc::clone(&is_well);
+    let upstream = FakeUpstream::start(move |_| {
+        if asked.load(std::sync::atomic::Ordering::SeqCst) { answer("well") } else { error(500) }
+    })
+    .await;
+    let config =
+        format!("{}routing: {{circuit_breaker: {{threshold: 1, timeout: 50ms}}}}\n", single(&upstream));
+    let gateway = gateway().config(&config).start().await;
+    assert_eq!(call(&gateway, CHAT, ask("m")).send().await.status, 500);
+    is_well.store(true, std::sync::atomic::Ordering::SeqCst);
+    while call(&gateway, CHAT, ask("m")).send().await.status != 200 {}
+    let changes = gateway.logged(3, |line| line["message"] == "circuit changed").await;
+    let states: Vec<_> = changes.iter().map(|line| line["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["open", "half_open", "closed"]);
+    let metrics = gateway.metrics().await;
+    assert!(series(&metrics, "tollgate_circuit_state", &["target=\"a/x\""]).abs() < f64::EPSILON, "{metrics}");
+}
+
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
 
