@@ -94,25 +94,13 @@ impl Scalar for Duration {
     const EXPECTED: &'static str = "a duration such as 30s, 10m, 1h or 500ms";
 
     fn parse(text: &str) -> Result<Self, Refused> {
-        let mut rest = text;
-        let mut total = 0_u64;
-        while !rest.is_empty() {
-            let (number, tail) = split_number(rest)?;
-            let length = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
-            let (unit, after) = tail.split_at(length);
-            let known = TIME_UNITS.iter().find(|(name, _)| *name == unit);
-            let advice = || {
-                refused(if unit.is_empty() {
-                    "add a unit: s, m, h, d or ms"
-                } else {
-                    "units are ms, s, m, h and d"
-                })
-            };
-            let millis = known.and_then(|(_, millis)| exact(number, *millis)).ok_or_else(advice)?;
-            total = total.saturating_add(millis);
-            rest = after;
+        let time = time(text)?;
+        if time.is_zero() {
+            return Err(refused(
+                "nothing can be done in no time, or again and again without a pause; leave it out for the default",
+            ));
         }
-        if total == 0 { Err(refused("must be longer than nothing")) } else { Ok(Self::from_millis(total)) }
+        Ok(time)
     }
 
     fn schema() -> Value {
@@ -124,6 +112,60 @@ impl Scalar for Duration {
         let unit = TIME_UNITS.iter().find(|(_, unit)| millis > 0 && millis.is_multiple_of(*unit));
         Shown::Bare(unit.map_or_else(|| "0s".to_owned(), |(name, unit)| format!("{}{name}", millis / unit)))
     }
+}
+
+/// A wait that may be left out: zero is "at once".
+pub(crate) struct Wait(Duration);
+
+impl From<Wait> for Duration {
+    fn from(wait: Wait) -> Self {
+        wait.0
+    }
+}
+
+impl From<Wait> for Option<Duration> {
+    fn from(wait: Wait) -> Self {
+        Some(wait.0)
+    }
+}
+
+impl Scalar for Wait {
+    const EXPECTED: &'static str = Duration::EXPECTED;
+
+    fn parse(text: &str) -> Result<Self, Refused> {
+        time(text).map(Self)
+    }
+
+    fn schema() -> Value {
+        <Duration as Scalar>::schema()
+    }
+
+    fn shown(&self) -> Shown {
+        Scalar::shown(&self.0)
+    }
+}
+
+/// Numbers with a unit of time each, added up.
+fn time(text: &str) -> Result<Duration, Refused> {
+    let mut rest = text;
+    let mut total = 0_u64;
+    while !rest.is_empty() {
+        let (number, tail) = split_number(rest)?;
+        let length = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
+        let (unit, after) = tail.split_at(length);
+        let known = TIME_UNITS.iter().find(|(name, _)| *name == unit);
+        let advice = || {
+            refused(if unit.is_empty() {
+                "add a unit: s, m, h, d or ms"
+            } else {
+                "units are ms, s, m, h and d"
+            })
+        };
+        let millis = known.and_then(|(_, millis)| exact(number, *millis)).ok_or_else(advice)?;
+        total = total.saturating_add(millis);
+        rest = after;
+    }
+    Ok(Duration::from_millis(total))
 }
 
 /// A share of a whole, between nothing and all of it.

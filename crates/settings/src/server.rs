@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::declare::section;
-use crate::quantities::ByteSize;
+use crate::quantities::{ByteSize, Wait};
 
 section! {
     /// Where Tollgate listens, where it keeps data, how much it takes and how long it waits.
@@ -17,10 +17,10 @@ section! {
         admin: Option<SocketAddr> = None,
         /// The folder for keys, certificates and the ledger. Unless set: `$XDG_DATA_HOME/tollgate`, or `~/.local/share/tollgate`.
         data: PathBuf = PathBuf::from("tollgate-data"),
-        /// How long running answers may take to end after a request to stop.
-        drain: Duration = Duration::from_mins(10),
-        /// How long requests are still taken after a request to stop, while `/readyz` already says no. Unless set: 5s where other machines can reach the listener.
-        drain_notice: Option<Duration> = None,
+        /// How long running answers may take to end after a request to stop; `0s` cuts them at once.
+        drain: Duration as Wait = Duration::from_mins(10),
+        /// How long requests are still taken after a request to stop, while `/readyz` already says no. Unless set: 5s where other machines can reach the listener, else `0s`.
+        drain_notice: Option<Duration> as Wait = None,
         /// How many threads serve requests. Unless set: one per processor.
         workers: Option<NonZeroU32> = None,
         /// A folder of further providers, laid out like the built-in catalogue.

@@ -167,6 +167,13 @@ impl Settings {
         self.shown().to_yaml(&self.sources)
     }
 
+    /// The paths of the settings that are others than in `other`, by their long forms.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut paths = Vec::new();
+        self.shown().differences(&other.shown(), "", &mut paths);
+        paths
+    }
+
     pub(crate) fn shown(&self) -> Shown {
         RawSettings {
             server: self.server.clone(),

@@ -44,6 +44,21 @@ impl Shown {
         out
     }
 
+    /// The paths at which `self` is another than `other`: as deep as both have the same keys.
+    pub(crate) fn differences(&self, other: &Self, path: &str, paths: &mut Vec<String>) {
+        match (self, other) {
+            (Self::Map(own), Self::Map(others))
+                if own.iter().map(|(key, _)| key).eq(others.iter().map(|(key, _)| key)) =>
+            {
+                for ((key, own), (_, other)) in own.iter().zip(others) {
+                    own.differences(other, &joined(path, key), paths);
+                }
+            }
+            (own, other) if own == other => {}
+            (_, _) => paths.push(path.to_owned()),
+        }
+    }
+
     fn write(&self, out: &mut String, path: &str, indent: usize, sources: &Sources) {
         match self {
             Self::Map(entries) => {

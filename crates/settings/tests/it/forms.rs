@@ -73,6 +73,7 @@ fn each_short_form_means_its_long_form() {
 fn units_are_read_in_every_spelling() {
     check("server: {drain: 1h30m}", "server: {drain: 90m}");
     check("server: {drain: 1.5s}", "server: {drain: 1500ms}");
+    check("server: {drain: 0s, drain_notice: 0ms}", "server: {drain: 0m, drain_notice: 0h}");
     check("server: {caps: {body: 64KB, event: 1048576}}", "server: {caps: {body: 64000, event: 1MiB}}");
     check("server: {caps: {connections: 1.5k}}", r#"server: {caps: {connections: "1500"}}"#);
     check("routing: {retries: {budget: 0.07}}", "routing: {retries: {budget: 7%}}");

@@ -87,3 +87,13 @@ fn a_link_that_is_swapped_is_a_change() {
     assert!(!watch.changed());
     assert!(watch.changed());
 }
+
+#[test]
+fn settings_that_differ_are_named_by_their_paths() {
+    let old = settings("server: {drain: 1s, caps: {body: 1KiB}}\nproviders: {a: {}}");
+    let new = settings(
+        "server: {drain: 1000ms, caps: {body: 2KiB}, admin: 127.0.0.1:1}\nproviders: {b: {kind: a}}",
+    );
+    assert_eq!(old.differences(&new), ["server.admin", "server.caps.body", "providers"]);
+    assert_eq!(old.differences(&old.clone()), Vec::<String>::new());
+}

@@ -66,7 +66,12 @@ fn wrong_types_are_told_from_bad_values() {
     check("server: {workers: many}", &["TG-0202 1:19 server.workers"]);
     check("server: {workers: 0}", &["TG-0204 1:19 server.workers"]);
     check("server: {workers: -1}", &["TG-0204 1:19 server.workers"]);
-    check("server: {drain: 0s}", &["TG-0204 1:17 server.drain"]);
+    check("server: {timers: {total: 0s}}", &["TG-0204 1:26 server.timers.total"]);
+    check_words(
+        "routing: {health_checks: {interval: 0ms}}",
+        "`0ms` is not a duration such as 30s, 10m, 1h or 500ms",
+        "nothing can be done in no time, or again and again without a pause; leave it out for the default",
+    );
     check("server: {caps: {body: 1TB}}", &["TG-0204 1:23 server.caps.body"]);
     check(
         "routing: {retries: {attempts: 1.5, budget: 10}}",

@@ -179,7 +179,10 @@ async fn a_circuit_is_seen_opening_being_probed_and_closing() {
     let states: Vec<_> = changes.iter().map(|line| line["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["open", "half_open", "closed"]);
     let metrics = gateway.metrics().await;
-    assert!(series(&metrics, "tollgate_circuit_state", &["target=\"a/x\""]).abs() < f64::EPSILON, "{metrics}");
+    assert!(
+        series(&metrics, "tollgate_circuit_state", &["target=\"a/x\""]).abs() < f64::EPSILON,
+        "{metrics}"
+    );
 }
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
