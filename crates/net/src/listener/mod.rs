@@ -12,7 +12,7 @@ use std::io as std_io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 pub use self::connection::MAX_HEADERS;
@@ -57,14 +57,14 @@ impl Default for ListenerConfig {
     }
 }
 
-/// A bound, listening socket.
+/// A bound socket that listens, before any runtime takes its connections.
 #[derive(Debug)]
-pub struct Listener {
-    socket: TcpListener,
+pub struct Port {
+    socket: std::net::TcpListener,
 }
 
-impl Listener {
-    /// Binds `address` and listens. Needs a runtime with IO.
+impl Port {
+    /// Binds `address` and listens.
     ///
     /// # Errors
     /// What the system says, e.g. that the address is in use.
@@ -83,7 +83,48 @@ impl Listener {
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(i32::from(config.backlog))?;
-        Ok(Self { socket: TcpListener::from_std(socket.into())? })
+        Ok(Self { socket: socket.into() })
+    }
+
+    /// The address it listens on, with the port the system chose if it was asked for port 0.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn address(&self) -> std_io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// From now on, sockets of this user that ask for it may listen here too. A port that was shared from the
+    /// beginning could be another program's: only one that was bound alone is sure to be ours.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn share(&self) -> std_io::Result<()> {
+        SockRef::from(&self.socket).set_reuse_port(true)
+    }
+}
+
+/// A listening socket on a runtime.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+}
+
+impl Listener {
+    /// Binds `address` and listens. Needs a runtime with IO.
+    ///
+    /// # Errors
+    /// What the system says, e.g. that the address is in use.
+    pub fn bind(address: SocketAddr, config: ListenerConfig) -> std_io::Result<Self> {
+        Self::on(Port::bind(address, config)?)
+    }
+
+    /// Takes the connections of this port. Needs a runtime with IO.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn on(port: Port) -> std_io::Result<Self> {
+        Ok(Self { socket: TcpListener::from_std(port.socket)? })
     }
 
     /// The address it listens on, with the port the system chose if it was asked for port 0.

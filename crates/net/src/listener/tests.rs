@@ -12,7 +12,6 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use socket2::SockRef;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use types::{Clock, SystemClock};
@@ -138,6 +137,24 @@ async fn a_port_is_shared_only_by_those_that_ask_for_it() {
     assert_ne!(first, address);
     assert!(Listener::bind(address, shared).is_ok());
     assert!(Listener::bind(address, ListenerConfig::default()).is_err());
+    let alone = Port::bind(any, ListenerConfig::default()).unwrap();
+    let address = alone.address().unwrap();
+    assert!(Port::bind(address, shared).is_err(), "it is not shared yet");
+    alone.share().unwrap();
+    let beside = Port::bind(address, shared).unwrap();
+    assert!(Port::bind(address, ListenerConfig::default()).is_err(), "whoever comes alone finds it taken");
+    // Both get connections.
+    let (alone, beside) = (Listener::on(alone).unwrap(), Listener::on(beside).unwrap());
+    let mut kept = Vec::new();
+    let mut taken = [false; 2];
+    while taken != [true; 2] {
+        kept.push(TcpStream::connect(address).await.unwrap());
+        let first = tokio::select! {
+            accepted = alone.accept() => accepted.map(|_| 0),
+            accepted = beside.accept() => accepted.map(|_| 1),
+        };
+        taken[first.unwrap()] = true;
+    }
 }
 
 #[tokio::test]
