@@ -28,14 +28,32 @@ pub struct Site {
     pub tokens: Option<Arc<Tokens>>,
     /// The models.
     pub listing: Listing,
-    /// Where metrics are read; `None` for nowhere.
-    pub metrics_path: Option<String>,
+    /// The metrics' place; `None` for nowhere.
+    pub metrics: Option<MetricsPage>,
     /// What the metrics show.
     pub telemetry: Telemetry,
     /// Whether this process takes requests.
     pub readiness: Arc<Readiness>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+}
+
+/// Where metrics are read.
+#[derive(Clone, Debug)]
+pub struct MetricsPage {
+    /// The path.
+    pub path: String,
+    /// By whom.
+    pub readers: Readers,
+}
+
+/// Who may read something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// Whoever can reach the listener.
+    Everybody,
+    /// Whoever has a key.
+    KeyHolders,
 }
 
 /// What a request turned out to be.
@@ -109,7 +127,7 @@ impl Site {
             "/readyz" | "/healthz" => Some(Page::Ready),
             "/.well-known/oauth-authorization-server" => Some(Page::Metadata),
             "/.well-known/jwks.json" => Some(Page::Keys),
-            path if self.metrics_path.as_deref() == Some(path) => Some(Page::Metrics),
+            path if self.metrics.as_ref().is_some_and(|page| page.path == path) => Some(Page::Metrics),
             path => wanted(path).map(|_| Page::Models),
         }
     }
@@ -118,8 +136,8 @@ impl Site {
         match page {
             Page::Alive => Ok(text(StatusCode::OK, "ok\n")),
             Page::Keys => oauth::keys(self),
-            Page::Metadata => oauth::metadata(self),
-            Page::Metrics => Ok(self.metrics(&request)),
+            Page::Metadata => oauth::metadata(self, &request),
+            Page::Metrics => self.metrics(&request, id),
             Page::Models => self.models(&request, id),
             Page::Present => Ok(text(StatusCode::OK, "tollgate\n")),
             Page::Ready => Ok(self.readiness.answer(request.uri().query())),
@@ -127,10 +145,13 @@ impl Site {
         }
     }
 
-    fn metrics(&self, request: &Request<Incoming>) -> Answer {
+    fn metrics(&self, request: &Request<Incoming>, id: RequestId) -> Result<Answer, Declined> {
+        if self.metrics.as_ref().is_some_and(|page| page.readers == Readers::KeyHolders) {
+            self.identify(request, id)?;
+        }
         let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
         let (content_type, body) = self.telemetry.render(accept);
-        answer(StatusCode::OK, HeaderValue::from_static(content_type), body)
+        Ok(answer(StatusCode::OK, HeaderValue::from_static(content_type), body))
     }
 
     fn models(&self, request: &Request<Incoming>, id: RequestId) -> Result<Answer, Declined> {

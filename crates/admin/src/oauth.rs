@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use auth::{Grant, GrantError};
 use gateway::{Answer, Declined};
-use http::{HeaderValue, Request, StatusCode, header};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 use hyper::body::Incoming;
 use net::body::Pace;
 use serde_json::json;
@@ -34,11 +35,12 @@ pub(crate) async fn exchange(
         return Err(not_configured());
     }
     let (parts, body) = request.into_parts();
+    let host = host(&parts.uri, &parts.headers);
     let grant = match net::body::collect_capped(body, MAX_BODY, PACE).await {
         Ok(body) => Grant::read(&parts.headers, &body),
         Err(_) => Err(GrantError::InvalidRequest("the body cannot be read")),
     };
-    match grant.and_then(|grant| site.auth.exchange(&grant, site.clock.wall())) {
+    match grant.and_then(|grant| site.auth.exchange(&grant, host, site.clock.wall())) {
         Ok(token) => {
             let mut granted = answer(StatusCode::OK, JSON, token.to_json());
             granted.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
@@ -72,9 +74,16 @@ fn failed(error: &GrantError) -> Declined {
 }
 
 /// The server's metadata.
-pub(crate) fn metadata(site: &Site) -> Result<Answer, Declined> {
+pub(crate) fn metadata(site: &Site, request: &Request<Incoming>) -> Result<Answer, Declined> {
     let tokens = site.tokens.as_ref().ok_or_else(not_configured)?;
-    Ok(answer(StatusCode::OK, JSON, tokens.metadata()))
+    let host = host(request.uri(), request.headers());
+    Ok(answer(StatusCode::OK, JSON, tokens.metadata(host)))
+}
+
+/// Whom the caller called: `:authority` in HTTP/2, `Host` in HTTP/1.
+fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    let called = || headers.get(header::HOST)?.to_str().ok();
+    uri.authority().map(Authority::as_str).or_else(called)
 }
 
 /// The keys that tokens are verified with.

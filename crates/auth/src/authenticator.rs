@@ -55,8 +55,13 @@ impl Authenticator {
         }
     }
 
-    /// Exchanges a key for a token. A token cannot be exchanged: it would never end.
-    pub fn exchange(&self, grant: &Grant, now: UnixTime) -> Result<AccessToken, GrantError> {
+    /// Exchanges the key of a caller that called `host` for a token. A token cannot be exchanged: it would never end.
+    pub fn exchange(
+        &self,
+        grant: &Grant,
+        host: Option<&str>,
+        now: UnixTime,
+    ) -> Result<AccessToken, GrantError> {
         let Policy::Required { ring, tokens: Some(tokens) } = &self.policy else {
             return Err(GrantError::UnsupportedGrantType);
         };
@@ -65,7 +70,7 @@ impl Authenticator {
         if named.is_some_and(|client| client != principal.key.as_str() && client != principal.name) {
             return Err(GrantError::InvalidClient(Reason::Unknown));
         }
-        tokens.issue(&principal.key, now).ok_or(GrantError::Unavailable)
+        tokens.issue(&principal.key, host, now).ok_or(GrantError::Unavailable)
     }
 }
 

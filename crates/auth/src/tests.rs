@@ -63,7 +63,7 @@ impl Site {
 
     fn exchange(&self, form: &str, now: UnixTime) -> Result<AccessToken, GrantError> {
         let body = format!("grant_type=client_credentials&{form}");
-        self.authenticator.exchange(&Grant::read(&HeaderMap::new(), body.as_bytes())?, now)
+        self.authenticator.exchange(&Grant::read(&HeaderMap::new(), body.as_bytes())?, None, now)
     }
 
     fn token_for(&self, key: &CreatedKey, now: UnixTime) -> String {
@@ -283,7 +283,7 @@ fn signing_keys_rotate_after_thirty_days_and_old_ones_verify_until_their_tokens_
         keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let key = KeyId::from("k_1");
-    let issue = |now| site.tokens.issue(&key, now).unwrap().token.reveal().clone();
+    let issue = |now| site.tokens.issue(&key, None, now).unwrap().token.reveal().clone();
     let old = kids();
     site.tokens.rotate(NOW.plus(29 * DAY)).unwrap();
     assert_eq!(kids(), old);
@@ -353,7 +353,7 @@ fn the_token_endpoints_answer_and_the_documents_have_the_standards_fields() {
     assert_eq!((&published["alg"], &published["use"]), (&"EdDSA".into(), &"sig".into()));
     assert!(published.get("d").is_none(), "only the public part");
 
-    let metadata: serde_json::Value = serde_json::from_str(&site.tokens.metadata()).unwrap();
+    let metadata: serde_json::Value = serde_json::from_str(&site.tokens.metadata(None)).unwrap();
     assert_eq!(metadata["issuer"], "https://gateway.test");
     assert_eq!(metadata["token_endpoint"], "https://gateway.test/oauth/token");
     assert_eq!(metadata["jwks_uri"], "https://gateway.test/.well-known/jwks.json");

@@ -19,7 +19,7 @@ use types::{KeyId, Secret, UnixTime};
 
 use crate::signing::{PublicKey, SigningKeys};
 use crate::verified::{Verified, VerifiedToken};
-use crate::{OpenError, Reason, secret_text};
+use crate::{Issuer, OpenError, Reason, secret_text};
 
 /// The signing keys' file in the data directory.
 const FILE: &str = "signing-keys.json";
@@ -32,24 +32,6 @@ const AUDIENCE: &str = "tollgate";
 
 const ALGORITHM: &str = "EdDSA";
 const TYPE: &str = "at+jwt";
-
-/// The gateway's own name as an authorization server: an `https` URL without a trailing slash.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Issuer(String);
-
-impl Issuer {
-    /// The issuer with this URL.
-    pub fn new(url: impl Into<String>) -> Self {
-        let mut url = url.into();
-        url.truncate(url.trim_end_matches('/').len());
-        Self(url)
-    }
-
-    /// The URL.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 /// A token that has just been signed.
 #[derive(Debug)]
@@ -109,8 +91,8 @@ impl Tokens {
         json(&KeySet { keys: self.keys.load().public().collect() })
     }
 
-    /// What clients need to know of this authorization server (RFC 8414 section 3.2).
-    pub fn metadata(&self) -> String {
+    /// What clients that called `host` need to know of this authorization server (RFC 8414 section 3.2).
+    pub fn metadata(&self, host: Option<&str>) -> String {
         #[derive(Serialize)]
         struct Metadata<'a> {
             issuer: &'a str,
@@ -120,7 +102,7 @@ impl Tokens {
             response_types_supported: [&'static str; 0],
             token_endpoint_auth_methods_supported: [&'static str; 2],
         }
-        let issuer = self.issuer.as_str();
+        let issuer = &*self.issuer.url(host);
         json(&Metadata {
             issuer,
             token_endpoint: format!("{issuer}/oauth/token"),
@@ -131,14 +113,14 @@ impl Tokens {
         })
     }
 
-    /// A token for the holder of `key`, or `None` if the operating system gives no random numbers.
-    pub(crate) fn issue(&self, key: &KeyId, now: UnixTime) -> Option<AccessToken> {
+    /// A token for the holder of `key` who called `host`, or `None` if the operating system gives no random numbers.
+    pub(crate) fn issue(&self, key: &KeyId, host: Option<&str>, now: UnixTime) -> Option<AccessToken> {
         let keys = self.keys.load();
         let signer = keys.signer(now)?;
         let header =
             Header { alg: ALGORITHM.into(), typ: TYPE.into(), kid: signer.kid.as_str().into(), crit: None };
         let claims = Claims {
-            iss: self.issuer.as_str().into(),
+            iss: self.issuer.url(host),
             sub: key.as_str().into(),
             aud: AUDIENCE.into(),
             client_id: key.as_str().into(),
@@ -186,7 +168,7 @@ impl Tokens {
             return Err(Reason::Unknown);
         }
         let claims: Claims<'_> = serde_json::from_slice(&claims).map_err(|_| Reason::Malformed)?;
-        if claims.iss != self.issuer.as_str() || claims.aud != AUDIENCE {
+        if !self.issuer.may_be(&claims.iss) || claims.aud != AUDIENCE {
             return Err(Reason::Unknown);
         }
         Ok(VerifiedToken {

@@ -30,7 +30,7 @@ section! {
 section! {
     /// Metrics in Prometheus' format.
     pub struct Metrics, example {"path": "/metrics", "enabled": true} {
-        /// Where they are read.
+        /// Where they are read: with a key where other machines can reach the main listener, without one on loopback and on `server.admin`.
         path: String as UrlPath = "/metrics".to_owned(),
         /// Whether they can be read.
         enabled: bool = true,

@@ -75,7 +75,7 @@ section! {
 section! {
     /// How Tollgate gives tokens as its own authorization server.
     pub struct TokenIssuer, example {"token_ttl": "15m"} {
-        /// The address that tokens name as their issuer and below which clients find its endpoints. Unless set: the listener's own.
+        /// The address that tokens name as their issuer and below which clients find its endpoints. Unless set: the listener's own; of a listener on all addresses, the host that the caller used. Set it behind a proxy.
         issuer: Option<String> as HttpUrl = None,
         /// How long a token is valid.
         token_ttl: Duration = Duration::from_mins(15),

@@ -13,7 +13,7 @@ section! {
     pub struct Server, example {"listen": "0.0.0.0:8443", "admin": "127.0.0.1:9443", "data": "/var/lib/tollgate", "drain": "10m"} {
         /// The address that callers connect to.
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)),
-        /// A second address for the management paths. Without it they are on the main one.
+        /// A second address for the management paths, metrics without a key among them. Without it they are on the main one.
         admin: Option<SocketAddr> = None,
         /// The folder for keys, certificates and the ledger. Unless set: `$XDG_DATA_HOME/tollgate`, or `~/.local/share/tollgate`.
         data: PathBuf = PathBuf::from("tollgate-data"),

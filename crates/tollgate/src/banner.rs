@@ -8,6 +8,7 @@ use std::time::Duration;
 use settings::Notice;
 
 use crate::first_key::FirstKey;
+use crate::ports;
 
 /// What there is to say.
 pub(crate) struct Banner<'a> {
@@ -15,10 +16,21 @@ pub(crate) struct Banner<'a> {
     /// The local authority's certificate, where TLS is spoken with one.
     pub(crate) authority: Option<PathBuf>,
     pub(crate) is_encrypted: bool,
-    pub(crate) key: Option<&'a FirstKey>,
+    pub(crate) credential: Credential<'a>,
     pub(crate) models: &'a [String],
     pub(crate) notices: &'a [Notice],
     pub(crate) ready_after: Duration,
+}
+
+/// What a caller has to show.
+#[derive(Clone, Copy)]
+pub(crate) enum Credential<'a> {
+    /// The key of the first start, which is known.
+    First(&'a FirstKey),
+    /// A key that was made on the command line and shown there once.
+    Made,
+    /// Nothing.
+    None,
 }
 
 /// More models than this are counted, not listed.
@@ -40,9 +52,15 @@ impl Banner<'_> {
         if let Some(authority) = &self.authority {
             let _ = writeln!(text, "  tls       local certificate authority: {}", authority.display());
         }
-        if let Some(key) = self.key {
-            let _ = writeln!(text, "  key       {}", key.secret.reveal());
-            let _ = writeln!(text, "            (saved in {}, mode 0600)", key.path.display());
+        match self.credential {
+            Credential::First(key) => {
+                let _ = writeln!(text, "  key       {}", key.secret.reveal());
+                let _ = writeln!(text, "            (saved in {}, mode 0600)", key.path.display());
+            }
+            Credential::Made => {
+                let _ = writeln!(text, "  key       one that you have, or: tollgate keys create NAME");
+            }
+            Credential::None => {}
         }
         let _ = writeln!(text, "  try       {}", self.try_line(&url));
         text
@@ -50,11 +68,7 @@ impl Banner<'_> {
 
     fn url(&self) -> String {
         let scheme = if self.is_encrypted { "https" } else { "http" };
-        let mut address = self.address;
-        if address.ip().is_unspecified() {
-            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-        }
-        format!("{scheme}://{address}")
+        format!("{scheme}://{}", ports::from_here(self.address))
     }
 
     fn model_line(&self) -> String {
@@ -69,7 +83,12 @@ impl Banner<'_> {
 
     fn try_line(&self, url: &str) -> String {
         let authority = self.authority.as_ref().map(|path| format!("--cacert {} ", path.display()));
-        let key = self.key.map(|key| format!(" -H 'Authorization: Bearer {}'", key.secret.reveal()));
+        let key = match self.credential {
+            Credential::First(key) => Some(key.secret.reveal().as_str()),
+            Credential::Made => Some("KEY"),
+            Credential::None => None,
+        };
+        let key = key.map(|key| format!(" -H 'Authorization: Bearer {key}'"));
         let builtin = self.models.iter().find(|model| model.as_str() == "tollgate/mock");
         let model = builtin.or(self.models.first()).map_or("tollgate/mock", String::as_str);
         format!(

@@ -18,9 +18,9 @@ use types::Monotonic;
 use crate::args::FileArguments;
 use crate::configuration::{self, Configuration};
 use crate::discovery;
-use crate::first_key;
-use crate::generation::{self, Table};
+use crate::generation::{self, Place, Table};
 use crate::health::Health;
+use crate::ports;
 use crate::serve::{Running, SHUTDOWN_PATIENCE};
 
 /// How often keys and the file are looked at: a revoked key works for at most this long.
@@ -130,10 +130,7 @@ impl Control {
         match (&self.watch, &configuration.path) {
             (Some(watch), None) => bail!("{} is gone", watch.path().display()),
             (None, None) => {
-                let own = running
-                    .workers
-                    .first()
-                    .map_or(configuration.settings.server.listen, |(worker, _)| worker.address);
+                let own = running.lasting.address;
                 let found = discovery::local_servers(&configuration.settings, &configuration.catalogue, own);
                 configuration.settings.providers.extend(found);
             }
@@ -199,11 +196,10 @@ fn renew_all(running: &Running) {
 
 /// The second listener, for the management paths alone, where one is configured.
 fn start_admin(running: &Running) -> anyhow::Result<()> {
-    let settings = &running.table.settings;
-    let Some(address) = settings.server.admin else { return Ok(()) };
+    let Some(address) = running.table.settings.server.admin else { return Ok(()) };
     let listener = Listener::bind(address, ListenerConfig::default())
         .with_context(|| format!("{address} cannot be listened on"))?;
-    let site = Arc::new(generation::site(&running.lasting, &running.table, Some(settings)));
+    let site = Arc::new(generation::site(&running.lasting, &running.table, Place::Admin));
     let server = Server {
         listener,
         tls: running.tls.as_ref().map(|tls| Arc::clone(&tls.config)),
@@ -267,5 +263,5 @@ async fn finish(running: &Running) -> Result<(), StillBusy> {
 
 /// Nobody balances load over this machine's own loopback.
 fn usual_notice(server: &settings::Server) -> Duration {
-    if first_key::is_loopback(server.listen) { Duration::ZERO } else { NOTICE }
+    if ports::is_loopback(server.listen) { Duration::ZERO } else { NOTICE }
 }

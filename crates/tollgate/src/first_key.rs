@@ -1,6 +1,5 @@
 //! The first start on loopback makes one key, so that the first request needs no set-up.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -9,6 +8,8 @@ use settings::Settings;
 use store::Allowed;
 use store::private;
 use types::{Secret, UnixTime};
+
+use crate::ports;
 
 /// The file with the first key, in the data directory.
 const FILE: &str = "dev.key";
@@ -39,7 +40,7 @@ pub(crate) fn find_or_make(
         return Ok(secret.map(|text| FirstKey { secret: Secret::new(text.trim().to_owned()), path }));
     }
     let listen = settings.server.listen;
-    if !is_loopback(listen) {
+    if !ports::is_loopback(listen) {
         bail!(
             "{listen} can be reached from other machines and there is no key yet; make one first: tollgate keys create"
         );
@@ -58,8 +59,3 @@ pub(crate) fn find_or_make(
 
 /// What people see the first key called.
 const NAME: &str = "dev";
-
-/// Whether only this machine can reach the address.
-pub(crate) fn is_loopback(address: SocketAddr) -> bool {
-    address.ip().to_canonical().is_loopback()
-}

@@ -1,8 +1,9 @@
 //! One generation: the gateway and the site that a configuration makes, for each worker its own way out.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use admin::{Readiness, Site};
+use admin::{MetricsPage, Readers, Readiness, Site};
 use auth::{Authenticator, Tokens};
 use gateway::{Directory, Gateway, Upstream};
 use ledger::Ledger;
@@ -15,7 +16,7 @@ use telemetry::Telemetry;
 use types::{Clock, UnixTime};
 
 use crate::configuration::Configuration;
-use crate::wiring;
+use crate::{ports, wiring};
 
 /// What lives as long as the process, whatever is configured.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub(crate) struct Lasting {
     pub(crate) drain: Drain,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) readiness: Arc<Readiness>,
+    /// Where the workers listen.
+    pub(crate) address: SocketAddr,
     pub(crate) instance: Arc<str>,
     pub(crate) via: http::HeaderValue,
     /// When the process began.
@@ -85,21 +88,38 @@ impl Generation {
             instance: Arc::clone(&lasting.instance),
             via: lasting.via.clone(),
         };
-        let metrics = Some(&table.settings).filter(|settings| settings.server.admin.is_none());
-        Self { gateway: Arc::new(gateway), site: site(lasting, table, metrics) }
+        Self { gateway: Arc::new(gateway), site: site(lasting, table, Place::Main) }
     }
 }
 
-/// The site of a listener; the metrics are on it if `metrics` says where.
-pub(crate) fn site(lasting: &Lasting, table: &Table, metrics: Option<&Settings>) -> Site {
-    let metrics = metrics.map(|settings| &settings.monitoring.metrics).filter(|metrics| metrics.enabled);
+/// Which listener a site is on.
+#[derive(Clone, Copy)]
+pub(crate) enum Place {
+    Admin,
+    Main,
+}
+
+/// The site of a listener.
+pub(crate) fn site(lasting: &Lasting, table: &Table, place: Place) -> Site {
     Site {
         auth: Arc::clone(&lasting.auth),
         tokens: lasting.tokens.clone(),
         listing: wiring::listing(&table.router, &table.directory, &table.settings, lasting.since),
-        metrics_path: metrics.map(|metrics| metrics.path.clone()),
+        metrics: metrics(lasting, &table.settings, place),
         telemetry: lasting.telemetry.clone(),
         readiness: Arc::clone(&lasting.readiness),
         clock: Arc::clone(&lasting.clock),
     }
+}
+
+/// The metrics are on the admin listener where there is one. On a listener that strangers can reach they need a key:
+/// they tell who serves what, how much of it, and what it costs.
+fn metrics(lasting: &Lasting, settings: &Settings, place: Place) -> Option<MetricsPage> {
+    let readers = match place {
+        Place::Main if settings.server.admin.is_some() => return None,
+        Place::Main if !ports::is_loopback(lasting.address) => Readers::KeyHolders,
+        Place::Admin | Place::Main => Readers::Everybody,
+    };
+    let metrics = &settings.monitoring.metrics;
+    metrics.enabled.then(|| MetricsPage { path: metrics.path.clone(), readers })
 }

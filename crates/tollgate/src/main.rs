@@ -9,6 +9,7 @@ mod discovery;
 mod first_key;
 mod generation;
 mod health;
+mod ports;
 mod refused_head;
 mod serve;
 mod wiring;

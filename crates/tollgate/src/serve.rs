@@ -15,7 +15,7 @@ use limits::Limiter;
 use net::body::Room;
 use net::client::{Client, ClientConfig};
 use net::drain::{Drain, Tasks};
-use net::listener::{Counters, ListenerConfig, PortSharing, ServeConfig};
+use net::listener::{Counters, Port, ServeConfig};
 use net::tls::{Alpn, CertificateSource, ClientTls, LocalAuthority, Protocols, ServerTls, TlsMin};
 use settings::{Acceptance, Environment, Settings};
 use telemetry::Telemetry;
@@ -23,14 +23,13 @@ use telemetry::events::{ConfigReloaded, Recovered};
 use types::{Clock, SystemClock};
 
 use crate::args::FileArguments;
-use crate::banner::Banner;
+use crate::banner::{Banner, Credential};
 use crate::configuration::{self, Configuration};
 use crate::control::Control;
 use crate::first_key::{self, FirstKey};
 use crate::generation::{Generation, Lasting, Table};
-use crate::wiring;
 use crate::worker::{Worker, WorkerConfig};
-use crate::{discovery, refused_head};
+use crate::{discovery, ports, refused_head, wiring};
 
 /// A running gateway.
 pub(crate) struct Running {
@@ -55,12 +54,10 @@ pub(crate) fn run(arguments: &FileArguments, environment: &Environment) -> anyho
     let keys = Keys::open(data).context("the keys cannot be opened")?;
     let first_key = first_key::find_or_make(&keys, &configuration.settings, clock.wall())?;
     let mut running = start(&configuration, Arc::new(keys), &clock)?;
-    let address =
-        running.workers.first().map(|(worker, _)| worker.address).context("there are no workers")?;
     if configuration.path.is_none() {
-        find_local_servers(&mut running, &mut configuration, address)?;
+        find_local_servers(&mut running, &mut configuration)?;
     }
-    announce(&running, &configuration, first_key.as_ref(), address);
+    announce(&running, &configuration, first_key.as_ref());
     Control::new(arguments.clone(), environment.clone(), configuration.watch).run(running)
 }
 
@@ -72,17 +69,22 @@ fn start(configuration: &Configuration, keys: Arc<Keys>, clock: &Arc<dyn Clock>)
     drop(telemetry::install_tracing(&telemetry));
     let ring = Arc::new(KeyRing::new(keys));
     ring.refresh(clock.now()).context("the keys cannot be read")?;
-    let tokens = tokens(settings, clock.as_ref())?;
+    let ledger = open_ledger(settings, clock, &telemetry)?;
+    let listen = settings.server.listen;
+    let (address, ports) = ports::bind(listen, worker_count(settings))
+        .with_context(|| format!("{listen} cannot be listened on"))?;
+    let tokens = tokens(settings, address, clock.as_ref())?;
     let lasting = Lasting {
         auth: Arc::new(authenticator(settings, &ring, tokens.as_ref())),
         tokens,
         limits: Arc::new(Limiter::new(wiring::rate_limit(settings))),
         room: Arc::new(Room::new(wiring::room(settings))),
-        ledger: open_ledger(settings, clock, &telemetry)?,
+        ledger,
         telemetry,
         drain: Drain::new(),
         clock: Arc::clone(clock),
         readiness: Arc::new(Readiness::default()),
+        address,
         via: format!("1.1 {instance}").try_into().context("the instance's name cannot be a header")?,
         instance,
         since: clock.wall(),
@@ -91,58 +93,48 @@ fn start(configuration: &Configuration, keys: Arc<Keys>, clock: &Arc<dyn Clock>)
     let tls =
         settings.security.encryption.as_ref().map(|_| listener_tls(settings, clock.as_ref())).transpose()?;
     let (drain, tasks) = (Drain::new(), Tasks::new());
-    let mut running = Running { lasting, keys: ring, table, workers: Vec::new(), tls, drain, tasks };
-    start_workers(&mut running)?;
+    let workers = Vec::new();
+    let mut running = Running { lasting, keys: ring, table, workers, tls, drain, tasks };
+    start_workers(&mut running, ports)?;
     ConfigReloaded { generation: 1 }.emit(&running.lasting.telemetry);
     Ok(running)
 }
 
-fn start_workers(running: &mut Running) -> anyhow::Result<()> {
-    let settings = &running.table.settings;
-    let count = match settings.server.workers {
+/// How many threads serve requests.
+fn worker_count(settings: &Settings) -> usize {
+    match settings.server.workers {
         Some(count) => count.get() as usize,
         None => std::thread::available_parallelism().map_or(1, usize::from),
-    };
+    }
+}
+
+fn start_workers(running: &mut Running, ports: Vec<Port>) -> anyhow::Result<()> {
+    let settings = &running.table.settings;
     let max_head = settings.server.caps.headers.as_usize();
     let serve = ServeConfig {
-        max_connections: (settings.server.caps.connections.get() as usize).div_ceil(count),
+        max_connections: (settings.server.caps.connections.get() as usize).div_ceil(ports.len()),
         head_timeout: settings.server.timers.request_headers,
         max_head,
         refuse_head: Some(refused_head::wording(max_head, &running.lasting)),
         ..ServeConfig::default()
     };
-    let mut config = WorkerConfig {
-        address: settings.server.listen,
-        listener: ListenerConfig::default(),
+    let config = WorkerConfig {
         serve,
         tls: running.tls.clone(),
         drain: running.drain.clone(),
-        patience: settings.server.drain,
         counters: Arc::new(Counters::default()),
         tasks: running.tasks.clone(),
     };
-    if count > 1 {
-        config.address = free_address(config.address)?;
-        config.listener.sharing = PortSharing::Shared;
-    }
     let trust = Arc::new(ClientTls::new(&[], Protocols::default())?);
-    for index in 0..count {
+    for (index, port) in ports.into_iter().enumerate() {
         let clock = Arc::clone(&running.lasting.clock);
         let client = Client::new(ClientConfig::default(), Arc::clone(&trust), clock, running.tasks.clone());
         let upstream: Arc<dyn Upstream> = Arc::new(NetworkUpstream::new(client, mock::Mock::default()));
         let generation = Generation::new(&running.lasting, &running.table, &upstream);
-        let worker = Worker::start(format!("worker-{index}"), config.clone(), generation)?;
+        let worker = Worker::start(format!("worker-{index}"), port, config.clone(), generation)?;
         running.workers.push((worker, upstream));
     }
     Ok(())
-}
-
-/// The address with its port chosen, checked to be nobody else's: sockets that share a port would otherwise
-/// silently share it with another gateway's.
-fn free_address(address: SocketAddr) -> anyhow::Result<SocketAddr> {
-    let probe =
-        std::net::TcpListener::bind(address).with_context(|| format!("{address} cannot be listened on"))?;
-    Ok(probe.local_addr()?)
 }
 
 fn authenticator(settings: &Settings, ring: &Arc<KeyRing>, tokens: Option<&Arc<Tokens>>) -> Authenticator {
@@ -156,12 +148,20 @@ fn authenticator(settings: &Settings, ring: &Arc<KeyRing>, tokens: Option<&Arc<T
 }
 
 /// The gateway's own authorization server, where it is one.
-fn tokens(settings: &Settings, clock: &dyn Clock) -> anyhow::Result<Option<Arc<Tokens>>> {
-    let Some(issuer) = &settings.security.authentication.oauth2 else { return Ok(None) };
+fn tokens(
+    settings: &Settings,
+    address: SocketAddr,
+    clock: &dyn Clock,
+) -> anyhow::Result<Option<Arc<Tokens>>> {
+    let Some(oauth2) = &settings.security.authentication.oauth2 else { return Ok(None) };
     let scheme = if settings.security.encryption.is_some() { "https" } else { "http" };
-    let own = || format!("{scheme}://{}", settings.server.listen);
-    let url = Issuer::new(issuer.issuer.clone().unwrap_or_else(own));
-    let tokens = Tokens::open(&settings.server.data, url, issuer.token_ttl, clock.wall());
+    let own = format!("{scheme}://{}", ports::from_here(address));
+    let issuer = match &oauth2.issuer {
+        Some(url) => Issuer::new(url),
+        None if address.ip().is_unspecified() => Issuer::as_called(own),
+        None => Issuer::new(own),
+    };
+    let tokens = Tokens::open(&settings.server.data, issuer, oauth2.token_ttl, clock.wall());
     Ok(Some(Arc::new(tokens.context("the signing keys cannot be opened")?)))
 }
 
@@ -205,11 +205,8 @@ fn listener_tls(settings: &Settings, clock: &dyn Clock) -> anyhow::Result<Server
 }
 
 /// Takes in the model servers of this machine, when no file says which providers there are.
-fn find_local_servers(
-    running: &mut Running,
-    configuration: &mut Configuration,
-    own: SocketAddr,
-) -> anyhow::Result<()> {
+fn find_local_servers(running: &mut Running, configuration: &mut Configuration) -> anyhow::Result<()> {
+    let own = running.lasting.address;
     let found = discovery::local_servers(&configuration.settings, &configuration.catalogue, own);
     if !found.is_empty() {
         configuration.settings.providers.extend(found);
@@ -232,15 +229,21 @@ impl Running {
 
 /// Says where everything is: on standard output where a person started it without a file, on standard error where
 /// standard output belongs to the logs.
-fn announce(running: &Running, configuration: &Configuration, key: Option<&FirstKey>, address: SocketAddr) {
-    let encryption = running.table.settings.security.encryption.as_ref();
+fn announce(running: &Running, configuration: &Configuration, first_key: Option<&FirstKey>) {
+    let security = &running.table.settings.security;
+    let encryption = security.encryption.as_ref();
+    let credential = match (first_key, security.authentication.anonymous) {
+        (Some(key), _) => Credential::First(key),
+        (None, Acceptance::Accepted) => Credential::None,
+        (None, Acceptance::Refused) => Credential::Made,
+    };
     let is_local = encryption.is_some_and(|encryption| encryption.certificate.is_none());
     let models = running.table.router.listing();
     let banner = Banner {
-        address,
+        address: running.lasting.address,
         authority: is_local.then(|| running.table.settings.server.data.join("ca.pem")),
         is_encrypted: encryption.is_some(),
-        key,
+        credential,
         models: &models,
         notices: &configuration.notices,
         ready_after: running.lasting.clock.now().since(types::Monotonic::default()),

@@ -308,6 +308,16 @@ async fn a_broken_file_leaves_the_last_good_one_in_force_and_shows_in_the_metric
 }
 
 #[tokio::test]
+async fn two_gateways_never_share_an_address() {
+    let config = "server: {workers: 2}\nproviders: {tollgate: {}}";
+    let first = gateway().config(config).start().await;
+    let address = first.address.to_string();
+    let output = gateway().config(config).env("TOLLGATE__SERVER__LISTEN", &address).refused().await;
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains(&format!("{address} cannot be listened on")), "{said}");
+}
+
+#[tokio::test]
 async fn a_hang_up_signal_reads_files_that_the_configuration_only_points_to() {
     let upstream = FakeUpstream::start(|_| answer("hi")).await;
     let config = single(&upstream).replace("sk-a", "${file:key.txt}");

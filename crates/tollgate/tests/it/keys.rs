@@ -159,13 +159,31 @@ async fn a_listener_that_others_can_reach_does_not_start_without_keys() {
     assert!(said.contains("tollgate keys create"), "{said}");
     let anonymous = reachable().config("security: {authentication: none}").refused().await;
     assert!(!anonymous.status.success(), "{}", String::from_utf8_lossy(&anonymous.stderr));
-    let builder = reachable();
-    let key = printed(&builder.cli(&["keys", "create", "first"]));
-    let gateway = builder.start().await;
+    let (gateway, key) = reached_by_others("providers: {tollgate: {}}").await;
     assert!(gateway.key.is_empty());
     let port = gateway.address.port();
     assert!(port != 0);
     assert_eq!(status_of(&gateway, &key).await, 200);
+    let line = try_line(&gateway).await;
+    assert!(line.contains("'Authorization: Bearer KEY'"), "{line}");
+    assert!(gateway.stderr().contains("tollgate keys create NAME"), "{}", gateway.stderr());
+}
+
+/// A gateway on all addresses, and a key that was made before its start.
+async fn reached_by_others(config: &str) -> (Gateway, String) {
+    let builder = gateway().env("TOLLGATE__SERVER__LISTEN", "0.0.0.0:0").config(config);
+    let key = printed(&builder.cli(&["keys", "create", "first"]));
+    (builder.start().await, key)
+}
+
+#[tokio::test]
+async fn where_strangers_can_reach_them_metrics_want_a_key() {
+    let (gateway, key) = reached_by_others("providers: {tollgate: {}}").await;
+    let refused = gateway.get("/metrics").send().await;
+    check_error(CHAT, &refused, 401, "TG-1001");
+    let shown = gateway.get("/metrics").key(&key).send().await;
+    assert_eq!((shown.status, shown.text().contains("tollgate_requests_total")), (200, true));
+    assert_eq!(gateway.get("/readyz").send().await.status, 200);
 }
 
 #[tokio::test]
@@ -184,16 +202,21 @@ async fn the_first_key_is_kept_for_its_owner_alone_and_survives_a_restart() {
 async fn the_printed_line_works_when_it_is_pasted_into_a_shell() {
     let gateway = gateway().config("providers: {tollgate: {}}").start().await;
     gateway.logged(1, |line| line["generation"] == 1).await;
-    let line = loop {
-        let said = gateway.stderr();
-        if let Some((_, line)) = said.split_once("try ") {
-            break line.trim().to_owned();
-        }
-        sleep(LOOK).await;
-    };
+    let line = try_line(&gateway).await;
     let run = tokio::task::spawn_blocking(move || Command::new("sh").args(["-c", &line]).output());
     let answer: Value = serde_json::from_str(&printed(&run.await.unwrap().unwrap())).unwrap();
     assert_eq!(answer["object"], "chat.completion", "{answer}");
+}
+
+/// The line that is printed for pasting.
+async fn try_line(gateway: &Gateway) -> String {
+    loop {
+        let said = gateway.stderr();
+        if let Some((_, line)) = said.split_once("try ") {
+            return line.trim().to_owned();
+        }
+        sleep(LOOK).await;
+    }
 }
 
 const OAUTH2: &str = r#"{"security": {"authentication": "JWT/OAuth2"}}"#;
@@ -261,4 +284,28 @@ async fn the_issuer_of_tokens_can_be_named() {
     let gateway = gateway().config(config).start().await;
     let metadata = gateway.get("/.well-known/oauth-authorization-server").send().await.json();
     assert_eq!(metadata["token_endpoint"], "https://llm.example/oauth/token");
+}
+
+#[tokio::test]
+async fn a_gateway_is_the_issuer_that_its_callers_call() {
+    const METADATA: &str = "/.well-known/oauth-authorization-server";
+    let local = gateway().config(OAUTH2).start().await;
+    let metadata = local.get(METADATA).header("host", "elsewhere").send().await.json();
+    assert_eq!(metadata["issuer"], local.url());
+
+    let (gateway, key) = reached_by_others(OAUTH2).await;
+    for (host, issuer) in [
+        ("llm.internal:8443", "http://llm.internal:8443"),
+        ("me@llm.internal", gateway.url().as_str()),
+        (gateway.address.to_string().as_str(), gateway.url().as_str()),
+    ] {
+        let metadata = gateway.get(METADATA).header("host", host).send().await.json();
+        assert_eq!(metadata["issuer"], issuer);
+        assert_eq!(metadata["token_endpoint"], format!("{issuer}/oauth/token"));
+        let form = format!("grant_type=client_credentials&client_secret={key}");
+        let granted = gateway.post("/oauth/token", form).header("host", host).send().await.json();
+        let token = granted["access_token"].as_str().unwrap();
+        assert_eq!(part(token, 1)["iss"], issuer);
+        assert_eq!(status_of(&gateway, token).await, 200);
+    }
 }
