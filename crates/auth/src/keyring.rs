@@ -19,6 +19,18 @@ const LONGEST_OUTAGE: Duration = Duration::from_hours(1);
 /// What a presented key is compared with where nobody has its digest, so that the comparison is always made.
 const NOBODY: KeyDigest = KeyDigest([0; 32]);
 
+/// What a look at the store has brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    /// The keys were read anew.
+    Renewed {
+        /// How many there are, revoked ones included.
+        keys: usize,
+    },
+    /// Nobody has changed them.
+    Unchanged,
+}
+
 /// Every key in memory. Looking one up touches neither the disk nor a lock.
 #[derive(Debug)]
 pub struct KeyRing {
@@ -40,23 +52,23 @@ impl KeyRing {
         }
     }
 
-    /// Takes in what has changed in the store since the last call, by whichever process. Blocks on the disk, for
+    /// Takes in what has changed in the store since the last call, by whichever process, and says whether. Blocks on the disk, for
     /// microseconds when nothing has changed; meant to be called a few times a second off the requests' path.
     ///
     /// # Errors
     /// While the store fails, the last good snapshot goes on serving for an hour; then nobody is identified.
-    pub fn refresh(&self, now: Monotonic) -> Result<(), StoreError> {
+    pub fn refresh(&self, now: Monotonic) -> Result<Refresh, StoreError> {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         let loaded = self.load_newer_than(progress.version);
         self.stale.store(loaded.is_err(), Ordering::Relaxed);
         match loaded {
             Ok(newer) => {
                 progress.good_at = now;
-                if let Some((version, snapshot)) = newer {
-                    progress.version = version;
-                    self.snapshot.store(Some(Arc::new(snapshot)));
-                }
-                Ok(())
+                let Some((version, snapshot)) = newer else { return Ok(Refresh::Unchanged) };
+                progress.version = version;
+                let keys = snapshot.by_id.len();
+                self.snapshot.store(Some(Arc::new(snapshot)));
+                Ok(Refresh::Renewed { keys })
             }
             Err(failure) => {
                 if now.since(progress.good_at) > LONGEST_OUTAGE {

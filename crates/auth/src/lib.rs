@@ -22,7 +22,7 @@ pub use credential::{CredentialError, NEVER_FORWARDED, Presented};
 pub use error::{IdentifyError, OpenError, Reason};
 pub use grant::{Grant, GrantError};
 pub use issuer::Issuer;
-pub use keyring::KeyRing;
+pub use keyring::{KeyRing, Refresh};
 pub use keys::{CreateKeyError, CreatedKey, Keys, NewKey};
 pub use principal::Principal;
 pub use store::{Allowed, KeyRecord};

@@ -1,11 +1,14 @@
 //! The configuration a command works with: the file, the environment, and, where no file says otherwise, what the
 //! environment alone makes known.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use providers::{Catalogue, Kind};
-use settings::{Environment, FileWatch, KnownProvider, Notice, ProviderSetting, Server, Settings, Source};
+use settings::{
+    Environment, FileWatch, KnownProvider, LogFormat, Notice, ProviderSetting, Server, Settings, Source,
+};
 
 use crate::args::FileArguments;
 use crate::wiring;
@@ -37,6 +40,18 @@ pub(crate) fn load(arguments: &FileArguments, environment: &Environment) -> anyh
     wiring::directory(&settings, &catalogue)?;
     let watch = source.as_ref().and_then(FileWatch::new);
     Ok(Configuration { settings, catalogue, path, watch, notices })
+}
+
+/// The same for a gateway that runs: where a person has started it without a file, its lines are for a person.
+pub(crate) fn load_to_serve(
+    arguments: &FileArguments,
+    environment: &Environment,
+) -> anyhow::Result<Configuration> {
+    let mut configuration = load(arguments, environment)?;
+    if configuration.path.is_none() && std::io::stdout().is_terminal() {
+        configuration.settings.monitoring.logging.format = LogFormat::Pretty;
+    }
+    Ok(configuration)
 }
 
 /// The file that was named, or the usual one if it exists.

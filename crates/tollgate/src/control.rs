@@ -1,15 +1,18 @@
 //! What happens beside requests: signals, a changed file, revoked keys, health checks, and the orderly end.
 
+use std::convert::Infallible;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use arc_swap::ArcSwap;
+use auth::Refresh;
 use net::drain::StillBusy;
 use net::listener::{Listener, ListenerConfig, ServeConfig, Server};
 use net::peer::Peer;
 use settings::{Environment, FileWatch};
-use telemetry::events::{ConfigRejected, ConfigReloaded, KeyRingRefreshFailed};
+use telemetry::events::{ConfigRejected, ConfigReloaded, KeyRingRefreshFailed, KeyRingRefreshed};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
@@ -21,7 +24,7 @@ use crate::discovery;
 use crate::generation::{self, Place, Table};
 use crate::health::Health;
 use crate::ports;
-use crate::serve::{Running, SHUTDOWN_PATIENCE};
+use crate::serve::{KEY_STORE, Running, SHUTDOWN_PATIENCE};
 
 /// How often keys and the file are looked at: a revoked key works for at most this long.
 const LOOK: Duration = Duration::from_millis(250);
@@ -36,6 +39,8 @@ pub(crate) struct Control {
     environment: Environment,
     watch: Option<FileWatch>,
     generation: u64,
+    /// What was wrong with the last configuration that was read, if it was rejected.
+    rejected: Option<String>,
     keys_fail: bool,
 }
 
@@ -48,7 +53,7 @@ struct Signals {
 
 impl Control {
     pub(crate) fn new(arguments: FileArguments, environment: Environment, watch: Option<FileWatch>) -> Self {
-        Self { arguments, environment, watch, generation: 1, keys_fail: false }
+        Self { arguments, environment, watch, generation: 1, rejected: None, keys_fail: false }
     }
 
     /// Runs until a signal says stop, then drains.
@@ -60,9 +65,9 @@ impl Control {
                 interrupt: signal(SignalKind::interrupt())?,
                 hang_up: signal(SignalKind::hangup())?,
             };
-            start_admin(&running)?;
+            start_admin(&mut running)?;
             self.watch_over(&mut running, &mut signals).await;
-            drain(running, &mut signals).await;
+            self.drain(running, &mut signals).await;
             Ok(ExitCode::SUCCESS)
         })
     }
@@ -92,41 +97,66 @@ impl Control {
 
     /// Takes in changed keys and a changed file.
     fn look(&mut self, running: &mut Running) {
-        match running.keys.refresh(running.lasting.clock.now()) {
-            Ok(()) => self.keys_fail = false,
-            Err(error) if !self.keys_fail => {
-                self.keys_fail = true;
-                KeyRingRefreshFailed { issuer: "store", error: &error }.emit(&running.lasting.telemetry);
-            }
-            Err(_) => {}
-        }
+        self.refresh_keys(running);
         if self.watch.as_mut().is_some_and(FileWatch::changed) {
             self.reload(running);
         }
     }
 
+    /// Takes in changed keys.
+    fn refresh_keys(&mut self, running: &Running) {
+        let telemetry = &running.lasting.telemetry;
+        let refreshed = running.keys.refresh(running.lasting.clock.now());
+        match &refreshed {
+            Ok(Refresh::Renewed { keys }) => {
+                KeyRingRefreshed { issuer: KEY_STORE, keys: *keys }.emit(telemetry);
+            }
+            Err(error) if !self.keys_fail => {
+                KeyRingRefreshFailed { issuer: KEY_STORE, error }.emit(telemetry);
+            }
+            Ok(Refresh::Unchanged) | Err(_) => {}
+        }
+        self.keys_fail = refreshed.is_err();
+    }
+
     /// Reads the configuration again; one that is not good leaves the running one alone.
     fn reload(&mut self, running: &mut Running) {
-        let loaded =
-            self.load(running).and_then(|configuration| Table::new(&configuration, Some(&running.table)));
+        let loaded = self.load(running).and_then(|mut configuration| {
+            let fixed = generation::keep_fixed(&mut configuration.settings, &running.table.settings);
+            let table = Table::new(&configuration, Some(&running.table))?;
+            Ok((table, fixed, configuration.watch))
+        });
         match loaded {
-            Ok(table) => {
-                warn_of_fixed(&running.table, &table);
+            Ok((table, fixed, watch)) => {
+                for setting in fixed {
+                    warn!(setting, "the setting takes effect at the next start");
+                }
                 running.install(table);
+                // What the file said just now is no change any more.
+                self.watch = watch;
+                self.rejected = None;
                 self.generation += 1;
                 ConfigReloaded { generation: self.generation }.emit(&running.lasting.telemetry);
             }
-            Err(problem) => {
-                let problems = problem.to_string().matches("error TG-").count().max(1);
-                ConfigRejected { generation: self.generation, problems, first: &problem }
-                    .emit(&running.lasting.telemetry);
-            }
+            Err(problem) => self.reject(running, &problem),
         }
+    }
+
+    /// Says what is wrong, once: a signal and the changed file itself both lead here.
+    fn reject(&mut self, running: &Running, problem: &anyhow::Error) {
+        let text = problem.to_string();
+        if self.rejected.as_ref() == Some(&text) {
+            return;
+        }
+        let problems = text.matches("error TG-").count().max(1);
+        ConfigRejected { generation: self.generation, problems, first: problem }
+            .emit(&running.lasting.telemetry);
+        self.rejected = Some(text);
     }
 
     /// The configuration as it is now. A file that was there at the start and is gone is a problem, not the default.
     fn load(&self, running: &Running) -> anyhow::Result<Configuration> {
-        let mut configuration = configuration::load(&self.arguments, &self.environment)?;
+        let mut configuration = configuration::load_to_serve(&self.arguments, &self.environment)?;
         match (&self.watch, &configuration.path) {
             (Some(watch), None) => bail!("{} is gone", watch.path().display()),
             (None, None) => {
@@ -137,6 +167,28 @@ impl Control {
             (_, Some(_)) => {}
         }
         Ok(configuration)
+    }
+
+    /// Ends: not ready, no new requests, what is under way finishes, the ledger is closed, the log is written out. A
+    /// second signal ends it at once.
+    async fn drain(mut self, running: Running, signals: &mut Signals) {
+        let is_idle = tokio::select! {
+            idle = finish(&running) => idle.inspect_err(|busy| warn!(error = %busy, "drain ran out of time")).is_ok(),
+            never = self.keep_keys(&running) => match never {},
+            _ = signals.terminate.recv() => false,
+            _ = signals.interrupt.recv() => false,
+        };
+        close(running, is_idle);
+    }
+
+    /// Takes in changed keys for as long as it is polled: a key that is revoked ends now, not with the drain.
+    async fn keep_keys(&mut self, running: &Running) -> Infallible {
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            look.tick().await;
+            self.refresh_keys(running);
+        }
     }
 }
 
@@ -153,36 +205,6 @@ fn check_health(running: &Running, health: &Arc<Health>, due: &mut Monotonic) {
     drop(running.tasks.spawn("health_check", check));
 }
 
-/// Says that a setting has changed which only a new start puts in force.
-fn warn_of_fixed(old: &Table, new: &Table) {
-    let (old, new) = (&old.settings, &new.settings);
-    let changed = [
-        ("server.listen", old.server.listen != new.server.listen),
-        ("server.admin", old.server.admin != new.server.admin),
-        ("server.data", old.server.data != new.server.data),
-        ("server.caps.headers", differ(&old.server.caps.headers, &new.server.caps.headers)),
-        ("server.caps.connections", old.server.caps.connections != new.server.caps.connections),
-        (
-            "server.timers.request_headers",
-            old.server.timers.request_headers != new.server.timers.request_headers,
-        ),
-        ("store.ledger", differ(&old.store.ledger, &new.store.ledger)),
-        ("server.workers", old.server.workers != new.server.workers),
-        ("security.encryption", differ(&old.security.encryption, &new.security.encryption)),
-        ("security.authentication", differ(&old.security.authentication, &new.security.authentication)),
-        ("monitoring.logging", differ(&old.monitoring.logging, &new.monitoring.logging)),
-        ("monitoring.tracing", differ(&old.monitoring.tracing, &new.monitoring.tracing)),
-    ];
-    for (setting, _) in changed.into_iter().filter(|(_, changed)| *changed) {
-        warn!(setting, "the setting takes effect at the next start");
-    }
-}
-
-/// Whether two settings without secrets differ, by what they print.
-fn differ(left: &impl std::fmt::Debug, right: &impl std::fmt::Debug) -> bool {
-    format!("{left:?}") != format!("{right:?}")
-}
-
 /// Rotates signing keys and takes in renewed certificates.
 fn renew_all(running: &Running) {
     let now = running.lasting.clock.wall();
@@ -195,11 +217,13 @@ fn renew_all(running: &Running) {
 }
 
 /// The second listener, for the management paths alone, where one is configured.
-fn start_admin(running: &Running) -> anyhow::Result<()> {
+fn start_admin(running: &mut Running) -> anyhow::Result<()> {
     let Some(address) = running.table.settings.server.admin else { return Ok(()) };
     let listener = Listener::bind(address, ListenerConfig::default())
         .with_context(|| format!("{address} cannot be listened on"))?;
-    let site = Arc::new(generation::site(&running.lasting, &running.table, Place::Admin));
+    let site = generation::site(&running.lasting, &running.table, Place::Admin);
+    let site = Arc::new(ArcSwap::from_pointee(site));
+    running.admin = Some(Arc::clone(&site));
     let server = Server {
         listener,
         tls: running.tls.as_ref().map(|tls| Arc::clone(&tls.config)),
@@ -208,7 +232,7 @@ fn start_admin(running: &Running) -> anyhow::Result<()> {
         drain: running.drain.clone(),
         counters: Arc::default(),
         service: move |request, peer: Peer| {
-            let site = Arc::clone(&site);
+            let site = site.load_full();
             async move { site.respond_alone(request, peer.ip()).await }
         },
     };
@@ -216,14 +240,8 @@ fn start_admin(running: &Running) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends: not ready, no new requests, what is under way finishes, the ledger is closed, the log is written out. A
-/// second signal ends it at once.
-async fn drain(running: Running, signals: &mut Signals) {
-    let is_idle = tokio::select! {
-        idle = finish(&running) => idle.inspect_err(|busy| warn!(error = %busy, "drain ran out of time")).is_ok(),
-        _ = signals.terminate.recv() => false,
-        _ = signals.interrupt.recv() => false,
-    };
+/// Closes what outlives the last request.
+fn close(running: Running, is_idle: bool) {
     let Running { lasting, workers, .. } = running;
     if is_idle {
         for (worker, _) in workers {

@@ -11,7 +11,7 @@ use limits::Limiter;
 use net::body::Room;
 use net::drain::Drain;
 use router::{Local, RetryBudget};
-use settings::Settings;
+use settings::{Caps, Settings, Timers};
 use telemetry::Telemetry;
 use types::{Clock, UnixTime};
 
@@ -47,17 +47,22 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// The table of a configuration. Circuits that a previous table knew stay as they are.
+    /// The table of a configuration. Circuits that a previous table knew stay as they are, and so does the budget for
+    /// retries, unless they are configured otherwise.
     pub(crate) fn new(configuration: &Configuration, previous: Option<&Self>) -> anyhow::Result<Self> {
         let settings = configuration.settings.clone();
         let mut router = wiring::router(&settings, &configuration.catalogue)?;
         if let Some(previous) = previous {
             router.inherit(&previous.router);
         }
+        let budget = wiring::retries(&settings);
+        let known = previous.filter(|previous| wiring::retries(&previous.settings) == budget);
+        let retries = known
+            .map_or_else(|| Arc::new(RetryBudget::new(budget)), |previous| Arc::clone(&previous.retries));
         Ok(Self {
             router: Arc::new(router),
             directory: Arc::new(wiring::directory(&settings, &configuration.catalogue)?),
-            retries: Arc::new(RetryBudget::new(wiring::retries(&settings))),
+            retries,
             settings,
         })
     }
@@ -92,6 +97,28 @@ impl Generation {
     }
 }
 
+/// Takes back from `settings` what only a new start puts in force, and names it. What a reload changes is said here
+/// and nowhere else: a generation is made of what this leaves, so that whatever is not named here keeps the value of
+/// the start in all of them.
+pub(crate) fn keep_fixed(settings: &mut Settings, running: &Settings) -> Vec<String> {
+    let mut kept = running.clone();
+    kept.providers.clone_from(&settings.providers);
+    kept.models.clone_from(&settings.models);
+    kept.routing.clone_from(&settings.routing);
+    kept.security.rate_limiting.clone_from(&settings.security.rate_limiting);
+    kept.monitoring.metrics.clone_from(&settings.monitoring.metrics);
+    let (server, new) = (&mut kept.server, &settings.server);
+    server.catalogue.clone_from(&new.catalogue);
+    server.drain = new.drain;
+    server.drain_notice = new.drain_notice;
+    let (caps, timers) = (&server.caps, &server.timers);
+    server.caps = Caps { headers: caps.headers, connections: caps.connections, ..new.caps.clone() };
+    server.timers = Timers { request_headers: timers.request_headers, ..new.timers.clone() };
+    let fixed = kept.differences(settings);
+    *settings = kept;
+    fixed
+}
+
 /// Which listener a site is on.
 #[derive(Clone, Copy)]
 pub(crate) enum Place {
@@ -122,4 +149,45 @@ fn metrics(lasting: &Lasting, settings: &Settings, place: Place) -> Option<Metri
     };
     let metrics = &settings.monitoring.metrics;
     metrics.enabled.then(|| MetricsPage { path: metrics.path.clone(), readers })
+}
+
+#[cfg(test)]
+mod tests {
+    use providers::Catalogue;
+    use types::Monotonic;
+
+    use super::*;
+
+    fn configuration(change: impl FnOnce(&mut Settings)) -> Configuration {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        let catalogue = Catalogue::embedded().unwrap();
+        Configuration { settings, catalogue, path: None, watch: None, notices: Vec::new() }
+    }
+
+    #[test]
+    fn a_reload_keeps_what_is_left_of_the_budget_for_retries() {
+        let now = Monotonic::from_nanos(1);
+        let first = Table::new(&configuration(|_| {}), None).unwrap();
+        while first.retries.withdraw(now) {}
+        let same = Table::new(&configuration(|_| {}), Some(&first)).unwrap();
+        assert!(!same.retries.withdraw(now));
+        let other = configuration(|settings| settings.routing.retries.attempts += 1);
+        assert!(Table::new(&other, Some(&first)).unwrap().retries.withdraw(now));
+    }
+
+    #[test]
+    fn what_a_reload_does_not_change_is_taken_back_and_named() {
+        let running = Settings::default();
+        let mut new = running.clone();
+        new.server.listen.set_port(1);
+        new.server.caps.headers = settings::ByteSize::from_bytes(1);
+        new.security.encryption =
+            Some(settings::Encryption { min_version: settings::TlsVersion::Tls13, certificate: None });
+        new.server.caps.body = settings::ByteSize::from_bytes(2);
+        new.routing.retries.attempts = 7;
+        let fixed = keep_fixed(&mut new, &running);
+        assert_eq!(fixed, ["server.listen", "server.caps.headers", "security.encryption"]);
+        assert_eq!(new.differences(&running), ["server.caps.body", "routing.retries.attempts"]);
+    }
 }

@@ -1,14 +1,15 @@
 //! `tollgate serve`: start, run, reload, drain.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use admin::Readiness;
+use admin::{Readiness, Site};
 use anyhow::{Context, anyhow};
-use auth::{Authenticator, Issuer, KeyRing, Keys, Tokens};
+use arc_swap::ArcSwap;
+use auth::{Authenticator, Issuer, KeyRing, Keys, Refresh, Tokens};
 use gateway::{NetworkUpstream, Upstream};
 use ledger::Ledger;
 use limits::Limiter;
@@ -19,7 +20,7 @@ use net::listener::{Counters, Port, ServeConfig};
 use net::tls::{Alpn, CertificateSource, ClientTls, LocalAuthority, Protocols, ServerTls, TlsMin};
 use settings::{Acceptance, Environment, Settings};
 use telemetry::Telemetry;
-use telemetry::events::{ConfigReloaded, Recovered};
+use telemetry::events::{ConfigReloaded, KeyRingRefreshed, Recovered};
 use types::{Clock, SystemClock};
 
 use crate::args::FileArguments;
@@ -27,7 +28,7 @@ use crate::banner::{Banner, Credential};
 use crate::configuration::{self, Configuration};
 use crate::control::Control;
 use crate::first_key::{self, FirstKey};
-use crate::generation::{Generation, Lasting, Table};
+use crate::generation::{self, Generation, Lasting, Place, Table};
 use crate::worker::{Worker, WorkerConfig};
 use crate::{discovery, ports, refused_head, wiring};
 
@@ -37,6 +38,8 @@ pub(crate) struct Running {
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) table: Table,
     pub(crate) workers: Vec<(Worker, Arc<dyn Upstream>)>,
+    /// The site of the admin listener, where there is one.
+    pub(crate) admin: Option<Arc<ArcSwap<Site>>>,
     pub(crate) tls: Option<ServerTls>,
     pub(crate) drain: Drain,
     pub(crate) tasks: Tasks,
@@ -45,10 +48,7 @@ pub(crate) struct Running {
 /// Runs the gateway until it is told to stop.
 pub(crate) fn run(arguments: &FileArguments, environment: &Environment) -> anyhow::Result<ExitCode> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let mut configuration = configuration::load(arguments, environment)?;
-    if configuration.path.is_none() && std::io::stdout().is_terminal() {
-        configuration.settings.monitoring.logging.format = settings::LogFormat::Pretty;
-    }
+    let mut configuration = configuration::load_to_serve(arguments, environment)?;
     let data = &configuration.settings.server.data;
     store::private::directory(data).with_context(|| format!("{} cannot be used", data.display()))?;
     let keys = Keys::open(data).context("the keys cannot be opened")?;
@@ -68,7 +68,9 @@ fn start(configuration: &Configuration, keys: Arc<Keys>, clock: &Arc<dyn Clock>)
     let telemetry = Telemetry::start(wiring::telemetry(settings, &instance), Arc::clone(clock))?;
     drop(telemetry::install_tracing(&telemetry));
     let ring = Arc::new(KeyRing::new(keys));
-    ring.refresh(clock.now()).context("the keys cannot be read")?;
+    if let Refresh::Renewed { keys } = ring.refresh(clock.now()).context("the keys cannot be read")? {
+        KeyRingRefreshed { issuer: KEY_STORE, keys }.emit(&telemetry);
+    }
     let ledger = open_ledger(settings, clock, &telemetry)?;
     let listen = settings.server.listen;
     let (address, ports) = ports::bind(listen, worker_count(settings))
@@ -94,7 +96,7 @@ fn start(configuration: &Configuration, keys: Arc<Keys>, clock: &Arc<dyn Clock>)
         settings.security.encryption.as_ref().map(|_| listener_tls(settings, clock.as_ref())).transpose()?;
     let (drain, tasks) = (Drain::new(), Tasks::new());
     let workers = Vec::new();
-    let mut running = Running { lasting, keys: ring, table, workers, tls, drain, tasks };
+    let mut running = Running { lasting, keys: ring, table, workers, admin: None, tls, drain, tasks };
     start_workers(&mut running, ports)?;
     ConfigReloaded { generation: 1 }.emit(&running.lasting.telemetry);
     Ok(running)
@@ -182,6 +184,9 @@ fn open_ledger(settings: &Settings, clock: &Arc<dyn Clock>, telemetry: &Telemetr
     Ok(ledger)
 }
 
+/// Where the keys of callers come from, as the log says it.
+pub(crate) const KEY_STORE: &str = "store";
+
 /// The ledger's folder in the data directory.
 pub(crate) const LEDGER: &str = "ledger";
 
@@ -222,6 +227,9 @@ impl Running {
         self.lasting.room.resize(wiring::room(&table.settings));
         for (worker, upstream) in &self.workers {
             worker.generation.store(Arc::new(Generation::new(&self.lasting, &table, upstream)));
+        }
+        if let Some(admin) = &self.admin {
+            admin.store(Arc::new(generation::site(&self.lasting, &table, Place::Admin)));
         }
         self.table = table;
     }

@@ -111,12 +111,12 @@ impl ConfigRejected<'_> {
     }
 }
 
-/// An issuer's signing keys were fetched.
+/// The keys that callers are known by were read anew, because they had changed.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyRingRefreshed<'a> {
-    /// The issuer.
+    /// Where from.
     pub issuer: &'a str,
-    /// How many keys it has.
+    /// How many there are.
     pub keys: usize,
 }
 
@@ -131,10 +131,10 @@ impl KeyRingRefreshed<'_> {
     }
 }
 
-/// An issuer's signing keys could not be fetched; the last good ones go on.
+/// The keys that callers are known by could not be read; the last good ones go on.
 #[derive(Clone, Copy)]
 pub struct KeyRingRefreshFailed<'a> {
-    /// The issuer.
+    /// Where from.
     pub issuer: &'a str,
     /// Why.
     pub error: &'a dyn fmt::Display,

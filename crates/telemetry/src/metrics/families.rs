@@ -128,7 +128,7 @@ families! {
         "Time to an operation's first token."
         [GEN_AI_OPERATION_NAME, GEN_AI_PROVIDER_NAME, GEN_AI_REQUEST_MODEL] Unit::Seconds(FIRST_TOKEN);
     inflight: Gauge = INFLIGHT "Requests being served now." [] Unit::Count;
-    key_ring_refreshes: Counter = KEY_RING_REFRESHES "Fetches of an issuer's signing keys, by result."
+    key_ring_refreshes: Counter = KEY_RING_REFRESHES "Times the callers' keys were read anew, by result."
         [RESULT] Unit::Count;
     ledger_recovered_records: Counter = LEDGER_RECOVERED_RECORDS "Ledger records read back at start."
         [] Unit::Count;

@@ -308,6 +308,78 @@ async fn a_broken_file_leaves_the_last_good_one_in_force_and_shows_in_the_metric
 }
 
 #[tokio::test]
+async fn a_rejected_file_is_told_once_however_it_is_noticed() {
+    let gateway = gateway().config("providers: {tollgate: {}}").start().await;
+    let rejected = |line: &Value| line["message"] == "configuration rejected";
+    gateway.write_config("models: {m: nope/x}");
+    gateway.signal("HUP");
+    gateway.logged(1, rejected).await;
+    gateway.signal("HUP");
+    gateway.write_config("models: {m: other/x}");
+    gateway.logged(2, rejected).await;
+    // The file's watch has looked at both by the time that a third one is in force.
+    gateway.write_config("providers: {tollgate: {}}\n# whole again");
+    generation(&gateway, 2).await;
+    assert_eq!(gateway.log().iter().filter(|line| rejected(line)).count(), 2);
+}
+
+#[tokio::test]
+async fn a_setting_that_only_a_start_changes_keeps_its_value_and_is_named() {
+    let gateway = gateway().config("providers: {tollgate: {}}").start().await;
+    gateway.write_config(
+        "providers: {tollgate: {}}\nserver: {workers: 3, caps: {body: 100B}}\nmonitoring: {logging: {level: debug}}",
+    );
+    generation(&gateway, 2).await;
+    let named = gateway.logged(2, |line| line["setting"].is_string()).await;
+    let named: Vec<_> = named.iter().map(|line| line["setting"].as_str().unwrap()).collect();
+    assert_eq!(named, ["server.workers", "monitoring.logging.level"]);
+    let large = gateway.post(CHAT, ask("tollgate/mock") + &" ".repeat(100)).send().await;
+    check_error(CHAT, &large, 413, "TG-0102");
+}
+
+#[tokio::test]
+async fn the_admin_listener_shows_what_is_in_force_now() {
+    let admin = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let config = |model: &str| {
+        format!(
+            "server: {{admin: \"{admin}\"}}\nproviders: {{tollgate: {{}}}}\nmodels: {{{model}: tollgate/mock}}"
+        )
+    };
+    let mut gateway = gateway().config(&config("before")).start().await;
+    assert_eq!(gateway.get("/metrics").send().await.status, 404);
+    gateway.address = admin;
+    assert!(gateway.get("/v1/models").send().await.text().contains("\"before\""));
+    gateway.write_config(&config("after"));
+    generation(&gateway, 2).await;
+    let listing = gateway.get("/v1/models").send().await;
+    assert!(
+        listing.text().contains("\"after\"") && !listing.text().contains("\"before\""),
+        "{}",
+        listing.text()
+    );
+    assert_eq!(gateway.get("/metrics").without_key().send().await.status, 200);
+    let elsewhere = gateway.post(CHAT, ask("after")).send().await;
+    check_error(CHAT, &elsewhere, 404, "TG-0106");
+    let id = elsewhere.header("request-id");
+    gateway.logged(1, |line| line["request_id"] == id && line["error"] == "TG-0106").await;
+}
+
+#[tokio::test]
+async fn a_drain_of_no_time_cuts_what_is_under_way() {
+    let upstream = FakeUpstream::start(|_| {
+        Reply::sse(opening() + &word("hi")).silent_after(opening().len() + word("hi").len())
+    })
+    .await;
+    let config = format!("server: {{drain: 0s}}\n{}", single(&upstream));
+    let mut gateway = gateway().config(&config).start().await;
+    let mut streaming = gateway.stream(CHAT, ask_stream("m")).await;
+    streaming.until("hi").await;
+    gateway.terminate();
+    gateway.wait().await;
+    assert!(streaming.try_chunk().await.is_err());
+}
+
+#[tokio::test]
 async fn two_gateways_never_share_an_address() {
     let config = "server: {workers: 2}\nproviders: {tollgate: {}}";
     let first = gateway().config(config).start().await;

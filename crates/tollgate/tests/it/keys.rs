@@ -219,6 +219,22 @@ async fn try_line(gateway: &Gateway) -> String {
     }
 }
 
+#[tokio::test]
+async fn a_key_that_is_revoked_while_the_gateway_drains_ends_at_once() {
+    let mut gateway = gateway().config("server: {drain_notice: 30s}").start().await;
+    let key = create(&gateway, &["alice"]);
+    until_status(&gateway, &key, 200).await;
+    gateway.terminate();
+    gateway.logged(1, |line| line["message"] == "draining").await;
+    printed(&gateway.cli(&["keys", "revoke", "alice"]));
+    until_status(&gateway, &key, 401).await;
+    let made = create(&gateway, &["bob"]);
+    until_status(&gateway, &made, 200).await;
+    gateway.logged(1, |line| line["message"] == "key ring refreshed" && line["keys"] == 3).await;
+    gateway.terminate();
+    gateway.wait().await;
+}
+
 const OAUTH2: &str = r#"{"security": {"authentication": "JWT/OAuth2"}}"#;
 
 async fn exchange(gateway: &Gateway, form: &str) -> Response {
