@@ -50,7 +50,8 @@ impl<'a> Part<'a> {
 
     /// The fields, each with its name as it is spelled.
     pub(crate) fn fields(self) -> impl Iterator<Item = (&'a [u8], Self)> {
-        self.members().map(move |(member, part)| (self.body.get(member.key.clone()).unwrap_or_default(), part))
+        self.members()
+            .map(move |(member, part)| (self.body.get(member.key.clone()).unwrap_or_default(), part))
     }
 
     /// The items of a list; none of anything else.

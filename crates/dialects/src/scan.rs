@@ -117,9 +117,9 @@ impl Fields {
 
     /// The names, in order, and where each field lies with its value.
     pub(crate) fn places<'a>(&'a self, body: &'a [u8]) -> impl Iterator<Item = (Cow<'a, str>, Span)> {
-        self.fields.iter().filter_map(|field| {
-            Some((field.name(body)?, field.key.start.checked_sub(1)?..field.value.end))
-        })
+        self.fields
+            .iter()
+            .filter_map(|field| Some((field.name(body)?, field.key.start.checked_sub(1)?..field.value.end)))
     }
 
     /// The names, in order.

@@ -78,6 +78,7 @@ impl Rig {
         let gateway = Arc::new(Gateway {
             auth: Arc::new(auth::Authenticator::anonymous()),
             limits: Arc::new(limits::Limiter::new(limits::RateLimit::default())),
+            room: Arc::new(net::body::Room::new(CAPS.body)),
             router: Arc::new(router()),
             directory: Arc::new(Directory::new([built_in()])),
             retries: Arc::new(RetryBudget::new(RetryConfig::default())),
