@@ -87,9 +87,6 @@ pub trait Dialect: Send + Sync {
     /// Writes a stream.
     fn encoder(&self, asked: &Asked) -> Box<dyn Encoder>;
 
-    /// Reads the answer to [`Operation::CountTokens`].
-    fn decode_count(&self, body: &[u8]) -> Result<Tokens, Fault>;
-
     /// Writes the answer to [`Operation::CountTokens`].
     fn encode_count(&self, tokens: Tokens) -> Vec<u8>;
 

@@ -46,18 +46,6 @@ fn not_json() -> Fault {
     Fault::new(FaultKind::Unreadable, "the provider's answer is not a JSON object")
 }
 
-/// Reads the answer to a request to count tokens.
-pub(super) fn decode_count(body: &[u8]) -> Result<Tokens, Fault> {
-    #[derive(serde::Deserialize)]
-    struct Count {
-        input_tokens: u64,
-    }
-    match serde_json::from_slice::<Count>(body) {
-        Ok(count) => Ok(Tokens(count.input_tokens)),
-        Err(_) => Err(Fault::new(FaultKind::Unreadable, "the provider's answer is not a token count")),
-    }
-}
-
 /// Writes the answer to a request to count tokens.
 pub(super) fn encode_count(tokens: Tokens) -> Vec<u8> {
     format!(r#"{{"input_tokens":{}}}"#, tokens.0).into_bytes()

@@ -100,10 +100,6 @@ impl Dialect for Anthropic {
         Box::new(stream_encode::StreamEncoder::new(asked))
     }
 
-    fn decode_count(&self, body: &[u8]) -> Result<Tokens, Fault> {
-        answer::decode_count(body)
-    }
-
     fn encode_count(&self, tokens: Tokens) -> Vec<u8> {
         answer::encode_count(tokens)
     }

@@ -27,7 +27,7 @@ mod tests;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use types::conversation::{Answer, Conversation, Target};
 use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, Tokens, UnixTime};
 
@@ -107,11 +107,6 @@ impl Dialect for OpenAiChat {
         Box::new(stream_encode::StreamEncoder::new(asked))
     }
 
-    fn decode_count(&self, body: &[u8]) -> Result<Tokens, Fault> {
-        let count: InputTokens = serde_json::from_slice(body).map_err(|error| error::unreadable(&error))?;
-        Ok(Tokens(count.input_tokens))
-    }
-
     fn encode_count(&self, tokens: Tokens) -> Vec<u8> {
         json_bytes(&InputTokens { input_tokens: tokens.0 })
     }
@@ -130,7 +125,7 @@ impl Dialect for OpenAiChat {
 }
 
 /// A count in the form of `OpenAI`'s `input_tokens` endpoint: Chat Completions itself has none.
-#[derive(Deserialize, Serialize)]
+#[derive(Serialize)]
 struct InputTokens {
     input_tokens: u64,
 }

@@ -165,9 +165,7 @@ fn an_error_with_status_200_is_a_fault() {
 
 #[test]
 fn tokens_are_counted_in_this_dialect_s_form() {
-    assert_eq!(Anthropic.decode_count(br#"{"input_tokens":14}"#), Ok(Tokens(14)));
     assert_eq!(Anthropic.encode_count(Tokens(14)), br#"{"input_tokens":14}"#);
-    assert!(Anthropic.decode_count(b"{}").is_err());
 }
 
 #[track_caller]

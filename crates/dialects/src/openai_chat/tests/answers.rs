@@ -150,7 +150,5 @@ fn a_success_that_is_none_is_a_fault() {
 
 #[test]
 fn counts_have_the_form_of_the_input_tokens_endpoint() {
-    let bytes = OpenAiChat.encode_count(Tokens(7));
-    assert_eq!(bytes, br#"{"input_tokens":7}"#);
-    assert_eq!(OpenAiChat.decode_count(&bytes), Ok(Tokens(7)));
+    assert_eq!(OpenAiChat.encode_count(Tokens(7)), br#"{"input_tokens":7}"#);
 }
