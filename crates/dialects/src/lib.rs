@@ -5,9 +5,11 @@
 //! `types::conversation`.
 
 mod conduit;
+mod extras;
 mod fault;
 mod fold;
 mod outline;
+mod place;
 mod quirks;
 mod scan;
 mod scanner;
@@ -25,6 +27,7 @@ use types::{DialectId, Fault, ModelName, Operation, Refusal, RequestId, Standing
 pub use conduit::{Conduit, Tally};
 pub use fault::read_fault;
 pub use fold::{Fold, unfold};
+pub use place::Place;
 pub use quirks::QUIRKS;
 pub use scan::{Fields, ScanError, Span};
 pub use splice::Splice;
@@ -61,6 +64,10 @@ pub trait Dialect: Send + Sync {
 
     /// Writes a request for an upstream that speaks this language.
     fn encode_request(&self, conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError>;
+
+    /// Where in the request that was read as `conversation` the thing stands that the canonical conversation has
+    /// at `place`, e.g. `system[0].cache_control`.
+    fn place(&self, conversation: &Conversation, place: Place<'_>) -> String;
 
     /// Changes a request of this language as little as this target allows: the model's name, and what the
     /// target's quirks demand.

@@ -270,13 +270,85 @@ fn a_messages_request_is_asked_as_chat() {
         assert!(same, "{place}: {found} instead of {value} in {written:#}");
     }
     for lost in [
-        "dropped;messages[0].content[0].cache_control",
+        "dropped;system[0].cache_control",
+        "emulated;messages[2].content[0].content[1]",
         "dropped;messages[2].content[1].citations",
         "dropped;tools[1]",
         "dropped;context_management",
     ] {
         assert!(changes.iter().any(|change| change == lost), "{lost} is not told in {changes:?}");
     }
+}
+
+#[test]
+fn changes_are_told_by_where_they_stand_in_what_the_caller_sent() {
+    let mark = json!({"type": "ephemeral"});
+    let image = json!({"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="});
+    let body = json!({
+        "model": "public", "max_tokens": 9, "system": "Be brief.",
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "go", "cache_control": mark}]},
+            {"role": "assistant", "content": [
+                {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"},
+                {"type": "tool_use", "id": "a", "name": "f", "input": {}},
+                {"type": "text", "text": "wait"},
+            ]},
+            {"role": "user", "content": [
+                {"type": "text", "text": "here"},
+                {"type": "tool_result", "tool_use_id": "a", "is_error": true, "content": [{"type": "image", "source": image}]},
+            ]},
+        ],
+        "tools": [{"name": "f", "input_schema": {"type": "object"}, "cache_control": mark}],
+        "output_config": {"effort": "max"},
+    });
+    let mut expect = [
+        "dropped;messages[0].content[0].cache_control",
+        "dropped;messages[1].content[0]",
+        "rewritten;messages[1].content[2]",
+        "rewritten;messages[2].content[1]",
+        "dropped;messages[2].content[1].is_error",
+        "emulated;messages[2].content[1].content[0]",
+        "dropped;tools[0].cache_control",
+        "rewritten;output_config.effort",
+    ];
+    let (_, changes) = request(messages(), chat(), &body, &[]);
+    assert_eq!(changes, expect);
+    let mut apart = body.clone();
+    apart.as_object_mut().unwrap().remove("system");
+    assert_eq!(request(messages(), chat(), &apart, &[]).1, expect);
+    apart["messages"].as_array_mut().unwrap().insert(0, json!({"role": "system", "content": "Be brief."}));
+    expect[0] = "dropped;messages[1].content[0].cache_control";
+    assert_eq!(request(messages(), chat(), &apart, &[]).1[0], expect[0]);
+
+    let body = json!({
+        "model": "public",
+        "messages": [
+            {"role": "user", "name": "ann", "content": [
+                {"type": "text", "text": ""},
+                {"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}},
+            ]},
+            {"role": "user", "content": "go"},
+            {"role": "assistant", "content": "so", "reasoning_content": "Hm.", "audio": {"id": "a"}, "tool_calls": [
+                {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}},
+                {"id": "b", "type": "function", "function": {"name": "f", "arguments": "broken"}},
+            ]},
+            {"role": "tool", "tool_call_id": "a", "content": [{"type": "video"}, {"type": "text", "text": "x"}]},
+            {"role": "user", "content": "and?"},
+            {"role": "tool", "tool_call_id": "b", "content": "y"},
+        ],
+        "tools": [{"type": "function", "function": {"name": "f"}}],
+    });
+    let (_, changes) = request(chat(), messages(), &body, &[]);
+    let expect = [
+        "dropped;messages[0].content[1]",
+        "dropped;messages[0].name",
+        "dropped;messages[2].reasoning_content",
+        "rewritten;messages[2].tool_calls[1]",
+        "dropped;messages[2].audio",
+        "dropped;messages[3].content[0]",
+        "rewritten;messages[5]",
+    ];
+    assert_eq!(changes, expect);
 }
 
 const CHAT_STREAM: &str = r#"data: {"id":"chatcmpl-9","object":"chat.completion.chunk","created":3,"model":"upstream","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"finish_reason":null}],"obfuscation":"x"}

@@ -9,6 +9,7 @@ mod ids;
 mod limits;
 mod marks;
 mod peek;
+mod place;
 mod reasoning;
 mod request_decode;
 mod request_encode;
@@ -29,6 +30,7 @@ use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, Tokens, U
 
 use crate::{
     Asked, Conduit, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder, ErrorAnswer, Fields, Peek,
+    Place,
 };
 
 /// This language's name.
@@ -65,6 +67,10 @@ impl Dialect for Anthropic {
 
     fn encode_request(&self, conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
         request_encode::encode(conversation, target)
+    }
+
+    fn place(&self, conversation: &Conversation, place: Place<'_>) -> String {
+        place::place(conversation, place)
     }
 
     fn adapt_request(&self, body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {

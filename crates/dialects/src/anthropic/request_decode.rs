@@ -29,7 +29,8 @@ pub(super) fn decode(headers: &HeaderMap, body: &[u8]) -> Result<Conversation, D
     }
     let mut reader = Reader { role: Role::User, version, leftovers: Vec::new() };
     let model = object.required_text("model")?;
-    let messages = messages(&mut object, &mut reader)?;
+    let system = object.take("system");
+    let messages = messages(system, &mut object, &mut reader)?;
     let tools = tools(&mut object, &mut reader.leftovers)?;
     let (tool_choice, parallel_tool_calls) = tool_choice(&mut object)?;
     let sampling = sampling(&mut object, version)?;
@@ -40,6 +41,7 @@ pub(super) fn decode(headers: &HeaderMap, body: &[u8]) -> Result<Conversation, D
     Ok(Conversation {
         model: ModelName::from(model),
         messages,
+        prompt_is_apart: system.is_some(),
         tools,
         tool_choice,
         parallel_tool_calls,
@@ -55,9 +57,13 @@ pub(super) fn decode(headers: &HeaderMap, body: &[u8]) -> Result<Conversation, D
     })
 }
 
-fn messages(object: &mut Object<'_>, reader: &mut Reader) -> Result<Vec<Message>, DecodeError> {
+fn messages(
+    system: Option<&RawValue>,
+    object: &mut Object<'_>,
+    reader: &mut Reader,
+) -> Result<Vec<Message>, DecodeError> {
     let mut messages = Vec::new();
-    if let Some(system) = object.take("system") {
+    if let Some(system) = system {
         reader.role = Role::System;
         messages.push(Message { role: Role::System, content: reader.content(system, "system")?, name: None });
     }

@@ -2,7 +2,6 @@
 
 use http::{HeaderName, HeaderValue};
 use serde::Serialize;
-use serde::ser::SerializeMap;
 use types::Json;
 use types::conversation::{Change, Conversation, OutputFormat, Target};
 
@@ -11,11 +10,16 @@ use super::peek::{VERSION_HEADER, Version};
 use super::reasoning::{Plan, Thinking};
 use super::request_messages::Turn;
 use super::request_tools::{Choice, ToolOut};
-use super::wire::{self, Block, says_nothing};
+use super::wire::{self, Block};
+use crate::extras::{Named, carry};
+use crate::place::told;
 use crate::{EncodeError, Encoded, quirks};
 
 /// The limit where neither the caller nor the catalogue says one, without what is meant for thinking.
 const DEFAULT_MAX_TOKENS: u64 = 4096;
+
+/// Chat Completions' service tiers and this wire's words for them.
+const TIERS: &[(&str, &str)] = &[("auto", "auto"), ("default", "standard_only")];
 
 /// What is being written, and what differs from what was asked.
 #[derive(Debug)]
@@ -54,7 +58,7 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<bool>,
     #[serde(flatten)]
-    extras: Extras<'a>,
+    extras: Named<'a>,
 }
 
 #[derive(Serialize)]
@@ -93,17 +97,6 @@ struct Metadata<'a> {
     user_id: &'a str,
 }
 
-/// Fields only this dialect knows, as they came.
-struct Extras<'a>(Vec<&'a (String, Json)>);
-
-impl Serialize for Extras<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        self.0.iter().try_for_each(|(name, json)| map.serialize_entry(name, json))?;
-        map.end()
-    }
-}
-
 /// Writes a request for an upstream that speaks this language.
 pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
     let mut writer = Writer { asked: conversation, target, changes: Vec::new(), marked: Vec::new() };
@@ -113,6 +106,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     writer.cap_marks(&mut tools, &mut system, &mut messages);
     let tool_choice = writer.tool_choice(&tools, &plan);
     let drawing = writer.drawing(&plan)?;
+    let carried = carry(&conversation.extras, ID, TIERS);
     let body = Body {
         model: target.model.as_str(),
         max_tokens: writer.max_tokens(&plan),
@@ -125,14 +119,15 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
         drawing,
         stop_sequences: writer.stop_sequences(),
         metadata: conversation.user.as_deref().map(|user_id| Metadata { user_id }),
-        service_tier: writer.service_tier(),
+        service_tier: carried.service_tier,
         stream: conversation.delivery.is_stream().then_some(true),
-        extras: writer.extras(),
+        extras: carried.fields,
     };
     let mut bytes = Vec::new();
     wire::write(&mut bytes, &body);
     let headers = vec![version_header(target)];
-    Encoded { body: vec![bytes.into()], headers, changes: writer.changes }.checked(target)
+    let changes = told(conversation, writer.changes, carried.lost);
+    Encoded { body: vec![bytes.into()], headers, changes }.checked(target)
 }
 
 /// The version this target is spoken to in.
@@ -238,40 +233,4 @@ impl<'a> Writer<'a> {
         }
         kept
     }
-
-    /// Another dialect's service tier, where the words match.
-    fn service_tier(&mut self) -> Option<&'static str> {
-        if self.is_own() {
-            return None;
-        }
-        let (_, tier) = self.asked.extras.fields.iter().find(|(name, _)| name == SERVICE_TIER)?;
-        match tier.as_str() {
-            "\"auto\"" => Some("auto"),
-            "\"default\"" => Some("standard_only"),
-            _ => {
-                self.dropped(SERVICE_TIER);
-                None
-            }
-        }
-    }
-
-    /// This dialect's own fields; what another dialect's caller or a block inside a message said beyond the
-    /// canonical words is reported.
-    fn extras(&mut self) -> Extras<'a> {
-        let asked = self.asked;
-        let mut kept = Vec::new();
-        for field in &asked.extras.fields {
-            let (name, json) = field;
-            let inside = name.contains(['.', '[']);
-            if self.is_own() && !inside {
-                kept.push(field);
-            } else if !says_nothing(json.as_str()) && name != SERVICE_TIER {
-                self.dropped(name);
-            }
-        }
-        Extras(kept)
-    }
 }
-
-/// The one field beyond the canonical words that two dialects share.
-const SERVICE_TIER: &str = "service_tier";

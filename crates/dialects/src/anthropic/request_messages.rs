@@ -23,6 +23,16 @@ impl<'a> Turn<'a> {
         &mut self.content
     }
 
+    /// Puts the results of tools in front, where the wire wants them; whether they stood elsewhere.
+    fn results_first(&mut self) -> bool {
+        let comes_later = |block: &Block<'_>| !matches!(block, Block::ToolResult { .. });
+        let is_moved = self.role == "user" && !self.content.is_sorted_by_key(comes_later);
+        if is_moved {
+            self.content.sort_by_key(comes_later);
+        }
+        is_moved
+    }
+
     /// Whether the model would go on with it, if it is the last.
     fn is_prefill(&self) -> bool {
         self.role == "assistant" && !matches!(self.content.last(), Some(Block::ToolUse { .. }))
@@ -57,10 +67,16 @@ impl<'a> Writer<'a> {
                     continue;
                 }
             };
+            if content.is_empty() {
+                continue;
+            }
             match turns.last_mut() {
-                _ if content.is_empty() => {}
+                // The wire makes one turn of adjacent messages itself: joining them changes nothing.
                 Some(last) if last.role == role => last.content.extend(content),
                 Some(_) | None => turns.push(Turn { role, content }),
+            }
+            if turns.last_mut().is_some_and(Turn::results_first) {
+                self.changes.push(Change::rewritten(format!("messages[{index}]")));
             }
         }
         self.complete(&mut system, &mut turns)?;
@@ -77,9 +93,6 @@ impl<'a> Writer<'a> {
             // A prompt that is all system: the wire wants at least one turn.
             self.changes.push(Change::rewritten("messages[0].role"));
             turns.push(Turn { role: "user", content: std::mem::take(system) });
-        }
-        for turn in turns.iter_mut().filter(|turn| turn.role == "user") {
-            turn.content.sort_by_key(|block| !matches!(block, Block::ToolResult { .. }));
         }
         let Some(last) = turns.last_mut() else {
             let problem = "holds nothing that the provider's language can say".to_owned();

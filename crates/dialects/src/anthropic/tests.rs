@@ -53,6 +53,7 @@ fn foreign(messages: Vec<Message>) -> Conversation {
     Conversation {
         model: "claude-public".into(),
         messages,
+        prompt_is_apart: false,
         tools: vec![],
         tool_choice: None,
         parallel_tool_calls: None,

@@ -11,6 +11,7 @@ use types::Json;
 use types::conversation::CacheMark;
 
 use crate::DecodeError;
+use crate::extras::says_nothing;
 
 /// Marks the kind of an opaque block or tool as this dialect's own, so that another dialect's are never
 /// written into a Messages body.
@@ -24,11 +25,6 @@ pub(super) fn own_kind(kind: &str) -> String {
 /// Whether an opaque block or tool is this dialect's.
 pub(super) fn is_own(kind: &str) -> bool {
     kind.starts_with(OWN)
-}
-
-/// Whether the value is one that a client's library sends for "nothing".
-pub(super) fn says_nothing(json: &str) -> bool {
-    matches!(json, "null" | "false" | "[]" | "{}" | "\"\"")
 }
 
 /// The fields of one JSON object and where it stands in the body.

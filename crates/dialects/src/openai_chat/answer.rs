@@ -9,8 +9,9 @@ use super::error::{fault_inside, unreadable};
 use super::message_decode::{MESSAGE_FIELD, OTHER_CALL, assistant, is_empty, message_field};
 use super::object::{Object, Path, keep};
 use super::usage::{ReadUsage, WrappedUsage, WriteUsage};
-use super::wire::{CalledFunction, FunctionCall, Named, ThinkingBlock, WireToolCall};
+use super::wire::{CalledFunction, FunctionCall, ThinkingBlock, WireToolCall};
 use super::{answer_id, call_id, json_bytes};
+use crate::extras::Named;
 use crate::{Asked, Calls, DecodeError};
 
 /// Reads a whole answer.
@@ -79,6 +80,7 @@ fn choice(raw: &RawValue, position: usize, path: &Path<'_>) -> Result<(usize, Ch
         Some(message) => {
             let mut message = Object::read(message.get(), &message_path).map_err(as_fault)?;
             let mut content = assistant(&mut message).map_err(as_fault)?;
+            content.retain(|block| !matches!(block, Content::Text { text, .. } if text.is_empty()));
             content.extend(own_fields(message));
             content
         }

@@ -131,9 +131,7 @@ fn content(object: &mut Object<'_, '_>) -> Result<Vec<Content>, DecodeError> {
     }
     let parts: Vec<&RawValue> =
         serde_json::from_str(raw.get()).map_err(|_| path.wrong("must be a string or an array"))?;
-    let parts = parts.into_iter().enumerate().map(|(index, raw)| part(raw, &Path::Item(&path, index)));
-    let said = |part: &Content| !matches!(part, Content::Text { text, cache: None } if text.is_empty());
-    parts.filter(|part| part.as_ref().map_or(true, said)).collect()
+    parts.into_iter().enumerate().map(|(index, raw)| part(raw, &Path::Item(&path, index))).collect()
 }
 
 /// One part of a message's content.

@@ -7,9 +7,10 @@ use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Messag
 use super::message_decode::{MESSAGE_FIELD, OTHER_CALL};
 use super::object::Path;
 use super::wire::{
-    CacheControl, FunctionCall, Named, Part, ThinkingBlock, WireAudio, WireContent, WireFile, WireImage,
+    CacheControl, FunctionCall, Part, ThinkingBlock, WireAudio, WireContent, WireFile, WireImage,
     WireMessage, WireToolCall,
 };
+use crate::extras::Named;
 use crate::quirks;
 
 /// The messages written so far.
@@ -64,7 +65,8 @@ impl<'c> Writer<'c> {
             Role::User => self.user(&content, &content_path),
         };
         // What was empty from the start stays; what became empty by losses goes.
-        let was_empty = content.is_empty() && self.messages.len() == before;
+        let is_blank = |content: &Content| matches!(content, Content::Text { text, .. } if text.is_empty());
+        let was_empty = content.iter().all(|(_, content)| is_blank(content)) && self.messages.len() == before;
         if let Some(written) = written.or_else(|| was_empty.then(|| self.empty(message.role))) {
             self.flush_pending();
             self.messages.push(written);
@@ -126,6 +128,9 @@ impl<'c> Writer<'c> {
         for (index, content) in content {
             if let Content::ToolResult { call_id, content, is_error, cache } = content {
                 let path = Path::Item(path, *index);
+                if !others.is_empty() {
+                    self.changes.push(Change::rewritten(path.to_string()));
+                }
                 if *is_error {
                     self.changes.push(Change::dropped(format!("{path}.is_error")));
                 }
@@ -198,7 +203,14 @@ impl<'c> Writer<'c> {
                 Content::Audio(_) | Content::Document(_) | Content::Image(_) | Content::ToolResult { .. } => {
                     self.lose(&path);
                 }
-                Content::Opaque { .. } | Content::Text { .. } => parts.extend(self.part(content, &path)),
+                Content::Opaque { .. } | Content::Text { .. } => {
+                    let part = self.part(content, &path);
+                    if part.is_some() && !message.tool_calls.is_empty() {
+                        // Words go in front of calls here.
+                        self.changes.push(Change::rewritten(path.to_string()));
+                    }
+                    parts.extend(part);
+                }
             }
         }
         let has_more = !message.tool_calls.is_empty() || message.refusal.is_some();

@@ -12,6 +12,7 @@ mod message_decode;
 mod message_encode;
 mod object;
 mod peek;
+mod place;
 mod reasoning;
 mod request_decode;
 mod request_encode;
@@ -33,6 +34,7 @@ use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, Tokens, U
 
 use crate::{
     Asked, Conduit, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder, ErrorAnswer, Fields, Peek,
+    Place,
 };
 
 /// The language's name.
@@ -70,6 +72,10 @@ impl Dialect for OpenAiChat {
 
     fn encode_request(&self, conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
         request_encode::encode(conversation, target)
+    }
+
+    fn place(&self, conversation: &Conversation, place: Place<'_>) -> String {
+        place::place(conversation, place)
     }
 
     fn adapt_request(&self, body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {

@@ -29,6 +29,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
     Ok(Conversation {
         model: ModelName::from(model),
         messages: messages(said)?,
+        prompt_is_apart: false,
         tools: tools(&object.take_list("tools")?, &functions)?,
         tool_choice: tool_choice(&mut object)?,
         parallel_tool_calls: parallel.or(serial),

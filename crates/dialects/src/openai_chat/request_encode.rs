@@ -3,17 +3,20 @@
 use serde::Serialize;
 use serde::ser::Serializer;
 use types::Json;
-use types::conversation::{
-    Change, Conversation, Delivery, Extras, OutputFormat, Sampling, Target, Tool, ToolChoice,
-};
+use types::conversation::{Change, Conversation, Delivery, OutputFormat, Sampling, Target, Tool, ToolChoice};
 
 use super::adapt;
 use super::message_encode::Writer;
 use super::object::Path;
 use super::reasoning::{self, Plan};
-use super::wire::{CacheControl, Named, WireMessage};
+use super::wire::{CacheControl, WireMessage};
 use super::{ID, json_bytes};
+use crate::extras::{Named, carry};
+use crate::place::told;
 use crate::{EncodeError, Encoded, quirks};
+
+/// Anthropic Messages' service tiers and this language's words for them.
+const TIERS: &[(&str, &str)] = &[("auto", "auto"), ("standard_only", "default")];
 
 /// Writes a request for an upstream that speaks this language.
 pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
@@ -34,8 +37,11 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     body.response_format = response_format(&conversation.format);
     body.user = conversation.user.as_deref();
     body.delivery(conversation.delivery, target);
-    body.extras(&conversation.extras, &mut changes);
+    let carried = carry(&conversation.extras, ID, TIERS);
+    body.service_tier = carried.service_tier;
+    body.extras(carried.fields);
     let body = adapt::restrict(json_bytes(&body), target, &mut changes);
+    let changes = told(conversation, changes, carried.lost);
     Encoded { body, headers: Vec::new(), changes }.checked(target)
 }
 
@@ -137,29 +143,16 @@ impl<'a> Body<'a> {
         }
     }
 
-    fn extras(&mut self, extras: &'a Extras, changes: &mut Vec<Change>) {
-        for (name, value) in &extras.fields {
-            if extras.dialect != Some(ID) {
-                self.foreign(name, value, changes);
-            } else if name == "stream_options" {
-                // Its other part, whether to ask for usage, was decided above.
-                if let Some(options) = &mut self.stream_options {
-                    options.include_obfuscation =
-                        value.to().and_then(|said: SaidOptions| said.include_obfuscation);
-                }
-            } else {
-                self.extras.0.push((name.as_str(), value));
+    fn extras(&mut self, mut fields: Named<'a>) {
+        // Of the stream's options, whether to ask for usage was decided above.
+        if let Some(at) = fields.0.iter().position(|(name, _)| *name == "stream_options") {
+            let (_, said) = fields.0.remove(at);
+            if let Some(options) = &mut self.stream_options {
+                options.include_obfuscation =
+                    said.to().and_then(|said: SaidOptions| said.include_obfuscation);
             }
         }
-    }
-
-    /// Another language's field: the service tier has words on both sides, the rest has none here.
-    fn foreign(&mut self, name: &str, value: &Json, changes: &mut Vec<Change>) {
-        match (name, value.to::<&str>()) {
-            ("service_tier", Some("auto")) => self.service_tier = Some("auto"),
-            ("service_tier", Some("standard_only")) => self.service_tier = Some("default"),
-            (_, _) => changes.push(Change::dropped(name)),
-        }
+        self.extras = fields;
     }
 }
 

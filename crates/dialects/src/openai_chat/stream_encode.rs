@@ -8,7 +8,8 @@ use super::answer::{Said, finish_reason};
 use super::answer_id;
 use super::message_decode::{MESSAGE_FIELD, OTHER_CALL};
 use super::usage::WriteUsage;
-use super::wire::{Named, ThinkingBlock};
+use super::wire::ThinkingBlock;
+use crate::extras::Named;
 use crate::{Asked, Calls, Encoder};
 
 /// The most choices that are told apart; `OpenAI`'s own limit for `n`.

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use types::Json;
 use types::conversation::{CacheMark, Content};
+
+use crate::extras::Named;
 
 /// One message of a request.
 #[derive(Default, Serialize)]
@@ -209,20 +210,6 @@ impl<'a> FunctionCall<'a> {
     pub(super) fn new(id: Cow<'a, str>, name: &'a str, arguments: &'a str) -> Self {
         let arguments = if arguments.is_empty() { "{}" } else { arguments };
         Self { id, kind: "function", function: CalledFunction { name, arguments }, cache_control: None }
-    }
-}
-
-/// Fields written by name, as they came.
-#[derive(Default)]
-pub(super) struct Named<'a>(pub(super) Vec<(&'a str, &'a Json)>);
-
-impl Serialize for Named<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in &self.0 {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
     }
 }
 

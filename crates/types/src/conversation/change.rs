@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Change {
     /// What happened to it.
     pub kind: ChangeKind,
-    /// The field in the caller's own dialect, e.g. `logit_bias` or `messages[2].content[0]`.
+    /// The field as the caller's own request has it, e.g. `logit_bias` or `messages[2].content[0]`.
     pub field: String,
 }
 

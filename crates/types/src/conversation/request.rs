@@ -12,6 +12,8 @@ pub struct Conversation {
     pub model: ModelName,
     /// The messages, system prompts included, in order.
     pub messages: Vec<Message>,
+    /// Whether the first message is a prompt that the caller gave in a field of its own, outside of its messages.
+    pub prompt_is_apart: bool,
     /// The tools the model may call.
     pub tools: Vec<Tool>,
     /// Which of them it shall call.

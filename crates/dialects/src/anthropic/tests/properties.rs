@@ -147,6 +147,7 @@ prop_compose! {
         let extra = extra.map(|extra| ("speed".to_owned(), Json::parse(extra).unwrap()));
         Conversation {
             model: "claude-upstream-1".into(),
+            prompt_is_apart: messages.first().is_some_and(|first| first.role == Role::System),
             tools,
             tool_choice,
             parallel_tool_calls,

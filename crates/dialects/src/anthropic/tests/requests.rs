@@ -138,7 +138,7 @@ fn tool_results_come_first_in_one_message() {
             ("/tools/1/input_schema", json!({"type": "object", "properties": {}})),
             ("/tools/2/input_schema", json!({"type": "object", "properties": {}})),
         ],
-        &["rewritten;messages[1].content[2]"],
+        &["rewritten;messages[1].content[2]", "rewritten;messages[3]"],
     );
 }
 
