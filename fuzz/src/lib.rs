@@ -7,7 +7,7 @@ pub mod request;
 pub mod sse;
 pub mod stream;
 
-use dialects::{Asked, Calls, Conduit, Dialect, Tally};
+use dialects::{Asked, Calls, Conduit, Dialect, Tally, ToolNames};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use types::conversation::{Answer, Delivery};
@@ -35,6 +35,7 @@ pub fn asked(delivery: Delivery) -> Asked {
         model: PUBLIC.into(),
         delivery,
         calls: Calls::Tools,
+        tool_names: ToolNames::default(),
         request,
         at: UnixTime::from_secs(1_760_000_000),
     }

@@ -8,6 +8,8 @@ mod conduit;
 mod extras;
 mod fault;
 mod fold;
+mod media;
+mod names;
 mod outline;
 mod place;
 mod quirks;
@@ -27,6 +29,7 @@ use types::{DialectId, Fault, ModelName, Operation, Refusal, RequestId, Standing
 pub use conduit::{Conduit, Tally};
 pub use fault::read_fault;
 pub use fold::{Fold, unfold};
+pub use names::ToolNames;
 pub use place::Place;
 pub use quirks::QUIRKS;
 pub use scan::{Fields, ScanError, Span};
@@ -154,6 +157,8 @@ pub struct Encoded {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// What differs from what the caller asked.
     pub changes: Vec<Change>,
+    /// The tools that had to be given other names.
+    pub tool_names: ToolNames,
 }
 
 /// What an answer must know of the request it answers.
@@ -165,6 +170,8 @@ pub struct Asked {
     pub delivery: Delivery,
     /// How the caller is told of calls.
     pub calls: Calls,
+    /// The tools that go by other names at this upstream.
+    pub tool_names: ToolNames,
     /// The gateway's id for the request.
     pub request: RequestId,
     /// When, for dialects whose answers carry a time and whose upstream said none.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use types::conversation::{Delivery, Delta, Event, Opening};
 use types::{Fault, Frame};
 
-use crate::{Asked, Conduit, Decoder, Dialect, Encoder, Fold, Tally, unfold};
+use crate::{Asked, Conduit, Decoder, Dialect, Encoder, Fold, Tally, ToolNames, unfold};
 
 /// Translates an answer.
 pub(crate) struct Translation {
@@ -12,6 +12,7 @@ pub(crate) struct Translation {
     decoder: Box<dyn Decoder>,
     sink: Sink,
     tally: Tally,
+    tool_names: ToolNames,
     events: Vec<Event>,
 }
 
@@ -38,15 +39,27 @@ impl Translation {
                 Sink::Whole(Box::new(Whole { fold: Fold::default(), dialect: caller, asked: asked.clone() }))
             }
         };
-        Self { upstream, decoder: upstream.decoder(), sink, tally: Tally::default(), events: Vec::new() }
+        let tool_names = asked.tool_names.clone();
+        let (decoder, tally) = (upstream.decoder(), Tally::default());
+        Self { upstream, decoder, sink, tally, tool_names, events: Vec::new() }
     }
 
     /// Hands the gathered events on.
     fn emit(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault> {
         let mut written = Vec::new();
-        for event in self.events.drain(..) {
-            if let Event::Failed(fault) = event {
-                return Err(fault);
+        for mut event in self.events.drain(..) {
+            match &mut event {
+                Event::Failed(fault) => return Err(fault.clone()),
+                Event::Open { opening: Opening::ToolCall { name, .. }, .. } => self.tool_names.restore(name),
+                Event::Start { .. }
+                | Event::Open { .. }
+                | Event::Delta { .. }
+                | Event::Close { .. }
+                | Event::Logprobs { .. }
+                | Event::Finish { .. }
+                | Event::Usage(_)
+                | Event::Ping
+                | Event::End => {}
             }
             count(&mut self.tally, &event);
             match &mut self.sink {

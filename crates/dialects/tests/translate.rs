@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use dialects::{Asked, Calls, Delivered, Dialect, Tally, by_name, conduit};
+use dialects::{Asked, Calls, Delivered, Dialect, Tally, ToolNames, by_name, conduit};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -26,7 +26,14 @@ fn messages() -> &'static dyn Dialect {
 
 fn asked(delivery: Delivery) -> Asked {
     let request: RequestId = serde_json::from_value(json!("00000000000000000000000000000007")).unwrap();
-    Asked { model: "public".into(), delivery, calls: Calls::Tools, request, at: UnixTime::from_secs(5) }
+    Asked {
+        model: "public".into(),
+        delivery,
+        calls: Calls::Tools,
+        tool_names: ToolNames::default(),
+        request,
+        at: UnixTime::from_secs(5),
+    }
 }
 
 /// The events of a stream whose lines end in `\n`.
@@ -76,18 +83,21 @@ fn parse(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
+fn target(quirks: &[&str]) -> Target {
+    Target {
+        model: "upstream".into(),
+        max_output_tokens: Some(50_000),
+        quirks: quirks.iter().map(ToString::to_string).collect(),
+        strict: false,
+    }
+}
+
 /// What an upstream reads of this request, and what was changed.
 fn request(from: &dyn Dialect, to: &dyn Dialect, body: &Value, quirks: &[&str]) -> (Value, Vec<String>) {
     let version = (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
     let conversation =
         from.decode_request(&HeaderMap::from_iter([version]), body.to_string().as_bytes()).unwrap();
-    let target = Target {
-        model: "upstream".into(),
-        max_output_tokens: Some(50_000),
-        quirks: quirks.iter().map(ToString::to_string).collect(),
-        strict: false,
-    };
-    let encoded = to.encode_request(&conversation, &target).unwrap();
+    let encoded = to.encode_request(&conversation, &target(quirks)).unwrap();
     let body = serde_json::from_slice(&encoded.body.concat()).unwrap();
     (body, encoded.changes.iter().map(ToString::to_string).collect())
 }
@@ -349,6 +359,132 @@ fn changes_are_told_by_where_they_stand_in_what_the_caller_sent() {
         "rewritten;messages[5]",
     ];
     assert_eq!(changes, expect);
+}
+
+/// The one tool that is offered in what an upstream reads, by either language's place for it.
+fn offered(written: &Value) -> String {
+    let name = written.pointer("/tools/0/function/name").or(written.pointer("/tools/0/name"));
+    name.unwrap().as_str().unwrap().to_owned()
+}
+
+#[test]
+fn tools_with_names_a_language_does_not_take_are_called_by_their_own_names() {
+    let long = format!("mcp__server__{}", "x".repeat(100));
+    let body = json!({
+        "model": "public", "max_tokens": 9,
+        "messages": [
+            {"role": "user", "content": "go"},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": long, "input": {}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "x"}]},
+        ],
+        "tools": [{"name": long, "input_schema": {"type": "object", "properties": {}}}],
+        "tool_choice": {"type": "tool", "name": long},
+    });
+    let (written, changes) = request(messages(), chat(), &body, &[]);
+    let sent = offered(&written);
+    assert!(sent.len() == 64 && sent.starts_with("mcp__server__x"), "{sent}");
+    assert_eq!(changes, ["rewritten;tools[0].name"]);
+    assert_eq!(written["messages"][1]["tool_calls"][0]["function"]["name"], sent.as_str());
+    assert_eq!(written["tool_choice"]["function"]["name"], sent.as_str());
+    assert_eq!(request(messages(), chat(), &body, &[]).0, written, "the same words keep a prompt cache warm");
+
+    let function =
+        json!({"type": "function", "function": {"name": "ns.tööl", "parameters": {"type": "object"}}});
+    let named = json!({"type": "function", "function": {"name": "ns.tööl"}});
+    let body = json!({
+        "model": "public", "messages": [{"role": "user", "content": "go"}], "tools": [function], "tool_choice": named,
+    });
+    let (written, changes) = request(chat(), messages(), &body, &[]);
+    let sent = offered(&written);
+    assert!(sent.starts_with("ns_t__l_") && sent.is_ascii(), "{sent}");
+    assert_eq!(
+        (&written["tool_choice"]["name"], changes),
+        (&json!(sent), vec!["rewritten;tools[0].function.name".to_owned()])
+    );
+}
+
+#[test]
+fn a_renamed_tool_s_call_comes_back_under_its_own_name() {
+    let long = "x".repeat(90);
+    let body = json!({
+        "model": "public", "max_tokens": 9, "messages": [{"role": "user", "content": "go"}],
+        "tools": [{"name": long, "input_schema": {"type": "object"}}],
+    });
+    let version = (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
+    let headers = HeaderMap::from_iter([version]);
+    let conversation = messages().decode_request(&headers, body.to_string().as_bytes()).unwrap();
+    let encoded = chat().encode_request(&conversation, &target(&[])).unwrap();
+    let sent = offered(&serde_json::from_slice(&encoded.body.concat()).unwrap());
+    let answer = chat_answer().to_string().replace(r#""name":"f""#, &format!(r#""name":"{sent}""#));
+    for delivery in [Delivery::Whole, STREAMED] {
+        let asked = Asked { tool_names: encoded.tool_names.clone(), ..asked(delivery) };
+        let mut way = conduit(chat(), messages(), &asked, Delivered::Whole);
+        let mut out = Vec::new();
+        way.push(Frame::Whole(answer.clone().into()), &mut out).unwrap();
+        way.end(&mut out).unwrap();
+        let read = String::from_utf8(out.concat()).unwrap();
+        assert!(read.contains(&format!(r#""name":"{long}""#)), "{read}");
+    }
+    let strict = Target { strict: true, ..target(&[]) };
+    assert!(chat().encode_request(&conversation, &strict).is_err());
+}
+
+#[test]
+fn what_a_language_has_no_room_for_is_left_out_or_shortened() {
+    let id = "toolu_".to_owned() + &"0".repeat(40);
+    let user = r#"{"device_id":"0123456789abcdef0123456789abcdef","session_id":"0123456789abcdef"}"#;
+    let body = json!({
+        "model": "public", "max_tokens": 9, "metadata": {"user_id": user},
+        "messages": [
+            {"role": "user", "content": [
+                {"type": "image", "source": {"type": "url", "url": "file:///etc/passwd"}},
+                {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "no!"}},
+                {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "/9j/aGk="}},
+            ]},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": id, "name": "f", "input": {}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": id, "content": "x"}]},
+        ],
+        "stop_sequences": ["a", "b", "c", "d", "e"],
+    });
+    let (written, changes) = request(messages(), chat(), &body, &[]);
+    assert_eq!(
+        changes,
+        [
+            "dropped;messages[0].content[0]",
+            "dropped;messages[0].content[1]",
+            "rewritten;metadata.user_id",
+            "dropped;stop_sequences",
+        ]
+    );
+    assert_eq!(written["stop"], json!(["a", "b", "c", "d"]));
+    let image = json!([{"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,/9j/aGk="}}]);
+    assert_eq!(written["messages"][0]["content"], image, "the bytes say what kind of picture it is");
+    let sent = written["messages"][1]["tool_calls"][0]["id"].as_str().unwrap();
+    assert!(sent.len() <= 40 && written["messages"][2]["tool_call_id"] == sent, "{sent}");
+    let sent = written["user"].as_str().unwrap();
+    assert!(sent.len() <= 64 && !sent.contains("0123456789abcdef"), "{sent}");
+
+    let part = |url: &str| json!({"type": "image_url", "image_url": {"url": url}});
+    let content = [
+        part("cat.png"),
+        part("data:image/png,%89PNG"),
+        part("data:;base64,"),
+        part("data:image/jpg;charset=x;base64,aGk="),
+        part("HTTPS://example.com/a"),
+    ];
+    let body = json!({
+        "model": "public", "user": "ann@example.com", "messages": [{"role": "user", "content": content}],
+    });
+    let (written, changes) = request(chat(), messages(), &body, &[]);
+    let lost = [
+        "dropped;messages[0].content[0]",
+        "dropped;messages[0].content[1]",
+        "dropped;messages[0].content[2]",
+    ];
+    assert_eq!(changes, [&lost[..], &["rewritten;user"]].concat());
+    assert_eq!(written["messages"][0]["content"][0]["source"]["media_type"], "image/jpeg");
+    assert_eq!(written["messages"][0]["content"][1]["source"]["url"], "HTTPS://example.com/a");
+    assert!(!written["metadata"]["user_id"].as_str().unwrap().contains("ann"));
 }
 
 const CHAT_STREAM: &str = r#"data: {"id":"chatcmpl-9","object":"chat.completion.chunk","created":3,"model":"upstream","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"finish_reason":null}],"obfuscation":"x"}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dialects::Delivered;
+use dialects::{Delivered, ToolNames};
 use http::{HeaderMap, StatusCode, header};
 use net::client::SendTimers;
 use router::{Candidate, Claim};
@@ -150,7 +150,7 @@ impl Try<'_> {
             timers: self.timers(),
         };
         let sent_at = account.now;
-        let result = self.send(outbound, account).await;
+        let result = self.send(outbound, written.tool_names, account).await;
         account.look();
         account.facts.upstream_wait += account.now.since(sent_at);
         match result {
@@ -181,7 +181,12 @@ impl Try<'_> {
     }
 
     /// Sends the request and waits for the first content of the answer.
-    async fn send(&self, outbound: Outbound<'_>, account: &mut Account) -> Result<Begun, Fault> {
+    async fn send(
+        &self,
+        outbound: Outbound<'_>,
+        tool_names: ToolNames,
+        account: &mut Account,
+    ) -> Result<Begun, Fault> {
         let destination = outbound.destination;
         let dialect = outbound.dialect;
         let limit = self.deadline.since(account.now);
@@ -195,7 +200,7 @@ impl Try<'_> {
             return Err(self.read_fault(destination, parts.status, &parts.headers, body).await);
         }
         let delivered = delivered(&parts.headers);
-        let conduit = relay::conduit(dialect, self.request, account, delivered);
+        let conduit = relay::conduit(dialect, self.request, account, tool_names, delivered);
         let mut source = Source::new(body, delivered, conduit, &self.gateway.caps);
         let limit = deadline::left(self.first_event(), self.deadline, &*self.gateway.clock);
         let mut opened = source.open(limit, self.request.peek.delivery).await;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dialects::{Dialect, Encoded};
+use dialects::{Dialect, Encoded, ToolNames};
 use http::{HeaderMap, HeaderValue, header};
 use router::{Candidate, Strictness};
 use types::SpanId;
@@ -21,6 +21,7 @@ pub(crate) struct Written {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<Bytes>,
     pub(crate) changes: Vec<types::conversation::Change>,
+    pub(crate) tool_names: ToolNames,
 }
 
 /// The caller's request, read as a conversation the first time a target needs that.
@@ -75,7 +76,8 @@ pub(crate) fn write(request: &Request, encoded: Encoded, to: &Place<'_>, account
     for (name, value) in encoded.headers {
         headers.insert(name, value);
     }
-    Written { headers, body: encoded.body, changes: encoded.changes }
+    let Encoded { body, changes, tool_names, .. } = encoded;
+    Written { headers, body, changes, tool_names }
 }
 
 /// Passes on the caller's headers that mean something to an upstream of the same language.

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use dialects::{Asked, Conduit, Delivered, Dialect};
+use dialects::{Asked, Conduit, Delivered, Dialect, ToolNames};
 use net::body::Aborted;
 use tokio::time::Sleep;
 use types::conversation::Delivery;
@@ -28,12 +28,14 @@ pub(crate) fn conduit(
     upstream: &'static dyn Dialect,
     request: &Request,
     account: &Account,
+    tool_names: ToolNames,
     delivered: Delivered,
 ) -> Box<dyn Conduit> {
     let asked = Asked {
         model: request.peek.model.clone(),
         delivery: request.peek.delivery,
         calls: request.peek.calls,
+        tool_names,
         request: account.id,
         at: account.wall,
     };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use dialects::{Asked, Calls, Dialect, unfold};
+use dialects::{Asked, Calls, Dialect, ToolNames, unfold};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use types::conversation::{Answer, Conversation, Delivery, Delta, Event};
 use types::{Code, Refusal, RequestId, Tokens, UnixTime};
@@ -28,6 +28,7 @@ pub(crate) fn played(
         model: conversation.model.clone(),
         delivery: conversation.delivery,
         calls: Calls::Tools,
+        tool_names: ToolNames::default(),
         request,
         at: UnixTime::from_secs(CREATED),
     };

@@ -110,7 +110,7 @@ fn block(content: &Content) -> Option<Block<'_>> {
             // A model's broken arguments still reach the caller, as the one thing an object can hold them in.
             let input = input(arguments)
                 .or_else(|| types::Json::of(&std::collections::BTreeMap::from([("arguments", arguments)])))?;
-            Some(Block::ToolUse { id: ids::fit(id), name, input, cache_control: None })
+            Some(Block::ToolUse { id: ids::fit(id), name: name.into(), input, cache_control: None })
         }
         Content::Opaque { kind, json } => is_own(kind).then_some(Block::Opaque(json)),
         // No model answers with these in this language.

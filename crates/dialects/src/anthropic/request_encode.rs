@@ -1,5 +1,7 @@
 //! Writes a request for an upstream that speaks this language.
 
+use std::borrow::Cow;
+
 use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 use types::Json;
@@ -13,10 +15,13 @@ use super::request_tools::{Choice, ToolOut};
 use super::wire::{self, Block};
 use crate::extras::{Named, carry};
 use crate::place::told;
-use crate::{EncodeError, Encoded, quirks};
+use crate::{EncodeError, Encoded, ToolNames, names, quirks};
 
 /// The limit where neither the caller nor the catalogue says one, without what is meant for thinking.
 const DEFAULT_MAX_TOKENS: u64 = 4096;
+
+/// The longest name of an end user that the wire takes.
+const MAX_USER: usize = 256;
 
 /// Chat Completions' service tiers and this wire's words for them.
 const TIERS: &[(&str, &str)] = &[("auto", "auto"), ("default", "standard_only")];
@@ -29,6 +34,8 @@ pub(super) struct Writer<'a> {
     pub(super) changes: Vec<Change>,
     /// The places of the prompt-cache marks, in the order they were written.
     pub(super) marked: Vec<String>,
+    /// The tools that got other names.
+    pub(super) tool_names: ToolNames,
 }
 
 /// A request's body.
@@ -94,12 +101,12 @@ struct Drawing {
 
 #[derive(Serialize)]
 struct Metadata<'a> {
-    user_id: &'a str,
+    user_id: Cow<'a, str>,
 }
 
 /// Writes a request for an upstream that speaks this language.
 pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
-    let mut writer = Writer { asked: conversation, target, changes: Vec::new(), marked: Vec::new() };
+    let mut writer = Writer::new(conversation, target);
     let plan = writer.reasoning();
     let (mut system, mut messages) = writer.messages()?;
     let mut tools = writer.tools();
@@ -118,7 +125,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
         thinking: plan.thinking,
         drawing,
         stop_sequences: writer.stop_sequences(),
-        metadata: conversation.user.as_deref().map(|user_id| Metadata { user_id }),
+        metadata: writer.metadata(),
         service_tier: carried.service_tier,
         stream: conversation.delivery.is_stream().then_some(true),
         extras: carried.fields,
@@ -127,7 +134,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     wire::write(&mut bytes, &body);
     let headers = vec![version_header(target)];
     let changes = told(conversation, writer.changes, carried.lost);
-    Encoded { body: vec![bytes.into()], headers, changes }.checked(target)
+    Encoded { body: vec![bytes.into()], headers, changes, tool_names: writer.tool_names }.checked(target)
 }
 
 /// The version this target is spoken to in.
@@ -138,6 +145,11 @@ pub(super) fn version_header(target: &Target) -> (HeaderName, HeaderValue) {
 }
 
 impl<'a> Writer<'a> {
+    fn new(asked: &'a Conversation, target: &'a Target) -> Self {
+        let (changes, marked) = (Vec::new(), Vec::new());
+        Self { asked, target, changes, marked, tool_names: ToolNames::default() }
+    }
+
     /// Whether the conversation came in this dialect.
     pub(super) fn is_own(&self) -> bool {
         self.asked.extras.dialect == Some(ID)
@@ -222,6 +234,16 @@ impl<'a> Writer<'a> {
         for (field, _) in unknown.into_iter().filter(|(_, asked)| *asked) {
             self.dropped(field);
         }
+    }
+
+    /// The caller's end user; the wire refuses long names and addresses of mail.
+    fn metadata(&mut self) -> Option<Metadata<'a>> {
+        let user = self.asked.user.as_deref()?;
+        if self.is_own() || (user.len() <= MAX_USER && !user.contains('@')) {
+            return Some(Metadata { user_id: user.into() });
+        }
+        self.changes.push(Change::rewritten("user"));
+        Some(Metadata { user_id: names::opaque_user(user).into() })
     }
 
     /// The texts to stop at; the wire refuses blank ones.

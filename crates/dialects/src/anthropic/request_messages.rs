@@ -8,6 +8,7 @@ use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Messag
 use super::request_encode::Writer;
 use super::wire::{Block, Source, input};
 use super::{ids, wire};
+use crate::media::{image_mime, is_base64, is_web};
 use crate::{EncodeError, quirks};
 
 /// One turn.
@@ -159,7 +160,7 @@ impl<'a> Writer<'a> {
                 })?;
                 Some(Block::ToolUse {
                     id: ids::fit(id),
-                    name,
+                    name: self.tool_name(name),
                     input,
                     cache_control: self.mark(*cache, &path),
                 })
@@ -206,12 +207,12 @@ impl<'a> Writer<'a> {
             self.dropped(format!("{path}.detail"));
         }
         let source = match &media.source {
-            MediaSource::Base64(data) => media
-                .mime
-                .as_deref()
-                .or_else(|| mime_of(data))
-                .map(|media_type| Source::Base64 { media_type, data }),
-            MediaSource::File(file_id) => self.is_own().then_some(Source::File { file_id }),
+            source if !self.is_sayable(source) => None,
+            MediaSource::Base64(data) => {
+                let media_type = image_mime(media.mime.as_deref(), data);
+                media_type.map(|media_type| Source::Base64 { media_type, data })
+            }
+            MediaSource::File(file_id) => Some(Source::File { file_id }),
             MediaSource::Text(_) => None,
             MediaSource::Url(url) => Some(Source::Url { url }),
         };
@@ -224,6 +225,7 @@ impl<'a> Writer<'a> {
 
     fn document(&mut self, media: &'a Media, path: String) -> Option<Block<'a>> {
         let source = match &media.source {
+            source if !self.is_sayable(source) => None,
             MediaSource::Base64(data) => match media.mime.as_deref() {
                 None | Some(PDF) => Some(Source::Base64 { media_type: PDF, data }),
                 Some(mime) => decoded(mime, data).map(|text| {
@@ -231,7 +233,7 @@ impl<'a> Writer<'a> {
                     Source::Text { media_type: "text/plain", data: text.into() }
                 }),
             },
-            MediaSource::File(file_id) => self.is_own().then_some(Source::File { file_id }),
+            MediaSource::File(file_id) => Some(Source::File { file_id }),
             MediaSource::Text(data) => Some(Source::Text { media_type: "text/plain", data: data.into() }),
             MediaSource::Url(url) => Some(Source::Url { url }),
         };
@@ -241,6 +243,18 @@ impl<'a> Writer<'a> {
         };
         let title = media.title.as_deref();
         Some(Block::Document { source, title, cache_control: self.mark(media.cache, &path) })
+    }
+
+    /// Whether the provider can come by these bytes: another's files it does not have, and it fetches from the web
+    /// only.
+    fn is_sayable(&self, source: &MediaSource) -> bool {
+        match source {
+            _ if self.is_own() => true,
+            MediaSource::Base64(data) => is_base64(data),
+            MediaSource::File(_) => false,
+            MediaSource::Text(_) => true,
+            MediaSource::Url(url) => is_web(url),
+        }
     }
 
     /// Text; the wire refuses blank ones.
@@ -274,15 +288,4 @@ fn decoded(mime: &str, base64: &str) -> Option<String> {
     let is_text = mime.starts_with("text/") || TEXTUAL.iter().any(|kind| mime.ends_with(kind));
     let bytes = is_text.then(|| STANDARD.decode(base64).ok()).flatten()?;
     String::from_utf8(bytes).ok().filter(|text| !text.trim().is_empty())
-}
-
-/// The kind of a picture by how its base64 begins.
-fn mime_of(base64: &str) -> Option<&'static str> {
-    let kinds = [
-        ("iVBORw0KGgo", "image/png"),
-        ("/9j/", "image/jpeg"),
-        ("R0lGOD", "image/gif"),
-        ("UklGR", "image/webp"),
-    ];
-    kinds.into_iter().find(|(start, _)| base64.starts_with(start)).map(|(_, mime)| mime)
 }

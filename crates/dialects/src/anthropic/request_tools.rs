@@ -1,5 +1,6 @@
 //! Writes the tools and which of them shall be called.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -10,6 +11,10 @@ use types::conversation::{Change, Content, Tool, ToolChoice};
 use super::reasoning::Plan;
 use super::request_encode::Writer;
 use super::wire::{CacheControl, is_own};
+use crate::names;
+
+/// The longest name of a tool that the wire takes.
+const MAX_NAME: usize = 128;
 
 /// A tool as it is written.
 #[derive(Debug, Serialize)]
@@ -17,7 +22,7 @@ use super::wire::{CacheControl, is_own};
 pub(super) enum ToolOut<'a> {
     /// A function.
     Function {
-        name: &'a str,
+        name: Cow<'a, str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         description: Option<&'a str>,
         input_schema: Json,
@@ -29,7 +34,7 @@ pub(super) enum ToolOut<'a> {
     /// A tool that passes through whole.
     Opaque(&'a Json),
     /// A tool that only the history knows.
-    Stub { name: &'a str, description: &'static str, input_schema: Json },
+    Stub { name: Cow<'a, str>, description: &'static str, input_schema: Json },
 }
 
 impl ToolOut<'_> {
@@ -54,7 +59,7 @@ pub(super) enum Choice<'a> {
     None,
     /// This one.
     Tool {
-        name: &'a str,
+        name: Cow<'a, str>,
         #[serde(flatten)]
         serial: Serial,
     },
@@ -74,6 +79,7 @@ impl<'a> Writer<'a> {
         for (index, tool) in self.asked.tools.iter().enumerate() {
             match tool {
                 Tool::Function { name, description, parameters, strict, cache } => {
+                    let name = self.offered(name, index);
                     tools.push(ToolOut::Function {
                         name,
                         description: description.as_deref(),
@@ -92,12 +98,29 @@ impl<'a> Writer<'a> {
                 self.changes.push(Change::emulated("tools"));
             }
             tools.extend(names.into_iter().map(|name| ToolOut::Stub {
-                name,
+                name: self.tool_name(name),
                 description: "A tool used earlier in this conversation.",
                 input_schema: schema(None),
             }));
         }
         tools
+    }
+
+    /// A tool's name as it is offered, noted if it is not its own.
+    fn offered(&mut self, name: &'a str, index: usize) -> Cow<'a, str> {
+        if self.is_own() {
+            return name.into();
+        }
+        let (sent, is_another) = self.tool_names.fit(name, MAX_NAME);
+        if is_another {
+            self.changes.push(Change::rewritten(format!("tools[{index}].function.name")));
+        }
+        sent
+    }
+
+    /// A tool's name as the wire takes it: letters, digits, `_` and `-`.
+    pub(super) fn tool_name(&self, name: &'a str) -> Cow<'a, str> {
+        if self.is_own() { name.into() } else { names::fit(name, MAX_NAME) }
     }
 
     /// Which tool shall be called.
@@ -124,7 +147,7 @@ impl<'a> Writer<'a> {
                 Some(Choice::Auto(serial))
             }
             Some(ToolChoice::Any) => Some(Choice::Any(serial)),
-            Some(ToolChoice::Named(name)) => Some(Choice::Tool { name, serial }),
+            Some(ToolChoice::Named(name)) => Some(Choice::Tool { name: self.tool_name(name), serial }),
         }
     }
 }

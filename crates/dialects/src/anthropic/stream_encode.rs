@@ -244,7 +244,7 @@ impl Waiting {
             Opening::Thinking => Block::Thinking { thinking: "", signature: "" },
             Opening::ToolCall { id, name } => {
                 let Some(input) = wire::input("") else { return false };
-                Block::ToolUse { id: ids::fit(id), name, input, cache_control: None }
+                Block::ToolUse { id: ids::fit(id), name: name.into(), input, cache_control: None }
             }
         };
         write(

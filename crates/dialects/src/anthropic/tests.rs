@@ -38,6 +38,7 @@ fn asked(delivery: Delivery) -> Asked {
         model: "claude-public".into(),
         delivery,
         calls: Calls::Tools,
+        tool_names: crate::ToolNames::default(),
         request,
         at: UnixTime::from_secs(1),
     }

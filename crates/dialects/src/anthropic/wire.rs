@@ -179,7 +179,7 @@ pub(super) enum Block<'a> {
     /// A call of a tool.
     ToolUse {
         id: Cow<'a, str>,
-        name: &'a str,
+        name: Cow<'a, str>,
         input: Json,
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<CacheControl>,

@@ -18,7 +18,7 @@ pub(super) fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<En
     edit.restrict();
     edit.history();
     let (body, changes) = edit.finish();
-    Encoded { body, headers: Vec::new(), changes }.checked(target)
+    Encoded { body, changes, ..Encoded::default() }.checked(target)
 }
 
 /// A written request without what the target refuses. Of what an adapted request needs beyond that, nothing is

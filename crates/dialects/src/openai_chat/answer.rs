@@ -256,7 +256,7 @@ fn message(content: &[Content], calls: Calls) -> AnswerMessage<'_> {
                 message.reasoning_content.get_or_insert_default().push_str(text);
             }
             Content::ToolCall { id, name, arguments, .. } => {
-                let call = FunctionCall::new(id.into(), name, arguments);
+                let call = FunctionCall::new(id.into(), name.into(), arguments);
                 match calls {
                     Calls::Tools => message.tool_calls.push(WireToolCall::Function(call)),
                     // There is room for one.

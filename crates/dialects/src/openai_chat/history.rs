@@ -5,7 +5,7 @@ use types::conversation::Change;
 
 use super::MAX_DEPTH;
 use super::adapt::Edit;
-use super::message_encode::nine_characters;
+use super::naming::nine_characters;
 use crate::splice::quoted;
 use crate::{Fields, quirks};
 

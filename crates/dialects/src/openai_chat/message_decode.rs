@@ -6,6 +6,7 @@ use types::conversation::{CacheMark, Content, Media, MediaSource, Message, Role}
 
 use super::object::{Object, Path, keep};
 use crate::DecodeError;
+use crate::media::is_base64;
 
 /// The prefix of [`Content::Opaque`]'s kind for a field of the message itself.
 pub(super) const MESSAGE_FIELD: &str = "message.";
@@ -213,6 +214,8 @@ fn file(object: &mut Object<'_, '_>) -> Result<Option<Media>, DecodeError> {
     let Some(raw) = object.take("file")? else { return Err(path.wrong("is missing")) };
     let mut file = Object::read(raw.get(), &path)?;
     let source = match (file.take_text("file_data")?, file.take_text("file_id")?) {
+        // Some clients give the bytes without saying that they do.
+        (Some(data), _) if is_base64(&data) => media(None, MediaSource::Base64(data)),
         (Some(data), _) => media_at(data),
         (None, Some(id)) => media(None, MediaSource::File(id)),
         (None, None) => return Ok(None),

@@ -11,7 +11,8 @@ use super::wire::{
     WireMessage, WireToolCall,
 };
 use crate::extras::Named;
-use crate::quirks;
+use crate::media::{image_mime, is_base64, is_web};
+use crate::{ToolNames, quirks};
 
 /// The messages written so far.
 pub(super) struct Writer<'c> {
@@ -20,14 +21,17 @@ pub(super) struct Writer<'c> {
     pub(super) is_own: bool,
     pub(super) changes: Vec<Change>,
     pub(super) messages: Vec<WireMessage<'c>>,
+    /// The tools that got other names.
+    pub(super) tool_names: ToolNames,
     /// Pictures and files out of tool results, which only a user message can show. They wait until the last
     /// of the results, because nothing may stand between a call and its results.
     pending: Vec<Part<'c>>,
 }
 
 impl<'c> Writer<'c> {
-    pub(super) const fn new(target: &'c Target, is_own: bool) -> Self {
-        Self { target, is_own, changes: Vec::new(), messages: Vec::new(), pending: Vec::new() }
+    pub(super) fn new(target: &'c Target, is_own: bool) -> Self {
+        let (changes, messages, pending) = (Vec::new(), Vec::new(), Vec::new());
+        Self { target, is_own, changes, messages, tool_names: ToolNames::default(), pending }
     }
 
     /// Writes all of `messages`.
@@ -194,7 +198,7 @@ impl<'c> Writer<'c> {
                 Content::Refusal(text) => message.refusal.get_or_insert_default().push_str(text),
                 Content::ToolCall { id, name, arguments, cache } => {
                     let cache_control = self.mark(*cache, &path);
-                    let call = FunctionCall::new(self.tool_call_id(id), name, arguments);
+                    let call = FunctionCall::new(self.tool_call_id(id), self.tool_name(name), arguments);
                     message.tool_calls.push(WireToolCall::Function(FunctionCall { cache_control, ..call }));
                 }
                 Content::Opaque { kind, json } if self.is_own && kind == OTHER_CALL => {
@@ -297,12 +301,15 @@ impl<'c> Writer<'c> {
     }
 
     fn image(&mut self, media: &'c Media, path: &Path<'_>) -> Option<Part<'c>> {
+        let declared = media.mime.as_deref();
         let url = match &media.source {
-            MediaSource::Base64(data) => {
-                Cow::Owned(data_url(media.mime.as_deref().unwrap_or("image/png"), data))
+            MediaSource::Base64(data) if self.is_own || is_base64(data) => {
+                data_url(image_mime(declared, data).unwrap_or("image/png"), data).into()
             }
-            MediaSource::Url(url) => Cow::Borrowed(url.as_str()),
-            MediaSource::File(_) | MediaSource::Text(_) => return self.lose(path),
+            MediaSource::Url(url) if self.is_own || is_web(url) => Cow::Borrowed(url.as_str()),
+            MediaSource::Base64(_) | MediaSource::File(_) | MediaSource::Text(_) | MediaSource::Url(_) => {
+                return self.lose(path);
+            }
         };
         let image_url = WireImage { url, detail: media.detail.as_deref() };
         Some(Part::ImageUrl { image_url, cache_control: self.mark(media.cache, path) })
@@ -352,13 +359,6 @@ impl<'c> Writer<'c> {
         self.changes.push(Change::dropped(path.to_string()));
         None
     }
-
-    /// The id as the target takes it. Call and result are mapped alike, so they still belong together.
-    fn tool_call_id(&self, id: &'c str) -> Cow<'c, str> {
-        let is_refused = self.target.has_quirk(quirks::NINE_CHARACTER_TOOL_IDS);
-        let short = is_refused.then(|| nine_characters(id)).flatten();
-        short.map_or(Cow::Borrowed(id), Cow::Owned)
-    }
 }
 
 fn plain<'a>(role: &'static str, content: WireContent<'a>) -> WireMessage<'a> {
@@ -367,16 +367,4 @@ fn plain<'a>(role: &'static str, content: WireContent<'a>) -> WireMessage<'a> {
 
 fn data_url(mime: &str, data: &str) -> String {
     format!("data:{mime};base64,{data}")
-}
-
-/// Nine letters and digits that stand for `id`: its 64-bit FNV-1a hash in base 36. None where it is such an id itself.
-pub(super) fn nine_characters(id: &str) -> Option<String> {
-    if id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return None;
-    }
-    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let digits = std::iter::successors(Some(hash), |rest| Some(rest / 36)).take(9);
-    Some(digits.filter_map(|rest| char::from_digit(u32::try_from(rest % 36).unwrap_or(0), 36)).collect())
 }

@@ -10,6 +10,7 @@ mod history;
 mod limits;
 mod message_decode;
 mod message_encode;
+mod naming;
 mod object;
 mod peek;
 mod place;

@@ -1,7 +1,8 @@
 //! Writes a canonical conversation as a request.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
-use serde::ser::Serializer;
 use types::Json;
 use types::conversation::{Change, Conversation, Delivery, OutputFormat, Sampling, Target, Tool, ToolChoice};
 
@@ -14,6 +15,9 @@ use super::{ID, json_bytes};
 use crate::extras::{Named, carry};
 use crate::place::told;
 use crate::{EncodeError, Encoded, quirks};
+
+/// The most texts to stop at that the language has room for.
+const MAX_STOPS: usize = 4;
 
 /// Anthropic Messages' service tiers and this language's words for them.
 const TIERS: &[(&str, &str)] = &[("auto", "auto"), ("standard_only", "default")];
@@ -29,20 +33,20 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     }
     let mut body = Body { model: target.model.as_str(), ..Body::default() };
     body.tools = tools(&conversation.tools, &mut writer);
-    let Writer { mut changes, messages, .. } = writer;
+    body.tool_fields(conversation, &mut writer);
+    body.user = writer.end_user(conversation.user.as_deref());
+    let Writer { mut changes, messages, tool_names, .. } = writer;
     body.messages = messages;
-    body.tool_fields(conversation, &mut changes);
     body.sampling(&conversation.sampling, target, &mut changes);
     body.reasoning = reasoning::plan(conversation.reasoning.as_ref(), target, &mut changes);
     body.response_format = response_format(&conversation.format);
-    body.user = conversation.user.as_deref();
     body.delivery(conversation.delivery, target);
     let carried = carry(&conversation.extras, ID, TIERS);
     body.service_tier = carried.service_tier;
     body.extras(carried.fields);
     let body = adapt::restrict(json_bytes(&body), target, &mut changes);
     let changes = told(conversation, changes, carried.lost);
-    Encoded { body, headers: Vec::new(), changes }.checked(target)
+    Encoded { body, headers: Vec::new(), changes, tool_names }.checked(target)
 }
 
 /// A request on the wire.
@@ -79,14 +83,14 @@ struct Body<'a> {
     max_completion_tokens: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<u64>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    stop: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stop: Vec<&'a str>,
     #[serde(flatten)]
     reasoning: Plan,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_format: Option<ResponseFormat<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<&'a str>,
+    user: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,15 +103,23 @@ struct Body<'a> {
 
 impl<'a> Body<'a> {
     /// What only makes sense next to tools: the language refuses it without.
-    fn tool_fields(&mut self, conversation: &'a Conversation, changes: &mut Vec<Change>) {
+    fn tool_fields(&mut self, conversation: &'a Conversation, writer: &mut Writer<'a>) {
         let choice = conversation.tool_choice.as_ref();
         if self.tools.is_empty() {
             if let Some(ToolChoice::Any | ToolChoice::Named(_)) = choice {
-                changes.push(Change::dropped("tool_choice"));
+                writer.changes.push(Change::dropped("tool_choice"));
             }
             return;
         }
-        self.tool_choice = choice.map(WireToolChoice);
+        self.tool_choice = choice.map(|choice| match choice {
+            ToolChoice::Any => WireToolChoice::Word("required"),
+            ToolChoice::Auto => WireToolChoice::Word("auto"),
+            ToolChoice::Named(name) => WireToolChoice::Named {
+                r#type: "function",
+                function: ChosenFunction { name: writer.tool_name(name) },
+            },
+            ToolChoice::Never => WireToolChoice::Word("none"),
+        });
         self.parallel_tool_calls = conversation.parallel_tool_calls;
     }
 
@@ -125,7 +137,12 @@ impl<'a> Body<'a> {
         self.n = sampling.choices;
         self.logprobs = sampling.logprobs;
         self.top_logprobs = sampling.top_logprobs;
-        self.stop = &sampling.stop;
+        // An empty text would stop the answer before it begins.
+        let stop = sampling.stop.iter().map(String::as_str).filter(|text| !text.is_empty());
+        self.stop = stop.take(MAX_STOPS).collect();
+        if self.stop.len() < sampling.stop.len() {
+            changes.push(Change::dropped("stop"));
+        }
         if target.has_quirk(quirks::MAX_TOKENS_ONLY) {
             self.max_tokens = sampling.max_tokens;
         } else {
@@ -216,7 +233,7 @@ enum WireTool<'a> {
 
 #[derive(Serialize)]
 struct WireFunction<'a> {
-    name: &'a str,
+    name: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -233,6 +250,7 @@ fn tools<'c>(tools: &'c [Tool], writer: &mut Writer<'c>) -> Vec<WireTool<'c>> {
         match tool {
             Tool::Function { name, description, parameters, strict, cache } => {
                 let (description, parameters) = (description.as_deref(), parameters.as_ref());
+                let name = writer.offered(name, &path);
                 let function = WireFunction { name, description, parameters, strict: *strict };
                 written.push(WireTool::Function { function, cache_control: writer.mark(*cache, &path) });
             }
@@ -244,26 +262,14 @@ fn tools<'c>(tools: &'c [Tool], writer: &mut Writer<'c>) -> Vec<WireTool<'c>> {
 }
 
 /// Which tool to call, on the wire.
-struct WireToolChoice<'a>(&'a ToolChoice);
+#[derive(Serialize)]
+#[serde(untagged)]
+enum WireToolChoice<'a> {
+    Named { r#type: &'static str, function: ChosenFunction<'a> },
+    Word(&'static str),
+}
 
-impl Serialize for WireToolChoice<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            ToolChoice::Any => serializer.serialize_str("required"),
-            ToolChoice::Auto => serializer.serialize_str("auto"),
-            ToolChoice::Named(name) => {
-                #[derive(Serialize)]
-                struct Named<'a> {
-                    r#type: &'static str,
-                    function: Name<'a>,
-                }
-                #[derive(Serialize)]
-                struct Name<'a> {
-                    name: &'a str,
-                }
-                Named { r#type: "function", function: Name { name } }.serialize(serializer)
-            }
-            ToolChoice::Never => serializer.serialize_str("none"),
-        }
-    }
+#[derive(Serialize)]
+struct ChosenFunction<'a> {
+    name: Cow<'a, str>,
 }

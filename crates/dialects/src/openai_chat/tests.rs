@@ -26,6 +26,7 @@ fn asked(delivery: Delivery) -> Asked {
         model: "public".into(),
         delivery,
         calls: Calls::Tools,
+        tool_names: crate::ToolNames::default(),
         request,
         at: UnixTime::from_secs(1_760_000_000),
     }

@@ -201,13 +201,13 @@ pub(super) struct FunctionCall<'a> {
 
 #[derive(Serialize)]
 pub(super) struct CalledFunction<'a> {
-    pub(super) name: &'a str,
+    pub(super) name: Cow<'a, str>,
     pub(super) arguments: &'a str,
 }
 
 impl<'a> FunctionCall<'a> {
     /// A call of the function `name`; no arguments are an empty object, never an empty text.
-    pub(super) fn new(id: Cow<'a, str>, name: &'a str, arguments: &'a str) -> Self {
+    pub(super) fn new(id: Cow<'a, str>, name: Cow<'a, str>, arguments: &'a str) -> Self {
         let arguments = if arguments.is_empty() { "{}" } else { arguments };
         Self { id, kind: "function", function: CalledFunction { name, arguments }, cache_control: None }
     }

@@ -3,7 +3,7 @@
 use testkit::{FakeUpstream, Gateway, Reply, Response};
 
 use crate::gateway;
-use crate::samples::{CHAT, answer, ask, ask_stream, call, provider, single, stream};
+use crate::samples::{CHAT, MESSAGES, answer, ask, ask_stream, call, provider, single, stream};
 
 /// What the caller gets when the upstream answers `reply` to `body`.
 async fn answered(body: &str, reply: Reply) -> (Gateway, Response) {
@@ -69,6 +69,39 @@ async fn every_change_is_named_however_a_field_is_called() {
     let response = gateway.post(CHAT, ask("a/x").replacen('{', &format!("{{{many}"), 1)).send().await;
     let changed = response.header("x-tollgate-changed");
     assert!(changed.len() < 2200 && changed.contains(", more;n="), "{} bytes", changed.len());
+}
+
+#[tokio::test]
+async fn a_tool_the_upstream_knows_by_another_name_is_called_by_its_own() {
+    let upstream = FakeUpstream::start(|request| {
+        let request = request.json();
+        let name = request["tools"][0]["function"]["name"].as_str().unwrap().to_owned();
+        assert!(name.len() <= 64, "{name}");
+        let call = format!(
+            r#"{{"index":0,"id":"call_1","type":"function","function":{{"name":"{name}","arguments":"{{}}"}}}}"#
+        );
+        if request["stream"] == true {
+            let chunk = |delta: &str, finish: &str| {
+                let choice = format!(r#"{{"index":0,"delta":{delta},"finish_reason":{finish}}}"#);
+                format!("data: {{\"id\":\"c\",\"model\":\"x\",\"choices\":[{choice}]}}\n\n")
+            };
+            let call = chunk(&format!(r#"{{"tool_calls":[{call}]}}"#), "null");
+            Reply::sse(call + &chunk("{}", r#""tool_calls""#) + "data: [DONE]\n\n")
+        } else {
+            let message = format!(r#"{{"role":"assistant","content":null,"tool_calls":[{call}]}}"#);
+            let choice = format!(r#"{{"index":0,"message":{message},"finish_reason":"tool_calls"}}"#);
+            Reply::json(200, format!(r#"{{"id":"c","model":"x","choices":[{choice}]}}"#))
+        }
+    })
+    .await;
+    let gateway = gateway().config(&single(&upstream)).start().await;
+    let name = format!("mcp__{}", "a".repeat(90));
+    let tools = format!(r#"{{"tools":[{{"name":"{name}","input_schema":{{"type":"object"}}}}],"#);
+    for body in [ask("m"), ask_stream("m")] {
+        let response = call(&gateway, MESSAGES, body.replacen('{', &tools, 1)).send().await;
+        assert!(response.text().contains(&format!(r#""name":"{name}""#)), "{}", response.text());
+        assert_eq!(response.header("x-tollgate-changed"), "rewritten;tools[0].name");
+    }
 }
 
 #[tokio::test]
