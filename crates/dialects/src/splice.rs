@@ -18,15 +18,20 @@ impl Splice {
 
     /// Cuts these fields out of the object that `body` is, with the right number of commas.
     pub(crate) fn cut(&mut self, body: &[u8], fields: &Fields, names: &[&str]) {
-        if names.is_empty() {
-            return;
+        if !names.is_empty() {
+            let places = fields.places(body);
+            self.cut_items(places.map(|(name, span)| (names.contains(&name.as_ref()), span)));
         }
+    }
+
+    /// Cuts those items of an object or a list that are marked, with the right number of commas.
+    pub(crate) fn cut_items(&mut self, items: impl IntoIterator<Item = (bool, Span)>) {
         let mut kept_end = None;
         // Where the cut at hand began, while no kept field has followed it.
         let mut open: Option<usize> = None;
         let mut last_end = 0;
-        for (name, span) in fields.places(body) {
-            if names.contains(&name.as_ref()) {
+        for (is_cut, span) in items {
+            if is_cut {
                 open.get_or_insert(span.start);
                 last_end = span.end;
             } else {

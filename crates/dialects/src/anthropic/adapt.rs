@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use types::conversation::{Change, Target};
 
+use super::history::cut_unproven;
 use super::peek::SAMPLING;
 use super::request_encode::version_header;
 use crate::splice::quoted;
@@ -18,13 +19,13 @@ pub(super) fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<En
             splice.replace(span, model);
         }
     }
+    let unthinkable = cut_unproven(body, fields, &mut splice, &mut encoded.changes);
     let is_newer = target.has_quirk(quirks::VERSION_2026_10_21);
-    if is_newer || target.has_quirk(quirks::NO_SAMPLING) {
-        let named: Vec<&str> =
-            SAMPLING.into_iter().filter(|name| fields.value(body, name).is_some()).collect();
-        splice.cut(body, fields, &named);
-        encoded.changes = named.into_iter().map(Change::dropped).collect();
-    }
+    let refuses_sampling = is_newer || target.has_quirk(quirks::NO_SAMPLING);
+    let refused = SAMPLING.into_iter().filter(|_| refuses_sampling).chain(unthinkable);
+    let named: Vec<&str> = refused.filter(|name| fields.value(body, name).is_some()).collect();
+    splice.cut(body, fields, &named);
+    encoded.changes.extend(named.into_iter().map(Change::dropped));
     if is_newer {
         encoded.headers.push(version_header(target));
     }

@@ -5,6 +5,7 @@ mod answer;
 mod blocks;
 mod error;
 mod forward;
+mod history;
 mod ids;
 mod limits;
 mod marks;

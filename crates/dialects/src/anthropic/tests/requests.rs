@@ -356,6 +356,40 @@ fn only_the_model_changes_for_an_upstream_of_the_same_language() {
 }
 
 #[test]
+fn reasoning_that_another_language_s_model_gave_is_not_sent_as_proven() {
+    let bare = r#"{"type":"thinking","thinking":"hm","signature" : ""}"#;
+    let proven = r#"{"type":"thinking","thinking":"hm","signature":"c2ln"}"#;
+    let call = r#"{"type":"tool_use","id":"a","name":"f","input":{"signature":""}}"#;
+    let result = r#"{"role":"user","content":[{"type":"tool_result","tool_use_id":"a"}]}"#;
+    let turn = |blocks: &str| format!(r#"{{"role":"assistant","content":[{blocks}]}}"#);
+    let body = |thinking: &str, messages: &[&str]| {
+        format!(r#"{{"model":"claude-upstream-1",{thinking}"messages":[{}]}}"#, messages.join(", "))
+    };
+    let thinking = r#""thinking":{"type":"enabled","budget_tokens":2000},"#;
+    let user = r#"{"role":"user","content":"go"}"#;
+    let spoken = turn(&format!("{bare}, {proven},{bare}"));
+    let lost = ["dropped;messages[1].content[0]", "dropped;messages[1].content[2]"];
+    check_adapted(
+        &body(thinking, &[user, &spoken, user]),
+        &[],
+        &body(thinking, &[user, &turn(proven), user]),
+        &lost,
+    );
+    // Nothing else was said: the message goes.
+    check_adapted(&body("", &[user, &turn(bare), user]), &[], &body("", &[user, user]), &lost[..1]);
+    // In the middle of a call the model may only go on thinking from a proof.
+    let called = turn(&format!("{bare},{call}"));
+    check_adapted(
+        &body(thinking, &[user, &called, result]),
+        &[],
+        &body("", &[user, &turn(call), result]),
+        &[lost[0], "dropped;thinking"],
+    );
+    let whole = body(thinking, &[user, &turn(&format!("{proven},{call}")), result]);
+    check_adapted(&whole, &[], &whole, &[]);
+}
+
+#[test]
 fn sampling_is_cut_out_wherever_it_stands() {
     let model = r#""model":"claude-upstream-1""#;
     let all = ["dropped;temperature", "dropped;top_p", "dropped;top_k"];

@@ -1,0 +1,80 @@
+//! Reasoning without a proof in a request that is passed on. An answer that another provider's model gave in another
+//! language holds it, and the wire refuses to take it back.
+
+use memchr::memmem;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use types::conversation::Change;
+
+use crate::{Fields, Span, Splice};
+
+#[derive(Deserialize)]
+struct Seen<'a> {
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Block {
+    r#type: String,
+    signature: Option<String>,
+}
+
+impl Block {
+    fn is_unproven(raw: &RawValue) -> bool {
+        let block: Option<Self> = serde_json::from_str(raw.get()).ok();
+        block.is_some_and(|block| block.r#type == "thinking" && block.signature.as_deref() == Some(""))
+    }
+}
+
+/// Cuts the blocks of reasoning whose signature is empty, and with them thinking itself where the model stands
+/// between a call and its answer: there it may only go on thinking from a proof.
+pub(super) fn cut_unproven(
+    body: &[u8],
+    fields: &Fields,
+    splice: &mut Splice,
+    changes: &mut Vec<Change>,
+) -> Option<&'static str> {
+    if !has_empty_signature(body) {
+        return None;
+    }
+    let list: Vec<&RawValue> = serde_json::from_slice(fields.value(body, "messages")?).ok()?;
+    let mut last_cut = None;
+    let mut cut_whole = Vec::with_capacity(list.len());
+    for (index, message) in list.iter().enumerate() {
+        let blocks = serde_json::from_str::<Seen<'_>>(message.get()).ok().and_then(|seen| seen.content);
+        let blocks: Vec<&RawValue> =
+            blocks.and_then(|content| serde_json::from_str(content.get()).ok()).unwrap_or_default();
+        let cut: Vec<bool> = blocks.iter().map(|block| Block::is_unproven(block)).collect();
+        let is_whole = !cut.is_empty() && cut.iter().all(|cut| *cut);
+        for (at, _) in cut.iter().enumerate().filter(|(_, cut)| **cut) {
+            last_cut = Some(index);
+            changes.push(Change::dropped(format!("messages[{index}].content[{at}]")));
+        }
+        if !is_whole {
+            splice.cut_items(cut.into_iter().zip(blocks.into_iter().map(|block| span(body, block))));
+        }
+        cut_whole.push((is_whole, span(body, message)));
+    }
+    splice.cut_items(cut_whole);
+    let holds =
+        |at: usize, what| list.get(at).is_some_and(|raw| memmem::find(raw.get().as_bytes(), what).is_some());
+    let in_loop = last_cut.is_some_and(|at| at + 2 == list.len() && holds(at + 1, b"\"tool_result\""));
+    let thinks =
+        fields.value(body, "thinking").is_some_and(|value| memmem::find(value, b"\"enabled\"").is_some());
+    (in_loop && thinks).then_some("thinking")
+}
+
+fn has_empty_signature(body: &[u8]) -> bool {
+    let name = b"\"signature\"";
+    memmem::find_iter(body, name).any(|at| {
+        let value = body.get(at + name.len()..).unwrap_or_default().trim_ascii_start();
+        value.strip_prefix(b":").is_some_and(|value| value.trim_ascii_start().starts_with(b"\"\""))
+    })
+}
+
+/// Where in the body a value lies that is borrowed from it.
+fn span(body: &[u8], value: &RawValue) -> Span {
+    let start = value.get().as_ptr().addr() - body.as_ptr().addr();
+    start..start + value.get().len()
+}
