@@ -201,7 +201,7 @@ fn a_chat_request_is_asked_as_messages() {
         "max_completion_tokens": 300,
         "stop": "END",
         "user": "u-1",
-        "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}},
+        "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "additionalProperties": false}}},
         "logit_bias": {"1": 2},
         "store": false,
         "seed": null,
@@ -234,7 +234,7 @@ fn a_chat_request_is_asked_as_messages() {
         "temperature": 1.0,
         "stop_sequences": ["END"],
         "metadata": {"user_id": "u-1"},
-        "output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}},
+        "output_config": {"format": {"type": "json_schema", "schema": {"type": "object", "additionalProperties": false}}},
         "stream": true,
     });
     assert_eq!(written, expect);
@@ -485,6 +485,42 @@ fn what_a_language_has_no_room_for_is_left_out_or_shortened() {
     assert_eq!(written["messages"][0]["content"][0]["source"]["media_type"], "image/jpeg");
     assert_eq!(written["messages"][0]["content"][1]["source"]["url"], "HTTPS://example.com/a");
     assert!(!written["metadata"]["user_id"].as_str().unwrap().contains("ann"));
+}
+
+#[test]
+fn schemas_are_written_as_each_language_wants_them() {
+    let body = json!({
+        "model": "public", "max_tokens": 9, "messages": [{"role": "user", "content": "go"}],
+        "tools": [{"name": "f", "input_schema": {"type": "object"}}],
+    });
+    let (written, changes) = request(messages(), chat(), &body, &[]);
+    assert_eq!(written["tools"][0]["function"]["parameters"], json!({"type": "object", "properties": {}}));
+    assert_eq!(changes, [""; 0]);
+
+    let schema = |tail: &str, map: &str| {
+        let place = format!(r#"{{"type":["object","null"],"properties":{{"z":{{"type":"string"}}}}{tail}}}"#);
+        let list = format!(
+            r##"{{"type":"array","items":{{"anyOf":[{{"type":"null"}},{{"$ref":"#/$defs/place"}},{place}]}}}}"##
+        );
+        format!(
+            r#"{{"type":"object","properties":{{"b":{list},"a":{map}}},"$defs":{{"place":{place}}}{tail}}}"#
+        )
+    };
+    let map = r#"{"type":"object","additionalProperties":{"type":"string"}}"#;
+    let closed = schema(r#","additionalProperties":false"#, map);
+    for (asked, change) in
+        [(schema("", map), Some("rewritten;response_format.json_schema.schema")), (closed.clone(), None)]
+    {
+        let format = format!(r#"{{"type":"json_schema","json_schema":{{"name":"x","schema":{asked}}}}}"#);
+        let body = format!(
+            r#"{{"model":"m","messages":[{{"role":"user","content":"go"}}],"response_format":{format}}}"#
+        );
+        let conversation = chat().decode_request(&HeaderMap::new(), body.as_bytes()).unwrap();
+        let encoded = messages().encode_request(&conversation, &target(&[])).unwrap();
+        let written = String::from_utf8(encoded.body.concat()).unwrap();
+        assert!(written.contains(&format!(r#""schema":{closed}"#)), "in its own order: {written}");
+        assert_eq!(encoded.changes.first().map(ToString::to_string).as_deref(), change);
+    }
 }
 
 const CHAT_STREAM: &str = r#"data: {"id":"chatcmpl-9","object":"chat.completion.chunk","created":3,"model":"upstream","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"finish_reason":null}],"obfuscation":"x"}

@@ -16,6 +16,7 @@ mod request_decode;
 mod request_encode;
 mod request_messages;
 mod request_tools;
+mod schema;
 mod stream_decode;
 mod stream_encode;
 mod usage;

@@ -12,6 +12,7 @@ use super::peek::{VERSION_HEADER, Version};
 use super::reasoning::{Plan, Thinking};
 use super::request_messages::Turn;
 use super::request_tools::{Choice, ToolOut};
+use super::schema;
 use super::wire::{self, Block};
 use crate::extras::{Named, carry};
 use crate::place::told;
@@ -85,7 +86,7 @@ impl OutputConfig<'_> {
 #[derive(Serialize)]
 struct Format<'a> {
     r#type: &'static str,
-    schema: &'a Json,
+    schema: Cow<'a, Json>,
 }
 
 /// How tokens are drawn.
@@ -177,6 +178,11 @@ impl<'a> Writer<'a> {
                 if description.is_some() {
                     self.dropped("response_format.json_schema.description");
                 }
+                let closed = if self.is_own() { None } else { schema::closed(schema) };
+                if closed.is_some() {
+                    self.changes.push(Change::rewritten("response_format.json_schema.schema"));
+                }
+                let schema = closed.map_or(Cow::Borrowed(schema), Cow::Owned);
                 Some(Format { r#type: "json_schema", schema })
             }
         }

@@ -1,15 +1,14 @@
 //! Writes the tools and which of them shall be called.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 use types::Json;
 use types::conversation::{Change, Content, Tool, ToolChoice};
 
 use super::reasoning::Plan;
 use super::request_encode::Writer;
+use super::schema;
 use super::wire::{CacheControl, is_own};
 use crate::names;
 
@@ -83,7 +82,7 @@ impl<'a> Writer<'a> {
                     tools.push(ToolOut::Function {
                         name,
                         description: description.as_deref(),
-                        input_schema: schema(parameters.as_ref()),
+                        input_schema: schema::of_arguments(parameters.as_ref()),
                         strict: *strict,
                         cache_control: self.mark(*cache, &format!("tools[{index}]")),
                     });
@@ -100,7 +99,7 @@ impl<'a> Writer<'a> {
             tools.extend(names.into_iter().map(|name| ToolOut::Stub {
                 name: self.tool_name(name),
                 description: "A tool used earlier in this conversation.",
-                input_schema: schema(None),
+                input_schema: schema::of_arguments(None),
             }));
         }
         tools
@@ -150,25 +149,6 @@ impl<'a> Writer<'a> {
             Some(ToolChoice::Named(name)) => Some(Choice::Tool { name: self.tool_name(name), serial }),
         }
     }
-}
-
-/// A schema as the wire wants it: with a type, which is `object`.
-fn schema(parameters: Option<&Json>) -> Json {
-    let fields = parameters.and_then(Json::to::<BTreeMap<String, &RawValue>>);
-    match (parameters, fields) {
-        (Some(json), Some(fields)) if fields.contains_key("type") => json.clone(),
-        (Some(json), Some(fields)) if !fields.is_empty() => {
-            let rest = json.as_str().trim_start().trim_start_matches('{');
-            Json::parse(format!(r#"{{"type":"object",{rest}"#)).unwrap_or_else(|| json.clone())
-        }
-        (Some(json), None) => json.clone(),
-        (Some(_) | None, _) => empty_schema(),
-    }
-}
-
-#[expect(clippy::expect_used, reason = "the text is a constant")]
-fn empty_schema() -> Json {
-    Json::parse(r#"{"type":"object","properties":{}}"#).expect("the constant is JSON")
 }
 
 /// The names of the tools called in the history, each once. A result whose call is gone counts as one.

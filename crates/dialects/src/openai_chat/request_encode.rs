@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 use types::Json;
 use types::conversation::{Change, Conversation, Delivery, OutputFormat, Sampling, Target, Tool, ToolChoice};
 
@@ -237,7 +238,7 @@ struct WireFunction<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    parameters: Option<&'a Json>,
+    parameters: Option<Cow<'a, Json>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     strict: Option<bool>,
 }
@@ -249,7 +250,11 @@ fn tools<'c>(tools: &'c [Tool], writer: &mut Writer<'c>) -> Vec<WireTool<'c>> {
         let path = Path::Item(&parent, index);
         match tool {
             Tool::Function { name, description, parameters, strict, cache } => {
-                let (description, parameters) = (description.as_deref(), parameters.as_ref());
+                let description = description.as_deref();
+                let parameters = parameters.as_ref().map(|schema| {
+                    let whole = if writer.is_own { None } else { with_properties(schema) };
+                    whole.map_or(Cow::Borrowed(schema), Cow::Owned)
+                });
                 let name = writer.offered(name, &path);
                 let function = WireFunction { name, description, parameters, strict: *strict };
                 written.push(WireTool::Function { function, cache_control: writer.mark(*cache, &path) });
@@ -259,6 +264,22 @@ fn tools<'c>(tools: &'c [Tool], writer: &mut Writer<'c>) -> Vec<WireTool<'c>> {
         }
     }
     written
+}
+
+/// The schema of an object with the properties that `OpenAI` wants it to name, though it has none; `None` for any
+/// other schema.
+fn with_properties(schema: &Json) -> Option<Json> {
+    #[derive(serde::Deserialize)]
+    struct Seen<'a> {
+        #[serde(borrow)]
+        r#type: Option<&'a RawValue>,
+        #[serde(borrow)]
+        properties: Option<&'a RawValue>,
+    }
+    let seen = schema.to::<Seen<'_>>()?;
+    let is_bare = seen.properties.is_none() && seen.r#type.is_some_and(|kind| kind.get() == "\"object\"");
+    let rest = schema.as_str().trim_start().strip_prefix('{').filter(|_| is_bare)?;
+    Json::parse(format!(r#"{{"properties":{{}},{rest}"#))
 }
 
 /// Which tool to call, on the wire.
