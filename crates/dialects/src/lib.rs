@@ -16,6 +16,7 @@ mod quirks;
 mod scan;
 mod scanner;
 mod splice;
+mod surrogates;
 mod translation;
 
 pub mod anthropic;

@@ -523,6 +523,45 @@ fn schemas_are_written_as_each_language_wants_them() {
     }
 }
 
+#[test]
+fn half_a_character_takes_nothing_else_with_it() {
+    let half = |said: &str| said.replace('\u{2620}', r"\ud83d");
+    let read = |from, to, said: &str| stream(from, to, STREAMED, &half(said)).0;
+    let said = CHAT_STREAM
+        .replace("Let me look.", "Let me look. \u{2620}")
+        .replace(r#"{\"b\""#, r#"{\"b\u{2620}\""#);
+    let said = said.replace(r"\u{2620}", "\u{2620}");
+    let data = valid_messages(&read(chat(), messages(), &said));
+    assert_eq!(pointers(&data, "/delta/text").concat(), "Let me look. \u{fffd}");
+    assert_eq!(pointers(&data, "/delta/partial_json").concat(), "{\"a\":1}{\"b\u{fffd}\":2}{}");
+    let said = MESSAGES_STREAM.replace("Let me ", "Let me \u{2620}");
+    let chunks = valid_chunks(&read(messages(), chat(), &said), true);
+    assert_eq!(pointers(&chunks, "/choices/0/delta/content").concat(), "Let me \u{fffd}\"look\".");
+
+    let body = half(r#"{"model":"m","messages":[{"role":"user","content":"go ☠"}]}"#);
+    let conversation = chat().decode_request(&HeaderMap::new(), body.as_bytes()).unwrap();
+    let encoded = messages().encode_request(&conversation, &target(&[])).unwrap();
+    assert!(String::from_utf8(encoded.body.concat()).unwrap().contains("go \u{fffd}"));
+}
+
+#[test]
+fn a_usage_nobody_can_read_breaks_no_stream() {
+    let said = MESSAGES_STREAM.replace(r#""output_tokens":"#, r#""output_tokens":-"#);
+    assert_ne!(said, MESSAGES_STREAM);
+    let (read, tally) = stream(messages(), chat(), STREAMED, &said);
+    assert!(read.ends_with("data: [DONE]\n\n") && tally.is_complete, "{read}");
+    assert_eq!(tally.stop, Some(StopReason::ToolUse));
+}
+
+#[test]
+fn an_answer_that_says_nothing_is_an_empty_text_for_a_chat_caller() {
+    let mut answer = messages_answer();
+    answer["content"] = json!([]);
+    answer["stop_reason"] = json!("end_turn");
+    let (read, _) = whole(messages(), chat(), Delivery::Whole, &answer);
+    assert_eq!(parse(&read)["choices"][0]["message"]["content"], "");
+}
+
 const CHAT_STREAM: &str = r#"data: {"id":"chatcmpl-9","object":"chat.completion.chunk","created":3,"model":"upstream","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"finish_reason":null}],"obfuscation":"x"}
 
 : OPENROUTER PROCESSING

@@ -11,12 +11,13 @@ use super::error::{fault_in_answer, unreadable};
 use super::ids;
 use super::usage::{UsageOut, WireUsage};
 use super::wire::{self, Block, Object, input, is_own};
+use crate::surrogates::mend;
 use crate::{Asked, DecodeError};
 
 /// Reads a whole answer.
 pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
-    let text = std::str::from_utf8(body).map_err(|_| not_json())?;
-    let mut object = Object::parse(text, String::new()).map_err(|_| not_json())?;
+    let text = mend(std::str::from_utf8(body).map_err(|_| not_json())?);
+    let mut object = Object::parse(&text, String::new()).map_err(|_| not_json())?;
     if object.take("error").is_some() {
         return Err(fault_in_answer(body));
     }

@@ -12,6 +12,7 @@ use super::ID;
 use super::blocks::{Reader, cache};
 use super::peek::{SAMPLING, Version, not_in_new_version};
 use super::wire::{Object, own_kind, wrong};
+use crate::surrogates::mend;
 use crate::{DecodeError, Fields, ScanError};
 
 /// Deeper than any request the gateway lets in.
@@ -23,7 +24,8 @@ pub(super) fn decode(headers: &HeaderMap, body: &[u8]) -> Result<Conversation, D
     Fields::scan(body, MAX_DEPTH).map_err(DecodeError::Json)?;
     let text = std::str::from_utf8(body)
         .map_err(|error| DecodeError::Json(ScanError::NotUtf8 { offset: error.valid_up_to() }))?;
-    let mut object = Object::parse(text, String::new())?;
+    let text = mend(text);
+    let mut object = Object::parse(&text, String::new())?;
     if let Some(field) = object.duplicate() {
         return Err(DecodeError::Json(ScanError::Duplicate { field: field.to_owned() }));
     }

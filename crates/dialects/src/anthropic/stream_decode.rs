@@ -14,6 +14,7 @@ use super::ids;
 use super::usage::WireUsage;
 use super::wire::own_kind;
 use crate::Decoder;
+use crate::surrogates::mend;
 
 /// Reads a stream.
 #[derive(Debug, Default)]
@@ -60,16 +61,21 @@ struct WireEvent<'a> {
 }
 
 #[derive(Default, Deserialize)]
-struct WireMessage {
+struct WireMessage<'a> {
     id: Option<String>,
     model: Option<String>,
-    usage: Option<WireUsage>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Typed {
+    r#type: String,
 }
 
 /// The fields of the blocks whose opening is understood.
 #[derive(Deserialize)]
 struct WireBlock<'a> {
-    r#type: String,
     text: Option<String>,
     thinking: Option<String>,
     signature: Option<String>,
@@ -101,7 +107,7 @@ impl Decoder for StreamDecoder {
         if self.ended || event.data.as_ref() == b"[DONE]" {
             return Ok(());
         }
-        let text = std::str::from_utf8(&event.data).map_err(|_| unreadable())?;
+        let text = mend(std::str::from_utf8(&event.data).map_err(|_| unreadable())?);
         let wire: WireEvent<'_> = read(text.as_bytes())?;
         match wire.r#type.as_ref() {
             "message_start" => self.start(&wire, events)?,
@@ -128,38 +134,44 @@ impl Decoder for StreamDecoder {
 
 impl StreamDecoder {
     fn start(&mut self, wire: &WireEvent<'_>, events: &mut Vec<Event>) -> Result<(), Fault> {
-        let message: WireMessage =
+        let message: WireMessage<'_> =
             wire.message.map(|raw| read(raw.get().as_bytes())).transpose()?.unwrap_or_default();
         if !std::mem::replace(&mut self.started, true) {
             events.push(Event::Start { id: message.id, model: message.model, created: None });
         }
-        if let Some(usage) = message.usage {
+        self.count(message.usage, events);
+        Ok(())
+    }
+
+    /// Takes a report of usage in. One that cannot be read is none: the answer is worth more than its report.
+    fn count(&mut self, usage: Option<&RawValue>, events: &mut Vec<Event>) {
+        if let Some(usage) = usage.and_then(|raw| serde_json::from_str(raw.get()).ok()) {
             self.usage.update(usage);
             events.push(Event::Usage(self.usage.canonical()));
         }
-        Ok(())
     }
 
     fn open(&mut self, wire: &WireEvent<'_>, events: &mut Vec<Event>) -> Result<(), Fault> {
         self.close(events);
         let Some(raw) = wire.content_block else { return Ok(()) };
-        let block: WireBlock<'_> = read(raw.get().as_bytes())?;
+        let Typed { r#type: kind } = read(raw.get().as_bytes())?;
         let index = wire.index.unwrap_or_default();
+        if !matches!(kind.as_str(), "text" | "thinking" | "redacted_thinking" | "tool_use") {
+            let block = read(raw.get().as_bytes())?;
+            let kind = OpenKind::Opaque { kind, block, input: String::new() };
+            self.open = Some(OpenBlock { index, kind });
+            return Ok(());
+        }
+        let block: WireBlock<'_> = read(raw.get().as_bytes())?;
         let number = self.next;
-        let opening = match block.r#type.as_str() {
+        let opening = match kind.as_str() {
             "text" => Opening::Text,
             "thinking" => Opening::Thinking,
             "redacted_thinking" => Opening::RedactedThinking { data: block.data.unwrap_or_default() },
-            "tool_use" => Opening::ToolCall {
+            _ => Opening::ToolCall {
                 id: ids::original(block.id.unwrap_or_default()),
                 name: block.name.unwrap_or_default(),
             },
-            _ => {
-                let fields = read(raw.get().as_bytes())?;
-                let kind = OpenKind::Opaque { kind: block.r#type, block: fields, input: String::new() };
-                self.open = Some(OpenBlock { index, kind });
-                return Ok(());
-            }
         };
         let whole = block.input.map(RawValue::get).filter(|input| *input != "{}" && *input != "null");
         let kind = match opening {
@@ -246,10 +258,7 @@ impl StreamDecoder {
             let reason = stop_reason(&word);
             events.push(Event::Finish { choice: 0, reason, stop_sequence: delta.stop_sequence });
         }
-        if let Some(usage) = wire.usage {
-            self.usage.update(read(usage.get().as_bytes())?);
-            events.push(Event::Usage(self.usage.canonical()));
-        }
+        self.count(wire.usage, events);
         Ok(())
     }
 }

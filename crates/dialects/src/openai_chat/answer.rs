@@ -12,12 +12,13 @@ use super::usage::{ReadUsage, WrappedUsage, WriteUsage};
 use super::wire::{CalledFunction, FunctionCall, ThinkingBlock, WireToolCall};
 use super::{answer_id, call_id, json_bytes};
 use crate::extras::Named;
+use crate::surrogates::mend;
 use crate::{Asked, Calls, DecodeError};
 
 /// Reads a whole answer.
 pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
-    let text = std::str::from_utf8(body).map_err(|error| unreadable(&error))?;
-    let mut object = Object::read(text, &Path::Root).map_err(|error| unreadable(&error))?;
+    let text = mend(std::str::from_utf8(body).map_err(|error| unreadable(&error))?);
+    let mut object = Object::read(&text, &Path::Root).map_err(|error| unreadable(&error))?;
     let choices = object.take_list("choices").map_err(|error| unreadable(&error))?;
     if choices.is_empty() {
         return Err(fault_inside(body)
@@ -278,6 +279,10 @@ fn message(content: &[Content], calls: Calls) -> AnswerMessage<'_> {
             | Content::Thinking { .. }
             | Content::ToolResult { .. } => {}
         }
+    }
+    // Callers read nothing at all as a sign that something else is there.
+    if message.tool_calls.is_empty() && message.function_call.is_none() && message.refusal.is_none() {
+        message.content.get_or_insert_default();
     }
     message
 }

@@ -9,12 +9,13 @@ use types::{Json, ModelName};
 use super::message_decode::{cache_mark, messages};
 use super::object::{Object, Path, keep};
 use super::{ID, MAX_DEPTH};
+use crate::surrogates::mend;
 use crate::{DecodeError, Fields};
 
 /// Reads a whole request. What has no canonical word goes into the extras as it came.
 pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
-    let text = checked_text(body)?;
-    let mut object = Object::read(text, &Path::Root)?;
+    let text = mend(checked_text(body)?);
+    let mut object = Object::read(&text, &Path::Root)?;
     let model = object.require_text("model")?;
     if model.is_empty() {
         return Err(Path::Field(&Path::Root, "model").wrong("must be a non-empty string"));

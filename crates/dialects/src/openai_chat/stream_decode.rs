@@ -13,6 +13,7 @@ use super::object::keep;
 use super::stream_tools::Tools;
 use super::{DONE, message_decode};
 use crate::Decoder;
+use crate::surrogates::mend;
 
 /// The most choices of one stream that are told apart; `OpenAI`'s own limit for `n`.
 const MAX_CHOICES: u32 = 128;
@@ -45,8 +46,8 @@ impl Decoder for StreamDecoder {
         if data.trim_ascii() == DONE {
             return self.complete(events);
         }
-        let text = std::str::from_utf8(data).map_err(|error| unreadable(&error))?;
-        let chunk: Chunk<'_> = serde_json::from_str(text).map_err(|error| unreadable(&error))?;
+        let text = mend(std::str::from_utf8(data).map_err(|error| unreadable(&error))?);
+        let chunk: Chunk<'_> = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
         if chunk.error.is_some_and(|error| is_truthy(error.get().as_bytes())) {
             return Err(fault_inside(data).unwrap_or_else(|| fault_of_event(data)));
         }
