@@ -105,16 +105,20 @@ impl Tools {
     /// The call that a fragment belongs to, if it has begun.
     fn find(&self, fragment: &ChunkTool<'_>) -> Option<usize> {
         let id = fragment.id.as_deref().filter(|id| !id.is_empty());
-        let begins = id.is_some() && name(fragment).is_some();
+        let begins = name(fragment).is_some();
         // The last one counts: some providers number every call zero and tell them apart by id.
         let at = match (fragment.index, id) {
             (Some(index), _) => self.calls.iter().rposition(|call| call.index == Some(index)),
             (None, Some(id)) => self.calls.iter().rposition(|call| call.id == id),
-            (None, None) if name(fragment).is_some() => None,
+            (None, None) if begins => None,
             (None, None) => self.calls.len().checked_sub(1),
         }?;
         let call = self.calls.get(at)?;
-        let is_another = begins && !call.id.is_empty() && id != Some(call.id.as_str());
+        let is_another = match id {
+            Some(id) => begins && !call.id.is_empty() && id != call.id,
+            // Some number every call zero and give none of them an id.
+            None => begins && call.is_whole() && !piece(fragment).is_empty(),
+        };
         (!is_another).then_some(at)
     }
 
@@ -159,6 +163,15 @@ impl Tools {
 }
 
 impl Call {
+    /// Whether its arguments are complete.
+    const fn is_whole(&self) -> bool {
+        match &self.progress {
+            Progress::Closed => true,
+            Progress::Custom { .. } | Progress::Waiting { .. } => false,
+            Progress::Open { nesting, .. } => nesting.is_complete(),
+        }
+    }
+
     fn open(&mut self, number: usize, blocks: &mut Blocks<'_>) {
         self.identify(number, blocks);
         let block = blocks.open(Opening::ToolCall { id: self.id.clone(), name: self.name.clone() });

@@ -149,6 +149,16 @@ fn fragments_of_every_shape_make_calls() {
         ],
         &[call("a", "f", "{}"), call("b", "f", "{}")],
     );
+    // The same without ids; a name that is repeated behind the whole call begins none.
+    check(
+        &[
+            r#"{"index":0,"function":{"name":"f","arguments":"{\"a\":"}}"#,
+            r#"{"index":0,"function":{"name":"f","arguments":"1}"}}"#,
+            r#"{"index":0,"id":"","function":{"name":"f","arguments":""}}"#,
+            r#"{"index":0,"id":"","function":{"name":"f","arguments":"{}"}}"#,
+        ],
+        &[call("call_chatcmpl1_0_0", "f", r#"{"a":1}"#), call("call_chatcmpl1_0_1", "f", "{}")],
+    );
     // Id and name on every fragment; arguments null at first.
     check(
         &[
