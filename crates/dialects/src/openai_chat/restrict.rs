@@ -123,7 +123,7 @@ impl Edit<'_> {
 
     /// Says `reasoning_effort: "none"` with the switch where there is one.
     fn thinking_switch(&mut self) {
-        if !self.target.has_quirk(quirks::THINKING_SWITCH) {
+        if !self.has_switch() {
             return;
         }
         let Some((value, br#""none""#)) = self.find("reasoning_effort") else { return };
@@ -151,7 +151,7 @@ impl Edit<'_> {
                 self.splice.replace(choice, r#""auto""#);
                 self.changes.push(Change::rewritten("tool_choice"));
             }
-            Thinking::Unsaid if self.target.has_quirk(quirks::THINKING_SWITCH) => {
+            Thinking::Unsaid if self.has_switch() => {
                 if let Some((null, _)) = self.find("thinking") {
                     self.splice.replace(null, SWITCHED_OFF);
                 } else {
@@ -162,6 +162,11 @@ impl Edit<'_> {
             }
             Thinking::Off | Thinking::Unsaid => {}
         }
+    }
+
+    /// Whether thinking is a switch. A target that refuses every word about reasoning has none.
+    fn has_switch(&self) -> bool {
+        self.target.has_quirk(quirks::THINKING_SWITCH) && !self.target.has_quirk(quirks::NO_REASONING)
     }
 
     fn thinking(&self) -> Thinking {

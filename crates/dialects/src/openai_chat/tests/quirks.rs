@@ -150,6 +150,7 @@ fn no_effort_is_said_with_the_switch_where_there_is_one() {
     let off = r#","thinking":{"type":"disabled"}"#;
     check(&["thinking_switch"], r#","reasoning_effort":"none""#, off, &["emulated;reasoning_effort"]);
     check(&["thinking_switch"], r#","reasoning_effort":"low""#, r#","reasoning_effort":"low""#, &[]);
+    check(&["thinking_switch", "no_reasoning"], r#","reasoning_effort":"none""#, "", &[]);
     let both = format!(r#","reasoning_effort":"none"{off}"#);
     check(&["thinking_switch"], &both, off, &["dropped;reasoning_effort"]);
 }
