@@ -93,7 +93,9 @@ impl Site {
         let Some(page) = self.page(&request) else { return Answered::Elsewhere(request) };
         let visit = Visit::begin(request.headers(), peer, &self.telemetry, &*self.clock);
         let id = visit.id();
-        Answered::Here(visit.answer(self.show(page, request, id)).await)
+        // Boxed: these are rare, and every request's future has room for them.
+        let showing = Box::pin(self.show(page, request, id));
+        Answered::Here(visit.answer(showing).await)
     }
 
     /// Answers on a listener of its own, where nothing else is to be had.

@@ -383,7 +383,7 @@ fn tools_with_names_a_language_does_not_take_are_called_by_their_own_names() {
     let (written, changes) = request(messages(), chat(), &body, &[]);
     let sent = offered(&written);
     assert!(sent.len() == 64 && sent.starts_with("mcp__server__x"), "{sent}");
-    assert_eq!(changes, ["rewritten;tools[0].name"]);
+    assert_eq!(changes, ["emulated;messages[1].content[0]", "rewritten;tools[0].name"]);
     assert_eq!(written["messages"][1]["tool_calls"][0]["function"]["name"], sent.as_str());
     assert_eq!(written["tool_choice"]["function"]["name"], sent.as_str());
     assert_eq!(request(messages(), chat(), &body, &[]).0, written, "the same words keep a prompt cache warm");
@@ -452,6 +452,8 @@ fn what_a_language_has_no_room_for_is_left_out_or_shortened() {
         [
             "dropped;messages[0].content[0]",
             "dropped;messages[0].content[1]",
+            "emulated;messages[1].content[0]",
+            "emulated;messages[2].content[0]",
             "rewritten;metadata.user_id",
             "dropped;stop_sequences",
         ]

@@ -59,7 +59,7 @@ impl From<Refusal> for Declined {
 impl<'a> Visit<'a> {
     /// A visit that begins now.
     pub fn begin(headers: &HeaderMap, peer: IpAddr, telemetry: &'a Telemetry, clock: &'a dyn Clock) -> Self {
-        let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok());
+        let traceparent = headers.get(&answer::TRACEPARENT).and_then(|value| value.to_str().ok());
         Self {
             id: RequestId::generate(),
             client_id: arrival::client_id(headers),

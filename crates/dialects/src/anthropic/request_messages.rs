@@ -158,9 +158,13 @@ impl<'a> Writer<'a> {
                     self.changes.push(Change::rewritten(path.as_str()));
                     types::Json::of(&std::collections::BTreeMap::from([("arguments", arguments)]))
                 })?;
+                let sent_name = self.tool_name(name);
+                if sent_name != *name {
+                    self.changes.push(Change::emulated(path.as_str()));
+                }
                 Some(Block::ToolUse {
                     id: ids::fit(id),
-                    name: self.tool_name(name),
+                    name: sent_name,
                     input,
                     cache_control: self.mark(*cache, &path),
                 })

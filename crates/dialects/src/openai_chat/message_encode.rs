@@ -154,10 +154,10 @@ impl<'c> Writer<'c> {
         cache: Option<CacheControl>,
         path: &Path<'_>,
     ) {
-        let path = Path::Field(path, "content");
+        let content_path = Path::Field(path, "content");
         let (mut texts, mut shown) = (Vec::new(), Vec::new());
         for (index, content) in content.iter().enumerate() {
-            let path = Path::Item(&path, index);
+            let path = Path::Item(&content_path, index);
             match self.part(content, &path) {
                 Some(part @ Part::Text { .. }) => texts.push(part),
                 Some(part) => {
@@ -175,7 +175,11 @@ impl<'c> Writer<'c> {
             self.pending.push(Part::Text { text, cache_control: None });
             self.pending.append(&mut shown);
         }
-        let tool_call_id = Some(self.tool_call_id(call_id));
+        let tool_call_id = self.tool_call_id(call_id);
+        if tool_call_id != call_id {
+            self.changes.push(Change::emulated(path.to_string()));
+        }
+        let tool_call_id = Some(tool_call_id);
         self.messages.push(WireMessage { tool_call_id, ..plain("tool", texts.into()) });
     }
 
@@ -198,7 +202,11 @@ impl<'c> Writer<'c> {
                 Content::Refusal(text) => message.refusal.get_or_insert_default().push_str(text),
                 Content::ToolCall { id, name, arguments, cache } => {
                     let cache_control = self.mark(*cache, &path);
-                    let call = FunctionCall::new(self.tool_call_id(id), self.tool_name(name), arguments);
+                    let (sent_id, sent_name) = (self.tool_call_id(id), self.tool_name(name));
+                    if sent_id != *id || sent_name != *name {
+                        self.changes.push(Change::emulated(path.to_string()));
+                    }
+                    let call = FunctionCall::new(sent_id, sent_name, arguments);
                     message.tool_calls.push(WireToolCall::Function(FunctionCall { cache_control, ..call }));
                 }
                 Content::Opaque { kind, json } if self.is_own && kind == OTHER_CALL => {
