@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use crate::scanner::{self, Member};
+use crate::surrogates::mend;
 use crate::{ScanError, Span};
 
 /// The levels that are kept: down to the fields of a choice's message.
@@ -64,7 +65,7 @@ impl<'a> Part<'a> {
     pub(crate) fn text(self) -> Option<Cow<'a, str>> {
         let inside = self.raw().strip_prefix(b"\"")?.strip_suffix(b"\"")?;
         if inside.contains(&b'\\') {
-            return serde_json::from_slice(self.raw()).ok().map(Cow::Owned);
+            return serde_json::from_str(&mend(std::str::from_utf8(self.raw()).ok()?)).ok().map(Cow::Owned);
         }
         std::str::from_utf8(inside).ok().map(Cow::Borrowed)
     }

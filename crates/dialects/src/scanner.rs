@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use memchr::memchr2;
 
+use crate::surrogates::mend;
 use crate::{ScanError, Span};
 
 /// A field of an object, or an item of an array.
@@ -38,7 +39,7 @@ impl Member {
             return std::str::from_utf8(raw).ok().map(Cow::Borrowed);
         }
         let quoted = body.get(self.key.start.checked_sub(1)?..self.key.end + 1)?;
-        serde_json::from_slice(quoted).ok().map(Cow::Owned)
+        serde_json::from_str(&mend(std::str::from_utf8(quoted).ok()?)).ok().map(Cow::Owned)
     }
 }
 
@@ -50,10 +51,11 @@ pub(crate) fn scan(
     keep: usize,
     members: &mut Vec<Member>,
 ) -> Result<usize, ScanError> {
-    if let Err(error) = std::str::from_utf8(body) {
+    if let Err(error) = simdutf8::compat::from_utf8(body) {
         return Err(ScanError::NotUtf8 { offset: error.valid_up_to() });
     }
-    let mut scanner = Scanner { bytes: body, at: 0, max_depth, keep, members, escaped: false, problem: None };
+    let (may_control, escaped, problem) = (has_control(body), false, None);
+    let mut scanner = Scanner { bytes: body, at: 0, max_depth, keep, members, may_control, escaped, problem };
     match scanner.whole() {
         Ok(start) => Ok(start),
         Err(Stopped) => Err(scanner.problem.unwrap_or(ScanError::Malformed { offset: 0, expected: "JSON" })),
@@ -70,6 +72,9 @@ struct Scanner<'a> {
     max_depth: usize,
     keep: usize,
     members: &'a mut Vec<Member>,
+    /// Whether there are control characters at all: most texts are written without, and need not be looked through for
+    /// them string by string.
+    may_control: bool,
     /// Whether the last string holds an escape sequence.
     escaped: bool,
     problem: Option<ScanError>,
@@ -208,32 +213,37 @@ impl Scanner<'_> {
     fn string(&mut self) -> Result<(), Stopped> {
         self.expect(b'"', "a string")?;
         self.escaped = false;
+        match near(self.rest()) {
+            Some(length) => self.at += length,
+            None => self.far()?,
+        }
         loop {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
-            match near(rest) {
-                Some(length) => self.at += length,
-                None => self.far(rest)?,
-            }
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
                     return Ok(());
                 }
-                Some(b'\\') => self.escape()?,
+                Some(b'\\') => {
+                    self.escape()?;
+                    self.far()?;
+                }
                 Some(_) | None => return self.fail("no control character inside a string"),
             }
         }
     }
 
+    fn rest(&self) -> &[u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
     /// Goes to the end of a long string, or to its next escape sequence.
-    fn far(&mut self, rest: &[u8]) -> Result<(), Stopped> {
+    fn far(&mut self) -> Result<(), Stopped> {
+        let rest = self.rest();
         let Some(length) = memchr2(b'"', b'\\', rest) else {
             self.at = self.bytes.len();
             return self.fail("the end of a string");
         };
-        let plain = rest.get(..length).unwrap_or_default();
-        // A fold without early exit compiles to vector code; strings are most of a body.
-        if plain.iter().fold(0, |found, byte| found | u8::from(*byte < 0x20)) != 0 {
+        if self.may_control && has_control(rest.get(..length).unwrap_or_default()) {
             return self.fail("no control character inside a string");
         }
         self.at += length;
@@ -298,8 +308,13 @@ impl Scanner<'_> {
     }
 }
 
+/// A fold without early exit compiles to vector code.
+fn has_control(text: &[u8]) -> bool {
+    text.iter().fold(0, |found, byte| found | u8::from(*byte < 0x20)) != 0
+}
+
 /// Strings up to this many words of eight bytes are looked at word by word.
-const SHORT: usize = 8;
+const SHORT: usize = 4;
 
 /// How far it is to the end of a string, to its next escape sequence or to a control character, if that is near.
 /// Most strings are short: setting a vector search up would cost more than looking at eight bytes at a time.

@@ -35,6 +35,9 @@ use crate::{
     Place,
 };
 
+/// Deeper than any answer a provider sends.
+const ANSWER_DEPTH: usize = 256;
+
 /// This language's name.
 const ID: DialectId = DialectId("anthropic");
 

@@ -1,10 +1,15 @@
 //! Token counts: the wire's input excludes what a cache read or stored, its output includes reasoning.
 
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use types::{Tokens, Usage};
 
+use super::ANSWER_DEPTH;
+use crate::outline::{Outline, Part};
+
 /// Usage on the wire. Later reports replace earlier ones field by field: they are cumulative, not additional.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct WireUsage {
     input_tokens: Option<u64>,
     cache_creation_input_tokens: Option<u64>,
@@ -14,21 +19,54 @@ pub(super) struct WireUsage {
     output_tokens_details: Option<OutputDetails>,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 struct CacheCreation {
-    #[serde(default)]
     ephemeral_5m_input_tokens: Option<u64>,
-    #[serde(default)]
     ephemeral_1h_input_tokens: Option<u64>,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 struct OutputDetails {
-    #[serde(default)]
     thinking_tokens: Option<u64>,
 }
 
+impl<'de> Deserialize<'de> for WireUsage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        let mut outline = Outline::default();
+        let usage = outline.read(raw.get().as_bytes(), ANSWER_DEPTH).map_err(D::Error::custom)?;
+        Self::read(usage).ok_or_else(|| D::Error::custom("a count is no number"))
+    }
+}
+
 impl WireUsage {
+    /// Reads it where it lies; none where a count is no number.
+    pub(super) fn read(usage: Part<'_>) -> Option<Self> {
+        let count = |part: Part<'_>| serde_json::from_slice::<Option<u64>>(part.raw());
+        let detail = |part: Part<'_>, name| part.field(name).map_or(Ok(None), count);
+        let mut read = Self::default();
+        for (name, value) in usage.fields() {
+            match name {
+                b"input_tokens" => read.input_tokens = count(value).ok()?,
+                b"cache_creation_input_tokens" => read.cache_creation_input_tokens = count(value).ok()?,
+                b"cache_read_input_tokens" => read.cache_read_input_tokens = count(value).ok()?,
+                b"output_tokens" => read.output_tokens = count(value).ok()?,
+                b"cache_creation" if value.raw() != b"null" => {
+                    read.cache_creation = Some(CacheCreation {
+                        ephemeral_5m_input_tokens: detail(value, "ephemeral_5m_input_tokens").ok()?,
+                        ephemeral_1h_input_tokens: detail(value, "ephemeral_1h_input_tokens").ok()?,
+                    });
+                }
+                b"output_tokens_details" if value.raw() != b"null" => {
+                    let thinking_tokens = detail(value, "thinking_tokens").ok()?;
+                    read.output_tokens_details = Some(OutputDetails { thinking_tokens });
+                }
+                _ => {}
+            }
+        }
+        Some(read)
+    }
+
     /// Takes a later report in: what it says wins, what it leaves out stays.
     pub(super) fn update(&mut self, later: Self) {
         let Self {

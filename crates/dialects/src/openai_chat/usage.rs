@@ -1,26 +1,28 @@
 //! Token counts: inclusive on the wire (`cached_tokens` is part of `prompt_tokens`), disjoint in `types::Usage`.
 
-use serde::de::{Deserializer, Visitor};
+use serde::de::{Deserializer, Error as _, Visitor};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use types::{Tokens, Usage};
 
-use crate::outline::Part;
+use super::MAX_DEPTH;
+use crate::outline::{Outline, Part};
 
 /// `usage` as upstreams write it, with the fields of all providers' flavours.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct ReadUsage {
     prompt_tokens: Count,
     completion_tokens: Count,
     total_tokens: Count,
-    prompt_tokens_details: Option<ReadPromptDetails>,
-    completion_tokens_details: Option<ReadCompletionDetails>,
+    prompt_tokens_details: ReadPromptDetails,
+    completion_tokens_details: ReadCompletionDetails,
     /// `DeepSeek`'s word for `cached_tokens`.
     prompt_cache_hit_tokens: Count,
     /// Words of gateways in front of Anthropic's models.
     cache_read_input_tokens: Count,
     cache_creation_input_tokens: Count,
-    cache_creation: Option<ReadCacheCreation>,
+    /// Of `cache_creation`: what is kept for an hour.
+    ephemeral_1h_input_tokens: Count,
 }
 
 /// The object `x_groq`, in which some servers put the usage of a stream.
@@ -30,8 +32,7 @@ pub(super) struct WrappedUsage {
     pub(super) usage: Option<ReadUsage>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 #[expect(clippy::struct_field_names, reason = "the wire's own names")]
 struct ReadPromptDetails {
     cached_tokens: Count,
@@ -40,21 +41,23 @@ struct ReadPromptDetails {
     cache_creation_tokens: Count,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 struct ReadCompletionDetails {
     reasoning_tokens: Count,
     audio_tokens: Count,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct ReadCacheCreation {
-    ephemeral_1h_input_tokens: Count,
+impl<'de> Deserialize<'de> for ReadUsage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        let mut outline = Outline::default();
+        let read = outline.read(raw.get().as_bytes(), MAX_DEPTH).map_err(D::Error::custom)?;
+        Self::read(read).ok_or_else(|| D::Error::custom("a count is no number"))
+    }
 }
 
 impl ReadUsage {
-    /// The same from an answer that is passed through; none where a count is no number.
+    /// Reads it where it lies; none where a count is no number.
     pub(super) fn read(usage: Part<'_>) -> Option<Self> {
         let mut read = Self::default();
         for (name, value) in usage.fields() {
@@ -68,22 +71,21 @@ impl ReadUsage {
                 // Many answers leave the details out, or name none.
                 _ if value.raw() == b"null" => {}
                 b"prompt_tokens_details" => {
-                    read.prompt_tokens_details = Some(ReadPromptDetails {
+                    read.prompt_tokens_details = ReadPromptDetails {
                         cached_tokens: Count::of(value, "cached_tokens")?,
                         audio_tokens: Count::of(value, "audio_tokens")?,
                         cache_write_tokens: Count::of(value, "cache_write_tokens")?,
                         cache_creation_tokens: Count::of(value, "cache_creation_tokens")?,
-                    });
+                    };
                 }
                 b"completion_tokens_details" => {
-                    read.completion_tokens_details = Some(ReadCompletionDetails {
+                    read.completion_tokens_details = ReadCompletionDetails {
                         reasoning_tokens: Count::of(value, "reasoning_tokens")?,
                         audio_tokens: Count::of(value, "audio_tokens")?,
-                    });
+                    };
                 }
                 b"cache_creation" => {
-                    let ephemeral_1h_input_tokens = Count::of(value, "ephemeral_1h_input_tokens")?;
-                    read.cache_creation = Some(ReadCacheCreation { ephemeral_1h_input_tokens });
+                    read.ephemeral_1h_input_tokens = Count::of(value, "ephemeral_1h_input_tokens")?;
                 }
                 _ => {}
             }
@@ -93,12 +95,10 @@ impl ReadUsage {
 
     /// The disjoint classes. Where a provider's parts exceed their whole, the whole holds.
     pub(super) fn to_usage(&self) -> Usage {
-        let input = self.prompt_tokens_details.as_ref();
-        let output = self.completion_tokens_details.as_ref();
         let (prompt, completion) = (self.prompt_tokens.0, self.completion_tokens.0);
-        let input_audio = input.map_or(0, |details| details.audio_tokens.0);
-        let output_audio = output.map_or(0, |details| details.audio_tokens.0);
-        let reasoning = output.map_or(0, |details| details.reasoning_tokens.0);
+        let input_audio = self.prompt_tokens_details.audio_tokens.0;
+        let output_audio = self.completion_tokens_details.audio_tokens.0;
+        let reasoning = self.completion_tokens_details.reasoning_tokens.0;
         // What the total holds beyond its two parts: audio that Mistral keeps out of the prompt, or reasoning
         // that Google's and xAI's endpoints keep out of the completion.
         let gap = self.total_tokens.0.saturating_sub(prompt).saturating_sub(completion);
@@ -107,8 +107,7 @@ impl ReadUsage {
         let mut input_left = prompt.saturating_add(more_input);
         let cache_read = take(&mut input_left, self.cache_read());
         let written = take(&mut input_left, self.cache_written());
-        let hour = self.cache_creation.as_ref().map_or(0, |split| split.ephemeral_1h_input_tokens.0);
-        let hour = hour.min(written);
+        let hour = self.ephemeral_1h_input_tokens.0.min(written);
         let input_audio = take(&mut input_left, input_audio);
         let mut output_left = completion.saturating_add(hidden);
         let output_audio = take(&mut output_left, output_audio);
@@ -126,14 +125,13 @@ impl ReadUsage {
     }
 
     fn cache_read(&self) -> u64 {
-        let detail = self.prompt_tokens_details.as_ref().map_or(0, |details| details.cached_tokens.0);
+        let detail = self.prompt_tokens_details.cached_tokens.0;
         detail.max(self.prompt_cache_hit_tokens.0).max(self.cache_read_input_tokens.0)
     }
 
     fn cache_written(&self) -> u64 {
-        let detail = self.prompt_tokens_details.as_ref();
-        let detail =
-            detail.map_or(0, |details| details.cache_write_tokens.0.max(details.cache_creation_tokens.0));
+        let detail = &self.prompt_tokens_details;
+        let detail = detail.cache_write_tokens.0.max(detail.cache_creation_tokens.0);
         detail.max(self.cache_creation_input_tokens.0)
     }
 }
