@@ -5,8 +5,7 @@ use telemetry::events::LimitRefused;
 use types::{Classify, Retry, Tokens};
 
 use crate::account::Account;
-use crate::identify::Identified;
-use crate::receive::Request;
+use crate::receive::{Received, Request};
 use crate::rejection::{Cause, Rejection};
 use crate::{Gateway, counting};
 
@@ -18,8 +17,8 @@ pub(crate) struct Admitted {
 }
 
 /// Checks the policy and takes the request's share of the caller's limits.
-pub(crate) fn hold(identified: Identified, gateway: &Gateway) -> Result<Admitted, Rejection> {
-    let Identified { mut account, request, principal } = identified;
+pub(crate) fn hold(received: Received, gateway: &Gateway) -> Result<Admitted, Rejection> {
+    let Received { mut account, request, principal } = received;
     let model = match gateway.router.resolve(request.peek.model.as_str()) {
         Ok(model) => model,
         Err(error) => return Err(account.reject(Cause::Choose(error))),

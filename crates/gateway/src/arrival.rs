@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dialects::Dialect;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Version};
 use hyper::body::Incoming;
 use types::Operation;
 
@@ -60,4 +61,20 @@ impl Arrival {
 /// The caller's own id for its request.
 pub(crate) fn client_id(headers: &HeaderMap) -> Option<HeaderValue> {
     headers.get(&answer::REQUEST_ID).filter(|id| (1..=MAX_CLIENT_ID).contains(&id.len())).cloned()
+}
+
+/// What is read and thrown away of a body that is refused, so that the refusal arrives.
+const MAX_DISCARDED: usize = 64 << 20;
+/// How long that may take.
+const DISCARD_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Lets the body of a request that is refused go. Over HTTP/2 it is read to its end first, as many clients take an
+/// answer that overtakes their body for a broken stream; over HTTP/1.1 the listener sees to it.
+///
+/// # Cancel safety
+/// Dropping it drops the body.
+pub(crate) async fn let_go(version: Version, body: Incoming) {
+    if version == Version::HTTP_2 {
+        net::body::discard(body, MAX_DISCARDED, DISCARD_PATIENCE).await;
+    }
 }

@@ -1,37 +1,84 @@
-//! Second phase: who asks?
+//! First phase: is it for us, and who asks? Of a stranger's request nothing but the head is read.
 
 use std::sync::Arc;
 
-use auth::{Authenticator, IdentifyError, Presented, Principal};
-
+use auth::{IdentifyError, Presented, Principal};
+use http::request::Parts;
+use http::{Method, header};
+use hyper::body::Incoming;
 use tracing::debug;
 
 use crate::account::Account;
-use crate::receive::{Received, Request};
+use crate::arrival::{self, Route, Spelling};
 use crate::rejection::{Cause, Rejection};
+use crate::{Arrival, Gateway};
 
 /// A request whose caller is known.
 pub(crate) struct Identified {
     pub(crate) account: Box<Account>,
-    pub(crate) request: Request,
+    pub(crate) route: Route,
     pub(crate) principal: Arc<Principal>,
+    pub(crate) parts: Parts,
+    pub(crate) body: Incoming,
 }
 
 /// Finds out who asks.
-pub(crate) fn who(received: Received, auth: &Authenticator) -> Result<Identified, Rejection> {
-    let Received { mut account, request, query } = received;
-    let presented = Presented::read(&request.headers, query.as_deref()).map_err(IdentifyError::from);
-    match presented.and_then(|presented| auth.identify(&presented, account.wall)) {
-        Ok(principal) => {
-            account.facts.key = Some(principal.key.clone());
-            account.facts.tenant = principal.tenant.clone();
-            Ok(Identified { account, request, principal })
-        }
-        Err(error) => {
-            if let IdentifyError::BadCredential(reason) = error {
-                debug!(request_id = %account.id, reason = reason.as_str(), "credential refused");
-            }
-            Err(account.reject(Cause::Identify(error)))
+///
+/// # Cancel safety
+/// Dropping it drops the connection's body; nothing has been reserved yet.
+pub(crate) async fn who(arrival: Arrival, gateway: &Gateway) -> Result<Identified, Rejection> {
+    let Arrival { mut account, route, parts, body } = arrival;
+    match known(&mut account, route, &parts, gateway) {
+        Ok((route, principal)) => Ok(Identified { account, route, principal, parts, body }),
+        Err(cause) => {
+            arrival::let_go(parts.version, body).await;
+            Err(account.reject(cause))
         }
     }
+}
+
+/// What the head says: what is asked for, and by whom.
+fn known(
+    account: &mut Account,
+    route: Option<Route>,
+    parts: &Parts,
+    gateway: &Gateway,
+) -> Result<(Route, Arc<Principal>), Cause> {
+    let route = entrance(route, parts, gateway)?;
+    account.begin(route.operation, route.spelling == Spelling::Forgiven);
+    let presented = Presented::read(&parts.headers, parts.uri.query()).map_err(IdentifyError::from);
+    let principal = presented.and_then(|presented| gateway.auth.identify(&presented, account.wall));
+    let principal = principal.map_err(|error| {
+        if let IdentifyError::BadCredential(reason) = error {
+            debug!(request_id = %account.id, reason = reason.as_str(), "credential refused");
+        }
+        Cause::Identify(error)
+    })?;
+    account.facts.key = Some(principal.key.clone());
+    account.facts.tenant = principal.tenant.clone();
+    Ok((route, principal))
+}
+
+/// Whether the request is one for here.
+fn entrance(route: Option<Route>, parts: &Parts, gateway: &Gateway) -> Result<Route, Cause> {
+    if gateway.drain.is_draining() {
+        return Err(Cause::Draining);
+    }
+    let Some(route) = route else { return Err(Cause::UnknownPath(parts.uri.path().to_owned())) };
+    if parts.method != Method::POST {
+        return Err(Cause::Method(parts.method.clone()));
+    }
+    let passed_by = |via: &header::HeaderValue| via.to_str().is_ok_and(|via| names(via, &gateway.instance));
+    if parts.headers.get_all(header::VIA).iter().any(passed_by) {
+        return Err(Cause::Loop);
+    }
+    match parts.headers.get(header::CONTENT_ENCODING) {
+        Some(encoding) if encoding != "identity" => Err(Cause::Encoding),
+        Some(_) | None => Ok(route),
+    }
+}
+
+/// Whether a `Via` header (RFC 9110, section 7.6.3) names this instance.
+fn names(via: &str, instance: &str) -> bool {
+    via.split(',').any(|hop| hop.trim().split(' ').nth(1) == Some(instance))
 }

@@ -121,9 +121,9 @@ pub struct Timers {
 impl Gateway {
     /// Everything a request goes through, in order. Read this first.
     async fn walk(&self, arrival: Arrival) -> Result<Answer, Rejection> {
-        let received = receive::decode(arrival, self).await?; // loop guard, size caps, just enough parsing
-        let identified = identify::who(received, &self.auth)?; // key or token -> principal
-        let admitted = admit::hold(identified, self)?; // policy, rate, concurrency: a hold
+        let identified = identify::who(arrival, self).await?; // loop guard; key or token -> principal
+        let received = receive::decode(identified, self).await?; // size caps, just enough parsing
+        let admitted = admit::hold(received, self)?; // policy, rate, concurrency: a hold
         let planned = plan::choose(admitted, self)?; // ordered targets and a deadline
         let answered = attempt::until_success(planned, self).await?; // encode, send, classify, fail over
         Ok(relay::start(answered, self)) // stream out; settle when it ends
