@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memmem;
+use memchr::memchr_iter;
 
 /// What takes the place of half a character: U+FFFD.
 const REPLACEMENT: &str = "\\ufffd";
@@ -11,7 +11,8 @@ const REPLACEMENT: &str = "\\ufffd";
 /// The JSON text `json` with each half of a pair that lacks its other half replaced.
 pub(crate) fn mend(json: &str) -> Cow<'_, str> {
     let bytes = json.as_bytes();
-    if memmem::find(bytes, b"\\ud").is_none() && memmem::find(bytes, b"\\uD").is_none() {
+    let is_half = |at: usize| matches!(bytes.get(at + 1..at + 3), Some(b"ud" | b"uD"));
+    if !memchr_iter(b'\\', bytes).any(is_half) {
         return Cow::Borrowed(json);
     }
     let mut mended = String::new();

@@ -38,13 +38,15 @@ fn asked(delivery: Delivery) -> Asked {
 
 /// The events of a stream whose lines end in `\n`.
 fn events(stream: &str) -> Vec<SseEvent> {
-    let raws = stream.split_inclusive("\n\n");
+    let stream = Bytes::copy_from_slice(stream.as_bytes());
+    let raws = str::from_utf8(&stream).unwrap().split_inclusive("\n\n");
     raws.map(|raw| {
         let field = |name: &str| {
             let values = raw.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-            Bytes::from(values.collect::<Vec<_>>().join("\n"))
+            let values: Vec<_> = values.collect();
+            if let [one] = values[..] { stream.slice_ref(one.as_bytes()) } else { values.join("\n").into() }
         };
-        SseEvent { raw: raw.to_owned().into(), name: field("event"), data: field("data") }
+        SseEvent { raw: stream.slice_ref(raw.as_bytes()), name: field("event"), data: field("data") }
     })
     .collect()
 }

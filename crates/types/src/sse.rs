@@ -13,6 +13,14 @@ pub struct SseEvent {
     pub data: Bytes,
 }
 
+impl SseEvent {
+    /// Where the data begins in the raw event; `None` where it was joined of several lines.
+    pub fn data_at(&self) -> Option<usize> {
+        let at = self.data.as_ptr().addr().checked_sub(self.raw.as_ptr().addr())?;
+        (at + self.data.len() <= self.raw.len()).then_some(at)
+    }
+}
+
 /// What an upstream's answer is made of: a whole body is a stream of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use memchr::memmem;
 use types::{Fault, FaultKind, Frame, SseEvent};
 
 use super::ANSWER_DEPTH;
@@ -11,8 +10,8 @@ use super::answer::stop_reason;
 use super::error::{broke_off, fault_in_answer};
 use super::usage::WireUsage;
 use crate::outline::{Outline, Part};
-use crate::splice::quoted;
-use crate::{Asked, Conduit, Span, Splice, Tally};
+use crate::splice::{patch, quoted};
+use crate::{Asked, Conduit, Splice, Tally};
 
 /// Passes an answer through.
 #[derive(Debug)]
@@ -123,35 +122,9 @@ impl Forwarder {
             self.note(message);
         }
         match message.and_then(|message| message.field("model")) {
-            Some(model) if model.raw() != self.model => self.patch(event, model.span(), out),
+            Some(model) if model.raw() != self.model => patch(event, model.span(), &self.model, out),
             Some(_) | None => out.push(event.raw.clone()),
         }
-    }
-
-    /// Puts the caller's name for the model in place of `span` of the event's data.
-    fn patch(&self, event: &SseEvent, span: Span, out: &mut Vec<Bytes>) {
-        let mut splice = Splice::default();
-        if let Some(at) = memmem::find(&event.raw, &event.data) {
-            splice.replace(at + span.start..at + span.end, self.model.clone());
-            out.extend(splice.apply(&event.raw));
-            return;
-        }
-        // The data came on several lines: it is written anew, line by line.
-        splice.replace(span, self.model.clone());
-        let data = splice.apply(&event.data).concat();
-        let mut written = Vec::with_capacity(event.raw.len());
-        if !event.name.is_empty() {
-            written.extend_from_slice(b"event: ");
-            written.extend_from_slice(&event.name);
-            written.push(b'\n');
-        }
-        for line in data.split(|byte| *byte == b'\n') {
-            written.extend_from_slice(b"data: ");
-            written.extend_from_slice(line);
-            written.push(b'\n');
-        }
-        written.push(b'\n');
-        out.push(written.into());
     }
 
     fn finish(&mut self, said: Part<'_>) {

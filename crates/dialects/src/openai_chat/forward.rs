@@ -1,7 +1,6 @@
 //! Passes answers of this language through: every byte stays but the model's name and usage nobody asked for.
 
 use bytes::Bytes;
-use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use types::conversation::Delivery;
@@ -13,7 +12,7 @@ use super::stream_decode::misnamed_error;
 use super::usage::ReadUsage;
 use super::{DONE, MAX_DEPTH};
 use crate::outline::{Outline, Part};
-use crate::splice::quoted;
+use crate::splice::{patch, quoted};
 use crate::{Asked, Conduit, Span, Splice, Tally};
 
 /// The way of an answer from an upstream of this language to a caller of it.
@@ -100,7 +99,10 @@ impl Forwarder {
         }
         self.identity(chunk);
         if !is_usage_only || self.include_usage {
-            self.write(event, self.model_span(chunk), out);
+            match self.model_span(chunk) {
+                Some(span) => patch(event, span, &self.model, out),
+                None => out.push(event.raw.clone()),
+            }
         }
         Ok(())
     }
@@ -180,29 +182,6 @@ impl Forwarder {
                 self.tally.stop = Some(refine(reason, self.said));
             }
         }
-    }
-
-    /// Writes the event, with the model's name replaced where it has to be.
-    fn write(&self, event: &SseEvent, model: Option<Span>, out: &mut Vec<Bytes>) {
-        let Some(span) = model else { return out.push(event.raw.clone()) };
-        let mut splice = Splice::default();
-        // Data of one line lies in the raw event as it is.
-        if let Some(at) = memmem::find(&event.raw, &event.data) {
-            splice.replace(at + span.start..at + span.end, self.model.clone());
-            out.extend(splice.apply(&event.raw));
-            return;
-        }
-        splice.replace(span, self.model.clone());
-        let data = splice.apply(&event.data).concat();
-        let mut written = Vec::with_capacity(data.len() + 32);
-        if !event.name.is_empty() {
-            written.extend([b"event: ".as_slice(), &event.name, b"\n"].concat());
-        }
-        for line in data.split(|byte| *byte == b'\n') {
-            written.extend([b"data: ".as_slice(), line, b"\n"].concat());
-        }
-        written.push(b'\n');
-        out.push(written.into());
     }
 }
 

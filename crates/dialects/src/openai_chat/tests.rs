@@ -49,11 +49,14 @@ fn split(stream: &str) -> Vec<SseEvent> {
 }
 
 fn event(raw: String) -> SseEvent {
+    let raw = Bytes::from(raw);
     let field = |name: &str| {
-        let lines = raw.lines().filter_map(|line| line.strip_prefix(name));
-        lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
+        let lines = str::from_utf8(&raw).unwrap().lines().filter_map(|line| line.strip_prefix(name));
+        let lines: Vec<_> = lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+        // As the parser does: one line stays a slice.
+        if let [one] = lines[..] { raw.slice_ref(one.as_bytes()) } else { lines.join("\n").into() }
     };
-    SseEvent { name: field("event:").into(), data: field("data:").into(), raw: Bytes::from(raw) }
+    SseEvent { name: field("event:"), data: field("data:"), raw: raw.clone() }
 }
 
 /// A stream of these data lines.
