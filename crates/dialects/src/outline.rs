@@ -3,12 +3,14 @@
 
 use std::borrow::Cow;
 
-use crate::scanner::{self, Member};
+use crate::scanner::{self, Keep, Member};
 use crate::surrogates::mend;
 use crate::{ScanError, Span};
 
-/// The levels that are kept: down to the fields of a choice's message.
-const LEVELS: usize = 4;
+/// What is kept: down to the fields of a choice's message, for as many choices as there may be.
+const KEEP: Keep = Keep { levels: 4, most: 1 << 16 };
+/// A table larger than this is not kept for the next text.
+const KEPT: usize = 1024;
 
 /// What was found in the last text; its table is used again for the next.
 #[derive(Debug, Default)]
@@ -20,7 +22,8 @@ impl Outline {
     /// Checks the whole of `body`, which must be an object, and finds what is in it.
     pub(crate) fn read<'a>(&'a mut self, body: &'a [u8], max_depth: usize) -> Result<Part<'a>, ScanError> {
         self.members.clear();
-        scanner::scan(body, max_depth, LEVELS, &mut self.members)?;
+        self.members.shrink_to(KEPT);
+        scanner::scan(body, max_depth, KEEP, &mut self.members)?;
         Ok(Part { body, span: (0, body.len()), members: &self.members })
     }
 }

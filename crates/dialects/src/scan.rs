@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use types::Code;
 
-use crate::scanner::{self, Member};
+use crate::scanner::{self, Keep, Member};
 
 /// Where something lies in a body, in bytes.
 pub type Span = Range<usize>;
@@ -14,6 +14,11 @@ pub type Span = Range<usize>;
 /// Why a body is not the JSON object it has to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScanError {
+    /// It has more fields than any request or answer.
+    Crowded {
+        /// The limit.
+        limit: usize,
+    },
     /// It is nested more deeply than allowed.
     Deep {
         /// The limit.
@@ -43,7 +48,7 @@ impl ScanError {
     pub const fn code(&self) -> Code {
         match self {
             Self::Deep { .. } => Code::JsonTooDeep,
-            Self::Duplicate { .. } => Code::InvalidField,
+            Self::Crowded { .. } | Self::Duplicate { .. } => Code::InvalidField,
             Self::Malformed { .. } => Code::MalformedJson,
             Self::NotUtf8 { .. } => Code::InvalidUtf8,
         }
@@ -53,6 +58,7 @@ impl ScanError {
 impl fmt::Display for ScanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Crowded { limit } => write!(f, "the JSON has more than {limit} fields"),
             Self::Deep { limit } => write!(f, "the JSON is nested more than {limit} levels deep"),
             Self::Duplicate { field } => write!(f, "`{field}` stands in the body twice"),
             Self::Malformed { offset, expected } => {
@@ -67,6 +73,8 @@ impl std::error::Error for ScanError {}
 
 /// As many as a request or an answer usually has.
 const USUAL_FIELDS: usize = 16;
+/// Ten times as many as any language has.
+const KEEP: Keep = Keep { levels: 1, most: 1024 };
 
 /// The top-level fields of a JSON object, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,7 +88,7 @@ impl Fields {
     /// Checks the whole of `body` and finds the fields of the object it must be.
     pub fn scan(body: &[u8], max_depth: usize) -> Result<Self, ScanError> {
         let mut fields = Vec::with_capacity(USUAL_FIELDS);
-        let start = scanner::scan(body, max_depth, 1, &mut fields)?;
+        let start = scanner::scan(body, max_depth, KEEP, &mut fields)?;
         Ok(Self { fields, start })
     }
 
@@ -168,6 +176,8 @@ mod tests {
         check(r#"{"a":01}"#, malformed(6, "`,` or `}`"));
         check(r#"{"a":1} x"#, malformed(8, "the end of the body"));
         check("{\"a\":\"\n\"}", malformed(6, "no control character inside a string"));
+        let long = format!("{{\"a\":\"{}\n\"}}", "x".repeat(40));
+        check(&long, malformed(46, "no control character inside a string"));
         check(r#"{"a":"\q"}"#, malformed(7, "an escape sequence"));
         check(r#"{"a":tru}"#, malformed(5, "a value"));
         check(r#"{"a":"x"#, malformed(7, "the end of a string"));
@@ -179,6 +189,14 @@ mod tests {
         check(r#"{"a":[[[[1]]]]}"#, Err(ScanError::Deep { limit: 4 }));
         let deep = format!("{{\"a\":{}", "[".repeat(1_000_000));
         check(&deep, Err(ScanError::Deep { limit: 4 }));
+    }
+
+    #[test]
+    fn a_crowd_of_fields_is_refused_before_it_takes_many_times_its_size() {
+        let crowd = format!("{{\"a\":1{}}}", ",\"\":0".repeat(1024));
+        check(&crowd, Err(ScanError::Crowded { limit: 1024 }));
+        let list = format!("{{\"a\":[0{}]}}", ",0".repeat(100_000));
+        assert!(Fields::scan(list.as_bytes(), 4).is_ok());
     }
 
     #[test]

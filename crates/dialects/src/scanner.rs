@@ -43,19 +43,30 @@ impl Member {
     }
 }
 
-/// Checks the whole of `body`, which must be an object, and appends its members down to `keep` levels to `members`, each
-/// followed by what stands inside it. Returns the place just behind the opening brace.
+/// What is kept of a text.
+#[derive(Clone, Copy)]
+pub(crate) struct Keep {
+    /// The members of how many levels.
+    pub(crate) levels: usize,
+    /// The most members. A body of tiny ones would take many times its own size.
+    pub(crate) most: usize,
+}
+
+/// Checks the whole of `body`, which must be an object, and appends the members to `keep` to `members`, each followed by
+/// what stands inside it. Returns the place just behind the opening brace.
 pub(crate) fn scan(
     body: &[u8],
     max_depth: usize,
-    keep: usize,
+    keep: Keep,
     members: &mut Vec<Member>,
 ) -> Result<usize, ScanError> {
     if let Err(error) = simdutf8::compat::from_utf8(body) {
         return Err(ScanError::NotUtf8 { offset: error.valid_up_to() });
     }
     let (may_control, escaped, problem) = (has_control(body), false, None);
-    let mut scanner = Scanner { bytes: body, at: 0, max_depth, keep, members, may_control, escaped, problem };
+    let Keep { levels: keep, most } = keep;
+    let mut scanner =
+        Scanner { bytes: body, at: 0, max_depth, keep, most, members, may_control, escaped, problem };
     match scanner.whole() {
         Ok(start) => Ok(start),
         Err(Stopped) => Err(scanner.problem.unwrap_or(ScanError::Malformed { offset: 0, expected: "JSON" })),
@@ -71,6 +82,7 @@ struct Scanner<'a> {
     at: usize,
     max_depth: usize,
     keep: usize,
+    most: usize,
     members: &'a mut Vec<Member>,
     /// Whether there are control characters at all: most texts are written without, and need not be looked through for
     /// them string by string.
@@ -141,6 +153,10 @@ impl Scanner<'_> {
             return self.value(depth);
         }
         let (start, place) = (self.at, self.members.len());
+        if place == self.most {
+            self.problem = Some(ScanError::Crowded { limit: self.most });
+            return Err(Stopped);
+        }
         self.members.push(Member { key, value: start..start, inside: 0, escaped });
         self.value(depth)?;
         let inside = self.members.len() - place - 1;
@@ -243,7 +259,10 @@ impl Scanner<'_> {
             self.at = self.bytes.len();
             return self.fail("the end of a string");
         };
-        if self.may_control && has_control(rest.get(..length).unwrap_or_default()) {
+        if self.may_control
+            && let Some(control) = rest.iter().take(length).position(|byte| *byte < 0x20)
+        {
+            self.at += control;
             return self.fail("no control character inside a string");
         }
         self.at += length;

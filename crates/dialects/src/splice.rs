@@ -75,9 +75,8 @@ const SMALL: usize = 4096;
 pub(crate) fn patch(event: &SseEvent, span: Span, with: &Bytes, out: &mut Vec<Bytes>) {
     let mut splice = Splice::default();
     let Some(at) = event.data_at() else {
-        // The data came on several lines: it is written anew, line by line.
         splice.replace(span, with.clone());
-        return out.push(written(&event.name, &splice.apply(&event.data).concat()));
+        return out.push(rewritten(&event.raw, &splice.apply(&event.data).concat()));
     };
     splice.replace(at + span.start..at + span.end, with.clone());
     let pieces = splice.apply(&event.raw);
@@ -88,17 +87,23 @@ pub(crate) fn patch(event: &SseEvent, span: Span, with: &Bytes, out: &mut Vec<By
     }
 }
 
-fn written(name: &[u8], data: &[u8]) -> Bytes {
-    let mut event = Vec::with_capacity(name.len() + data.len() + 64);
-    let mut line = |field: &[u8], value: &[u8]| {
-        for part in [field, b": ", value, b"\n"] {
+/// The event with other data, which had come on several lines: every other line stays.
+fn rewritten(raw: &[u8], data: &[u8]) -> Bytes {
+    let mut event = Vec::with_capacity(raw.len() + data.len());
+    let is_other = |line: &&[u8]| {
+        let field = line.split(|byte| *byte == b':').next().unwrap_or_default();
+        !line.is_empty() && field != b"data"
+    };
+    let raw = raw.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(raw);
+    for line in raw.split(|byte| matches!(byte, b'\n' | b'\r')).filter(is_other) {
+        event.extend_from_slice(line);
+        event.push(b'\n');
+    }
+    for line in data.split(|byte| *byte == b'\n') {
+        for part in [b"data: ", line, b"\n"] {
             event.extend_from_slice(part);
         }
-    };
-    if !name.is_empty() {
-        line(b"event", name);
     }
-    data.split(|byte| *byte == b'\n').for_each(|value| line(b"data", value));
     event.push(b'\n');
     event.into()
 }

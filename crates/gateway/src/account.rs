@@ -195,7 +195,7 @@ impl Account {
             reserved: reserved.unwrap_or_default(),
         });
         let record = recorded.inspect_err(|_| {
-            self.gateway.router.release(&begin.served.candidate.target, self.now);
+            self.tell(self.gateway.router.release(&begin.served.candidate.target, self.now));
         })?;
         let id = record.id();
         self.facts.attempts = number;
@@ -220,7 +220,7 @@ impl Account {
         if let Some(attempt) = &mut self.attempt {
             attempt.first_chunk = Some(now.since(attempt.at));
             if attempt.claim == Claim::Probe {
-                self.report(router::Outcome::Begun);
+                self.report(Claim::Probe, router::Outcome::Begun);
             }
         }
     }
@@ -237,6 +237,7 @@ impl Account {
     /// The attempt under way, if there is one, has failed.
     pub(crate) fn fail_attempt(&mut self, fault: &Fault) {
         let Some(attempt) = &self.attempt else { return };
+        let claim = attempt.claim;
         // A refused request costs nothing; one that was given up or broke off has used its input and what was seen.
         let usage = match attempt.seen {
             (None, 0) if fault.kind != FaultKind::ClientGone => Usage::default(),
@@ -248,12 +249,13 @@ impl Account {
         let ending =
             Ending { outcome, usage, estimated: Estimated::Yes, status: fault.status, tally: &tally };
         self.end_attempt(ending, Some(fault.kind));
-        self.report(router::Outcome::Failed(fault.kind, fault.retry_after));
+        self.report(claim, router::Outcome::Failed(fault.kind, fault.retry_after));
         self.facts.last_fault = Some(fault.kind);
     }
 
     /// The attempt under way has answered in full.
     pub(crate) fn complete_attempt(&mut self, tally: &Tally, status: u16) {
+        let Some(claim) = self.attempt.as_ref().map(|attempt| attempt.claim) else { return };
         let (usage, estimated) = match tally.usage {
             // Counting tokens uses none.
             None if self.facts.operation == Some(Operation::CountTokens) => (Usage::default(), Estimated::No),
@@ -263,7 +265,7 @@ impl Account {
         self.facts.stop = tally.stop;
         let ending = Ending { outcome: Outcome::Answered, usage, estimated, status: Some(status), tally };
         self.end_attempt(ending, None);
-        self.report(router::Outcome::Served);
+        self.report(claim, router::Outcome::Served);
     }
 
     fn end_attempt(&mut self, mut ending: Ending<'_>, fault: Option<FaultKind>) {
@@ -328,9 +330,12 @@ impl Account {
     }
 
     /// Tells the router how the last attempt goes.
-    fn report(&self, outcome: router::Outcome) {
+    fn report(&self, claim: Claim, outcome: router::Outcome) {
         let Some(served) = &self.facts.served_by else { return };
-        let transition = self.gateway.router.report(&served.candidate.target, outcome, self.now);
+        self.tell(self.gateway.router.report(&served.candidate.target, claim, outcome, self.now));
+    }
+
+    fn tell(&self, transition: Option<router::Transition>) {
         if let Some(router::Transition { target, state, cause }) = transition {
             CircuitChanged { target: &target, state, fault: cause }.emit(&self.gateway.telemetry);
         }
@@ -407,6 +412,7 @@ impl Account {
     pub(crate) fn panicked(&mut self, status: u16) {
         PanicContained { request_id: self.id, location: "gateway" }.emit(&self.gateway.telemetry);
         if self.inflight.is_some() {
+            self.look();
             self.fail_attempt(&Fault::new(FaultKind::ClientGone, "the gateway failed"));
             self.close(status, Some(Code::Internal));
         }

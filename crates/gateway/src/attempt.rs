@@ -153,6 +153,13 @@ impl Try<'_> {
         let result = self.send(outbound, written.tool_names, account).await;
         account.look();
         account.facts.upstream_wait += account.now.since(sent_at);
+        let result = match result {
+            Ok(Begun::Upstream { source, headers, status }) if source.is_left_over() => {
+                let finished = finish(source, destination, account).await;
+                finished.map(|source| Begun::Upstream { source, headers, status })
+            }
+            other => other,
+        };
         match result {
             Ok(answer) => {
                 account.answer_begun();
@@ -203,11 +210,7 @@ impl Try<'_> {
         let conduit = relay::conduit(dialect, self.request, account, tool_names, delivered);
         let mut source = Source::new(body, delivered, conduit, &self.gateway.caps);
         let limit = deadline::left(self.first_event(), self.deadline, &*self.gateway.clock);
-        let mut opened = source.open(limit, self.request.peek.delivery).await;
-        if opened.is_ok() && source.is_left_over() {
-            (source, opened) = source.finish_elsewhere().await;
-        }
-        if let Err(fault) = opened {
+        if let Err(fault) = source.open(limit, self.request.peek.delivery).await {
             account.note(source.tally());
             return Err(destination.catalogue.classify(fault));
         }
@@ -256,6 +259,23 @@ impl Try<'_> {
         let fault = dialects::read_fault(status.as_u16(), &text);
         let retry_after = retry_after(headers).or(fault.retry_after);
         Fault { retry_after, ..destination.catalogue.classify(fault) }
+    }
+}
+
+/// Takes a large whole answer through its conduit. The upstream has done its part: the time counts as the gateway's.
+///
+/// # Cancel safety
+/// Dropping it loses the answer; what it is about to have used is estimated by its size.
+async fn finish(source: Source, destination: &Destination, account: &mut Account) -> Result<Source, Fault> {
+    account.note(&source.estimate());
+    let (source, finished) = source.finish_elsewhere().await;
+    account.look();
+    match finished {
+        Ok(()) => Ok(source),
+        Err(fault) => {
+            account.note(source.tally());
+            Err(destination.catalogue.classify(fault))
+        }
     }
 }
 

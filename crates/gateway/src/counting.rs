@@ -40,7 +40,7 @@ pub(crate) struct Believable {
 
 /// How many turns' worth is believed: some providers search or call tools behind one request, or give several
 /// answers to it, and count them all.
-const TURNS: u64 = 4;
+const TURNS: u64 = 32;
 /// The context window of a model of which nothing is known: as large as any.
 const LARGEST_WINDOW: u64 = 2_000_000;
 /// How many times the tokens that went through the gateway are believed in any case: the catalogue may lag behind.

@@ -109,6 +109,15 @@ impl Source {
         matches!(&self.framing, Framing::Whole { gathered, .. } if self.ended && heavy::is(gathered.len()))
     }
 
+    /// What can be said of an answer that is left over.
+    pub(crate) fn estimate(&self) -> Tally {
+        let gathered = match &self.framing {
+            Framing::Whole { gathered, .. } => gathered.len(),
+            Framing::Events(_) => 0,
+        };
+        Tally { output_bytes: gathered as u64, ..Tally::default() }
+    }
+
     /// Takes what is left over through the conduit.
     ///
     /// # Cancel safety

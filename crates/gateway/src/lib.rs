@@ -26,7 +26,7 @@ mod upstream;
 mod visit;
 
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use auth::Authenticator;
@@ -139,14 +139,16 @@ impl Gateway {
         request: http::Request<hyper::body::Incoming>,
         peer: std::net::IpAddr,
     ) -> Answer {
-        let arrival = Arrival::new(request, peer, self);
-        let (caller, id) = (arrival.account.caller, arrival.account.id);
+        let known = OnceLock::new();
         let answering = pin!(async {
+            let arrival = Arrival::new(request, peer, self);
+            known.get_or_init(|| (arrival.account.caller, arrival.account.id));
             match self.walk(arrival).await {
                 Ok(answer) => answer,
                 Err(rejection) => rejection.into_answer(),
             }
         });
-        panics::contain(answering).await.unwrap_or_else(|| rejection::panicked(caller, id))
+        let contained = panics::contain(answering).await;
+        contained.unwrap_or_else(|| rejection::panicked(known.get().copied(), &self.telemetry))
     }
 }

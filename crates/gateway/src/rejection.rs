@@ -10,6 +10,7 @@ use ledger::LedgerError;
 use net::body::Outgoing;
 use net::listener::{MAX_HEADERS, MalformedHead};
 use telemetry::Telemetry;
+use telemetry::events::PanicContained;
 use types::{
     Classify, Clock, Code, ErrorClass, Fault, FaultKind, ModelName, Refusal, RequestId, Retry, RetryAdvice,
 };
@@ -236,8 +237,13 @@ const fn class_of(status: Option<u16>) -> ErrorClass {
     }
 }
 
-/// The answer to a request whose handling panicked. Its account has told the operator by then.
-pub(crate) fn panicked(dialect: &dyn Dialect, request: RequestId) -> Answer {
+/// The answer to a request whose handling panicked. Its account has told the operator by then, if it had one.
+pub(crate) fn panicked(known: Option<(&'static dyn Dialect, RequestId)>, telemetry: &Telemetry) -> Answer {
+    let (dialect, request) = known.unwrap_or_else(|| {
+        let request = RequestId::generate();
+        PanicContained { request_id: request, location: "gateway" }.emit(telemetry);
+        (routes::speaker(&HeaderMap::new()), request)
+    });
     let mut response = written(&panics::refusal(), dialect, request);
     answer::add_ids(response.headers_mut(), request, None);
     response.map(Outgoing::from)

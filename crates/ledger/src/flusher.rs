@@ -16,6 +16,7 @@ enum Next {
     Flush,
     Recover,
     Stop,
+    Tend,
 }
 
 /// Works until the ledger is closed, then writes what is left.
@@ -27,6 +28,7 @@ pub(crate) fn run(shared: &Shared, mut retention: Retention) {
         match wait(shared, &mut flushed) {
             Next::Flush => shared.flush().ok(),
             Next::Recover => shared.recover().ok(),
+            Next::Tend => None,
             Next::Stop => {
                 shared.flush().ok();
                 return;
@@ -35,6 +37,8 @@ pub(crate) fn run(shared: &Shared, mut retention: Retention) {
     }
 }
 
+/// How often it looks for what is no longer kept where there is nothing else to do.
+const IDLE: Duration = Duration::from_mins(10);
 /// How long it looks by itself after the last thing there was to do, before it sleeps until it is woken.
 const WATCH: Duration = Duration::from_secs(1);
 
@@ -60,7 +64,12 @@ fn wait(shared: &Shared, flushed: &mut u64) -> Next {
         if watched >= WATCH {
             queue.wakeup = Wakeup::Due;
             let idle = |queue: &mut Queue| queue.phase == Phase::Accepting && queue.wakeup == Wakeup::Due;
-            queue = shared.bell.wait_while(queue, idle).unwrap_or_else(PoisonError::into_inner);
+            let slept = shared.bell.wait_timeout_while(queue, IDLE, idle);
+            let (slept, woken) = slept.unwrap_or_else(PoisonError::into_inner);
+            if woken.timed_out() {
+                return Next::Tend;
+            }
+            queue = slept;
             watched = Duration::ZERO;
         }
     }

@@ -100,8 +100,15 @@ impl Breaker {
         }
     }
 
-    /// Takes an outcome in.
-    pub(crate) fn report(&mut self, outcome: Outcome, now: Monotonic) {
+    /// Takes in the outcome of a request that was sent on this claim.
+    pub(crate) fn report(&mut self, claim: Claim, outcome: Outcome, now: Monotonic) {
+        if let Outcome::Failed(kind, retry_after) = outcome {
+            self.cool(kind, retry_after, now);
+        }
+        // What was sent before the circuit opened tells nothing new: once it is open, only the probe counts.
+        if claim != Claim::Probe && !matches!(self.state, State::Closed) {
+            return;
+        }
         match outcome {
             Outcome::Begun => {
                 // The target serves again, and an answer may last longer than any timeout. The faults stay counted
@@ -112,17 +119,18 @@ impl Breaker {
             }
             Outcome::Served => {
                 self.reachable = true;
-                // One that was sent before the circuit opened tells nothing new: only a probe closes it.
+                // A probe that was given up may come late: another is on its way, or has failed.
                 if !matches!(self.state, State::Open(_)) {
                     self.faults = 0;
                     self.state = State::Closed;
                 }
             }
-            Outcome::Failed(kind, retry_after) => self.fail(kind, retry_after, now),
+            Outcome::Failed(kind, _) => self.fail(kind, now),
         }
     }
 
-    fn fail(&mut self, kind: FaultKind, retry_after: Option<Duration>, now: Monotonic) {
+    /// Keeps the target out for as long as it asks for, or as its fault is known to last.
+    fn cool(&mut self, kind: FaultKind, retry_after: Option<Duration>, now: Monotonic) {
         let cooldown = match kind {
             FaultKind::Credential | FaultKind::Quota => Some(BENCH),
             FaultKind::Overloaded => retry_after.map(|wait| wait.min(MAX_COOLDOWN)),
@@ -140,6 +148,9 @@ impl Breaker {
         if let Some(wait) = cooldown {
             self.cool_until = self.cool_until.max(now.plus(wait));
         }
+    }
+
+    fn fail(&mut self, kind: FaultKind, now: Monotonic) {
         if !kind.counts_against_target() {
             // The target answered, or was never asked to the end: a probe that ends so proves nothing bad.
             return self.release(now);
@@ -148,7 +159,6 @@ impl Breaker {
         let trips = match self.state {
             State::Probing(_) => true,
             State::Closed => self.faults >= self.config.threshold,
-            // A request sent before the circuit opened tells nothing new.
             State::Open(_) => false,
         };
         if trips {
@@ -180,7 +190,7 @@ mod tests {
     fn tripped() -> Breaker {
         let mut breaker = Breaker::new(CONFIG);
         for _ in 0..3 {
-            breaker.report(SERVER, at(0));
+            breaker.report(Claim::Granted, SERVER, at(0));
         }
         breaker
     }
@@ -189,10 +199,10 @@ mod tests {
     fn consecutive_faults_open_it_and_a_success_between_starts_over() {
         let mut breaker = Breaker::new(CONFIG);
         for outcome in [SERVER, SERVER, Outcome::Served, SERVER, SERVER] {
-            breaker.report(outcome, at(0));
+            breaker.report(Claim::Granted, outcome, at(0));
         }
         assert_eq!(breaker.state(), CircuitState::Closed);
-        breaker.report(SERVER, at(0));
+        breaker.report(Claim::Granted, SERVER, at(0));
         assert_eq!(breaker.state(), CircuitState::Open);
     }
 
@@ -203,14 +213,14 @@ mod tests {
         assert_eq!(breaker.claim(at(30)), Claim::Probe);
         assert_eq!(breaker.state(), CircuitState::HalfOpen);
         assert_eq!(breaker.claim(at(31)), Claim::Refused);
-        breaker.report(Outcome::Served, at(32));
+        breaker.report(Claim::Probe, Outcome::Served, at(32));
         assert_eq!(breaker.claim(at(32)), Claim::Granted);
     }
 
     #[test]
     fn a_late_success_does_not_close_an_open_circuit() {
         let mut breaker = tripped();
-        breaker.report(Outcome::Served, at(2));
+        breaker.report(Claim::Granted, Outcome::Served, at(2));
         assert_eq!(breaker.claim(at(3)), Claim::Refused);
     }
 
@@ -218,7 +228,7 @@ mod tests {
     fn a_probe_that_fails_opens_it_again_and_one_that_is_lost_is_replaced() {
         let mut breaker = tripped();
         assert_eq!(breaker.claim(at(30)), Claim::Probe);
-        breaker.report(SERVER, at(31));
+        breaker.report(Claim::Probe, SERVER, at(31));
         assert_eq!(breaker.claim(at(60)), Claim::Refused);
         assert_eq!(breaker.claim(at(61)), Claim::Probe);
         assert_eq!(breaker.claim(at(91)), Claim::Probe);
@@ -228,21 +238,34 @@ mod tests {
     fn a_probe_whose_answer_begins_closes_it_and_one_fault_opens_it_again() {
         let mut breaker = tripped();
         assert_eq!(breaker.claim(at(30)), Claim::Probe);
-        breaker.report(Outcome::Begun, at(31));
+        breaker.report(Claim::Probe, Outcome::Begun, at(31));
         assert_eq!(breaker.claim(at(31)), Claim::Granted);
-        breaker.report(Outcome::Failed(FaultKind::Cut, None), at(90));
+        breaker.report(Claim::Probe, Outcome::Failed(FaultKind::Cut, None), at(90));
         assert_eq!(breaker.claim(at(119)), Claim::Refused);
         assert_eq!(breaker.claim(at(120)), Claim::Probe);
-        breaker.report(Outcome::Begun, at(121));
-        breaker.report(Outcome::Served, at(200));
-        breaker.report(SERVER, at(201));
+        breaker.report(Claim::Probe, Outcome::Begun, at(121));
+        breaker.report(Claim::Probe, Outcome::Served, at(200));
+        breaker.report(Claim::Granted, SERVER, at(201));
         assert_eq!(breaker.claim(at(202)), Claim::Granted);
+    }
+
+    #[test]
+    fn while_a_probe_is_out_nothing_but_its_own_outcome_counts() {
+        for old in [SERVER, Outcome::Served, Outcome::Failed(FaultKind::ClientGone, None)] {
+            let mut breaker = tripped();
+            assert_eq!(breaker.claim(at(30)), Claim::Probe);
+            breaker.report(Claim::Granted, old, at(31));
+            assert_eq!(breaker.state(), CircuitState::HalfOpen);
+            assert_eq!(breaker.claim(at(31)), Claim::Refused);
+            breaker.report(Claim::Probe, Outcome::Begun, at(32));
+            assert_eq!(breaker.state(), CircuitState::Closed);
+        }
     }
 
     #[test]
     fn a_late_beginning_does_not_close_an_open_circuit() {
         let mut breaker = tripped();
-        breaker.report(Outcome::Begun, at(2));
+        breaker.report(Claim::Granted, Outcome::Begun, at(2));
         assert_eq!(breaker.claim(at(3)), Claim::Refused);
     }
 
@@ -265,7 +288,7 @@ mod tests {
         for kind in [FaultKind::ClientGone, FaultKind::Invalid, FaultKind::ContextLength, FaultKind::Filtered]
         {
             for _ in 0..10 {
-                breaker.report(Outcome::Failed(kind, None), at(0));
+                breaker.report(Claim::Granted, Outcome::Failed(kind, None), at(0));
             }
         }
         assert_eq!(breaker.claim(at(0)), Claim::Granted);
@@ -274,10 +297,18 @@ mod tests {
     #[test]
     fn a_wait_the_upstream_asks_for_is_kept_but_not_for_ever() {
         let mut breaker = Breaker::new(CONFIG);
-        breaker.report(Outcome::Failed(FaultKind::Overloaded, Some(Duration::from_secs(7))), at(0));
+        breaker.report(
+            Claim::Granted,
+            Outcome::Failed(FaultKind::Overloaded, Some(Duration::from_secs(7))),
+            at(0),
+        );
         assert_eq!(breaker.claim(at(6)), Claim::Refused);
         assert_eq!(breaker.claim(at(7)), Claim::Granted);
-        breaker.report(Outcome::Failed(FaultKind::Overloaded, Some(Duration::from_hours(24))), at(7));
+        breaker.report(
+            Claim::Granted,
+            Outcome::Failed(FaultKind::Overloaded, Some(Duration::from_hours(24))),
+            at(7),
+        );
         assert_eq!(breaker.claim(at(307)), Claim::Granted);
     }
 

@@ -34,10 +34,11 @@ pub trait Plan: Send + Sync {
     fn claim(&self, target: &TargetId, now: Monotonic) -> Claim;
 
     /// Gives back a claim whose request was never sent: it tells nothing of the target, and a probe is free again.
-    fn release(&self, target: &TargetId, now: Monotonic);
+    fn release(&self, target: &TargetId, now: Monotonic) -> Option<Transition>;
 
-    /// Tells how a claimed request goes.
-    fn report(&self, target: &TargetId, outcome: Outcome, now: Monotonic) -> Option<Transition>;
+    /// Tells how a request goes that was sent on this claim.
+    fn report(&self, target: &TargetId, claim: Claim, outcome: Outcome, now: Monotonic)
+    -> Option<Transition>;
 }
 
 /// The answer to [`Plan::claim`].

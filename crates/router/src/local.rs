@@ -138,6 +138,21 @@ impl Local {
         act(passed.entry(target.clone()).or_insert_with(|| Breaker::new(self.breaker)))
     }
 
+    /// Changes a circuit; says so if it is in another state then.
+    fn change(
+        &self,
+        target: &TargetId,
+        cause: Option<FaultKind>,
+        change: impl FnOnce(&mut Breaker),
+    ) -> Option<Transition> {
+        let (before, after) = self.with_breaker(target, |breaker| {
+            let before = breaker.state();
+            change(breaker);
+            (before, breaker.state())
+        });
+        (before != after).then(|| Transition { target: target.clone(), state: after, cause })
+    }
+
     fn available_at(&self, target: &TargetId, now: Monotonic) -> Monotonic {
         if self.circuits.contains_key(target) {
             return self.with_breaker(target, |breaker| breaker.available_at(now));
@@ -215,21 +230,22 @@ impl Plan for Local {
         self.with_breaker(target, |breaker| breaker.claim(now))
     }
 
-    fn release(&self, target: &TargetId, now: Monotonic) {
-        self.with_breaker(target, |breaker| breaker.release(now));
+    fn release(&self, target: &TargetId, now: Monotonic) -> Option<Transition> {
+        self.change(target, None, |breaker| breaker.release(now))
     }
 
-    fn report(&self, target: &TargetId, outcome: Outcome, now: Monotonic) -> Option<Transition> {
-        let (before, after) = self.with_breaker(target, |breaker| {
-            let before = breaker.state();
-            breaker.report(outcome, now);
-            (before, breaker.state())
-        });
-        let cause: Option<FaultKind> = match outcome {
+    fn report(
+        &self,
+        target: &TargetId,
+        claim: Claim,
+        outcome: Outcome,
+        now: Monotonic,
+    ) -> Option<Transition> {
+        let cause = match outcome {
             Outcome::Failed(kind, _) => Some(kind),
             Outcome::Begun | Outcome::Served => None,
         };
-        (before != after).then(|| Transition { target: target.clone(), state: after, cause })
+        self.change(target, cause, |breaker| breaker.report(claim, outcome, now))
     }
 }
 

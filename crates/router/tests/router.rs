@@ -91,7 +91,7 @@ fn an_open_circuit_is_left_out_and_comes_back_after_its_probe() {
     let router = router();
     let opus = candidate("claude/opus").target;
     for _ in 0..5 {
-        router.report(&opus, Outcome::Failed(FaultKind::Server, None), at(0));
+        router.report(&opus, Claim::Granted, Outcome::Failed(FaultKind::Server, None), at(0));
     }
     let others = choose(&router, "smart", at(1)).unwrap().candidates;
     assert!(others.iter().all(|candidate| candidate.target != opus));
@@ -99,7 +99,7 @@ fn an_open_circuit_is_left_out_and_comes_back_after_its_probe() {
     assert_eq!(router.claim(&opus, at(30)), Claim::Probe);
     router.release(&opus, at(30));
     assert_eq!(router.claim(&opus, at(30)), Claim::Probe);
-    router.report(&opus, Outcome::Served, at(31));
+    router.report(&opus, Claim::Probe, Outcome::Served, at(31));
     assert!((0..4).any(|_| choose(&router, "smart", at(31)).unwrap().candidates[0].target == opus));
 }
 
@@ -108,7 +108,7 @@ fn when_every_circuit_is_open_the_refusal_says_until_when() {
     let router = router();
     let haiku = candidate("claude/haiku").target;
     for _ in 0..5 {
-        router.report(&haiku, Outcome::Failed(FaultKind::Timeout, None), at(0));
+        router.report(&haiku, Claim::Granted, Outcome::Failed(FaultKind::Timeout, None), at(0));
     }
     let refused = choose(&router, "claude/haiku", at(10)).unwrap_err();
     let expected =
@@ -133,7 +133,7 @@ fn a_programmed_model_is_counted_as_the_model_and_fails_by_itself() {
     assert_eq!(program.label().as_str(), "gpu/qwen");
     let target = router.choose(&program, at(0)).unwrap().candidates[0].target.clone();
     for _ in 0..5 {
-        router.report(&target, Outcome::Failed(FaultKind::Server, None), at(0));
+        router.report(&target, Claim::Granted, Outcome::Failed(FaultKind::Server, None), at(0));
     }
     assert!(router.choose(&program, at(1)).is_err());
     assert!(choose(&router, "gpu/qwen", at(1)).is_ok());

@@ -221,6 +221,7 @@ fn start_admin(running: &mut Running) -> anyhow::Result<()> {
     let Some(address) = running.table.settings.server.admin else { return Ok(()) };
     let listener = Listener::bind(address, ListenerConfig::default())
         .with_context(|| format!("{address} cannot be listened on"))?;
+    info!(address = %listener.local_address()?, "admin listens");
     let site = generation::site(&running.lasting, &running.table, Place::Admin);
     let site = Arc::new(ArcSwap::from_pointee(site));
     running.admin = Some(Arc::clone(&site));

@@ -339,15 +339,15 @@ async fn a_setting_that_only_a_start_changes_keeps_its_value_and_is_named() {
 
 #[tokio::test]
 async fn the_admin_listener_shows_what_is_in_force_now() {
-    let admin = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let config = |model: &str| {
         format!(
-            "server: {{admin: \"{admin}\"}}\nproviders: {{tollgate: {{}}}}\nmodels: {{{model}: tollgate/mock}}"
+            "server: {{admin: \"127.0.0.1:0\"}}\nproviders: {{tollgate: {{}}}}\nmodels: {{{model}: tollgate/mock}}"
         )
     };
     let mut gateway = gateway().config(&config("before")).start().await;
     assert_eq!(gateway.get("/metrics").send().await.status, 404);
-    gateway.address = admin;
+    let told = gateway.logged(1, |line| line["message"] == "admin listens").await;
+    gateway.address = told[0]["address"].as_str().unwrap().parse().unwrap();
     assert!(gateway.get("/v1/models").send().await.text().contains("\"before\""));
     gateway.write_config(&config("after"));
     generation(&gateway, 2).await;

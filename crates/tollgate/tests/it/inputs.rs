@@ -147,6 +147,17 @@ async fn who_waits_for_a_continue_gets_one_unless_the_head_is_refused_already() 
 }
 
 #[tokio::test]
+async fn a_stranger_is_refused_before_the_body_is_asked_for() {
+    let gateway = started().await;
+    let expect = "content-length: 30000000\r\nexpect: 100-continue\r\n";
+    for (path, code) in [(CHAT, "TG-1001"), (MESSAGES, "TG-1001")] {
+        let strange = head(&gateway, path, expect).replace(&gateway.key, "tg-wrong");
+        let answer = raw(&gateway, &strange).await;
+        assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains(code), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn headers_that_are_too_large_are_refused_in_the_language_of_the_path() {
     let gateway = started().await;
     for path in [CHAT, MESSAGES] {

@@ -202,3 +202,15 @@ async fn a_large_body_that_finds_no_room_is_refused_and_a_small_one_is_not() {
     let admitted = async { while gateway.post(CHAT, large.clone()).send().await.status != 200 {} };
     tokio::time::timeout(testkit::PATIENCE, admitted).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_large_body_of_tiny_fields_is_refused_and_fills_no_memory() {
+    let gateway = one_worker("http://127.0.0.1:9").await;
+    let crowd = format!(r#"{{"model":"a/x","messages":[]{}}}"#, r#","":0"#.repeat(LARGE / 5));
+    let refused = gateway.post(CHAT, crowd).send().await;
+    check_error(CHAT, &refused, 400, "TG-0108");
+    let memory = std::fs::read_to_string(format!("/proc/{}/status", gateway.id())).unwrap();
+    let peak = memory.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: usize = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak * 1024 < 8 * LARGE, "{peak} KiB for {LARGE} bytes");
+}
