@@ -70,6 +70,10 @@ pub(crate) struct Facts {
     pub(crate) changes: Vec<Change>,
     /// Time spent waiting for upstreams before the answer began.
     pub(crate) upstream_wait: Duration,
+    /// Time spent waiting for the caller's body.
+    pub(crate) caller_wait: Duration,
+    /// Whether the caller's connection ends with the answer.
+    pub(crate) closes: bool,
     /// How old the request was when its answer began.
     begun: Option<Duration>,
     pub(crate) usage: Usage,
@@ -134,6 +138,8 @@ impl Account {
             attempts: 0,
             changes: Vec::new(),
             upstream_wait: Duration::ZERO,
+            caller_wait: Duration::ZERO,
+            closes: false,
             begun: None,
             usage: Usage::default(),
             cost: MicroUsd::ZERO,
@@ -378,7 +384,7 @@ impl Account {
     /// The gateway's own share of the time until the answer began.
     fn overhead(&self) -> Duration {
         let begun = self.facts.begun.unwrap_or_else(|| self.age());
-        begun.saturating_sub(self.facts.upstream_wait)
+        begun.saturating_sub(self.facts.upstream_wait + self.facts.caller_wait)
     }
 
     /// The `Server-Timing` header: the gateway's own share, and the upstream's where there was one.
@@ -403,6 +409,10 @@ impl Account {
     /// The client went away before the answer ended.
     fn abandon(&mut self) {
         self.look();
+        if self.gateway.drain.is_cut() {
+            self.fail_attempt(&given_up());
+            return self.close(SERVICE_UNAVAILABLE, Some(Code::Draining));
+        }
         self.fail_attempt(&Fault::new(FaultKind::ClientGone, "the client went away"));
         self.close(CLIENT_CLOSED_REQUEST, Some(Code::ClientGone));
     }
@@ -413,10 +423,15 @@ impl Account {
         PanicContained { request_id: self.id, location: "gateway" }.emit(&self.gateway.telemetry);
         if self.inflight.is_some() {
             self.look();
-            self.fail_attempt(&Fault::new(FaultKind::ClientGone, "the gateway failed"));
+            self.fail_attempt(&given_up());
             self.close(status, Some(Code::Internal));
         }
     }
+}
+
+/// What an upstream has to do with a request that ends by the gateway's own doing: it was given up.
+pub(crate) fn given_up() -> Fault {
+    Fault::new(FaultKind::ClientGone, "the gateway ended the request")
 }
 
 impl Served {
@@ -445,6 +460,8 @@ impl Drop for Account {
 
 /// The status that nginx made the field's word for a client that left; no client ever reads it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
+/// The status of the answer to a request that the gateway's end has cut short.
+const SERVICE_UNAVAILABLE: u16 = 503;
 /// The status of the answer to a request that panicked.
 const INTERNAL_SERVER_ERROR: u16 = 500;
 

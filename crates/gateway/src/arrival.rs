@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use dialects::Dialect;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Version};
+use http::{HeaderMap, HeaderValue, Version, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
+use net::body::Left;
 use types::Operation;
 
 use crate::account::Account;
+use crate::rejection::{Cause, Rejection};
 use crate::{Gateway, answer, routes};
 
 /// A request as it came.
@@ -63,18 +66,51 @@ pub(crate) fn client_id(headers: &HeaderMap) -> Option<HeaderValue> {
     headers.get(&answer::REQUEST_ID).filter(|id| (1..=MAX_CLIENT_ID).contains(&id.len())).cloned()
 }
 
-/// What is read and thrown away of a body that is refused, so that the refusal arrives.
-const MAX_DISCARDED: usize = 64 << 20;
-/// How long that may take.
-const DISCARD_PATIENCE: Duration = Duration::from_secs(5);
+/// What is read of a refused body so that its connection can go on.
+const SMALL: usize = 1 << 20;
+/// How long that may take, and how long between two pieces of it.
+const SMALL_PATIENCE: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(1));
+/// What is read of a refused body over HTTP/2 so that the refusal arrives, and how long that may take.
+const LARGE: usize = 64 << 20;
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(5));
 
-/// Lets the body of a request that is refused go. Over HTTP/2 it is read to its end first, as many clients take an
-/// answer that overtakes their body for a broken stream; over HTTP/1.1 the listener sees to it.
-///
-/// # Cancel safety
-/// Dropping it drops the body.
-pub(crate) async fn let_go(version: Version, body: Incoming) {
-    if version == Version::HTTP_2 {
-        net::body::discard(body, MAX_DISCARDED, DISCARD_PATIENCE).await;
+impl Account {
+    /// Turns away a request whose body has not been read. Over HTTP/2 what still comes is read first, since many
+    /// clients take an answer that overtakes their body for a broken stream. Over HTTP/1.1 the connection goes on if
+    /// the rest is small, and is closed otherwise; there the listener reads what still comes.
+    ///
+    /// # Cancel safety
+    /// Dropping it drops the body; the request counts as given up by its caller.
+    pub(crate) async fn turn_away(
+        mut self: Box<Self>,
+        parts: &Parts,
+        body: Incoming,
+        cause: Cause,
+    ) -> Rejection {
+        let mut left = if body.is_end_stream() { Left::Nothing } else { Left::Something };
+        if left == Left::Something
+            && let Some((most, patience)) = worth_reading(parts, &body)
+        {
+            self.look();
+            let began = self.now;
+            left = net::body::discard(body, most, patience).await;
+            self.look();
+            self.facts.caller_wait += self.now.since(began);
+        }
+        self.facts.closes = left == Left::Something && parts.version != Version::HTTP_2;
+        self.reject(cause)
     }
+}
+
+/// How much of a refused body is worth reading, how long between two pieces of it, and how long in all.
+fn worth_reading(parts: &Parts, body: &Incoming) -> Option<(usize, (Duration, Duration))> {
+    // Who waits to be asked for the body sends none.
+    if parts.headers.contains_key(header::EXPECT) {
+        return None;
+    }
+    if parts.version == Version::HTTP_2 {
+        return Some((LARGE, PATIENCE));
+    }
+    let is_small = body.size_hint().upper().is_none_or(|size| size <= SMALL as u64);
+    is_small.then_some((SMALL, SMALL_PATIENCE))
 }

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use tracing::debug;
 
 use crate::account::Account;
-use crate::arrival::{self, Route, Spelling};
+use crate::arrival::{Route, Spelling};
 use crate::rejection::{Cause, Rejection};
 use crate::{Arrival, Gateway};
 
@@ -30,10 +30,7 @@ pub(crate) async fn who(arrival: Arrival, gateway: &Gateway) -> Result<Identifie
     let Arrival { mut account, route, parts, body } = arrival;
     match known(&mut account, route, &parts, gateway) {
         Ok((route, principal)) => Ok(Identified { account, route, principal, parts, body }),
-        Err(cause) => {
-            arrival::let_go(parts.version, body).await;
-            Err(account.reject(cause))
-        }
+        Err(cause) => Err(account.turn_away(&parts, body, cause).await),
     }
 }
 

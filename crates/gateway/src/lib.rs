@@ -148,7 +148,12 @@ impl Gateway {
                 Err(rejection) => rejection.into_answer(),
             }
         });
-        let contained = panics::contain(answering).await;
-        contained.unwrap_or_else(|| rejection::panicked(known.get().copied(), &self.telemetry))
+        tokio::select! {
+            biased;
+            contained = panics::contain(answering) => {
+                contained.unwrap_or_else(|| rejection::panicked(known.get().copied(), &self.telemetry))
+            }
+            () = self.drain.cut_short() => rejection::cut_short(known.get().copied()),
+        }
     }
 }

@@ -12,7 +12,7 @@ use net::body::Pace;
 use types::Operation;
 
 use crate::account::Account;
-use crate::arrival::{self, Route};
+use crate::arrival::Route;
 use crate::identify::Identified;
 use crate::rejection::{Cause, Rejection};
 use crate::{Gateway, heavy};
@@ -44,22 +44,23 @@ const SLOWEST_BODY: NonZeroU32 = NonZeroU32::new(1024).unwrap();
 /// Dropping it drops the connection's body; nothing has been reserved yet. Of a large body, what [`heavy::run`] says.
 pub(crate) async fn decode(identified: Identified, gateway: &Gateway) -> Result<Received, Rejection> {
     let Identified { mut account, route, principal, parts, mut body } = identified;
+    let began = gateway.clock.now();
     let pace = Pace { idle: gateway.timers.request_body_idle, floor: SLOWEST_BODY };
     let body = match net::body::collect_within(&mut body, gateway.caps.body, pace, &gateway.room).await {
         Ok(body) => body,
-        Err(error) => {
-            arrival::let_go(parts.version, body).await;
-            return Err(account.reject(Cause::Body(error)));
-        }
+        Err(error) => return Err(account.turn_away(&parts, body, Cause::Body(error)).await),
     };
+    account.look();
+    account.facts.caller_wait += account.now.since(began);
     account.facts.bytes_in = body.len() as u64;
     let (headers, depth) = (parts.headers, gateway.caps.json_depth);
     let understood = if heavy::is(body.len()) {
-        heavy::run(move || understand(route, headers, body, depth)).await
+        let understood = heavy::run(move || understand(route, headers, body, depth)).await;
+        account.look();
+        understood
     } else {
         understand(route, headers, body, depth)
     };
-    account.look();
     match understood {
         Ok(request) => {
             account.facts.delivery = request.peek.delivery;

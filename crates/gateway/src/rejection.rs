@@ -67,22 +67,28 @@ impl Rejection {
         if let Cause::Method(_) = cause {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
         }
+        if account.facts.closes {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         account.close(response.status().as_u16(), Some(refusal.code));
         response.map(Outgoing::from)
     }
 }
 
 impl Cause {
+    /// What a caller is told that this gateway no longer serves.
+    fn draining() -> Refusal {
+        Refusal::new(Code::Draining, "this gateway is shutting down: send the request again")
+            .with_retry(RetryAdvice::After(DRAINING_WAIT))
+    }
+
     /// What the caller is told.
     pub(crate) fn refusal(&self, account: &Account) -> Refusal {
         match self {
             Self::Body(error) => classified(error),
             Self::Choose(error) => classified(error).with_param("model"),
             Self::Decode(error) => decode(error),
-            Self::Draining => {
-                Refusal::new(Code::Draining, "this gateway is shutting down: send the request again")
-                    .with_retry(RetryAdvice::After(DRAINING_WAIT))
-            }
+            Self::Draining => Self::draining(),
             Self::Encode(error) => encode(error),
             Self::Encoding => Refusal::new(
                 Code::UnsupportedEncoding,
@@ -235,6 +241,15 @@ const fn class_of(status: Option<u16>) -> ErrorClass {
         Some(413) => ErrorClass::TooLarge,
         Some(_) | None => ErrorClass::InvalidRequest,
     }
+}
+
+/// The answer to a request that the gateway's end has cut short. Its account has recorded it by then.
+pub(crate) fn cut_short(known: Option<(&'static dyn Dialect, RequestId)>) -> Answer {
+    let (dialect, request) =
+        known.unwrap_or_else(|| (routes::speaker(&HeaderMap::new()), RequestId::generate()));
+    let mut response = written(&Cause::draining(), dialect, request);
+    answer::add_ids(response.headers_mut(), request, None);
+    response.map(Outgoing::from)
 }
 
 /// The answer to a request whose handling panicked. Its account has told the operator by then, if it had one.

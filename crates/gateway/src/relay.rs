@@ -11,11 +11,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use dialects::{Asked, Conduit, Delivered, Dialect, ToolNames};
 use net::body::Aborted;
+use net::drain::Drain;
 use tokio::time::Sleep;
 use types::conversation::Delivery;
 use types::{Fault, FaultKind, Monotonic};
 
-use crate::account::Account;
+use crate::account::{self, Account};
 use crate::answer::{self, Answer};
 use crate::attempt::{Answered, Begun};
 use crate::gate::{Source, Step};
@@ -59,7 +60,9 @@ pub(crate) fn start(answered: Answered, gateway: &Gateway) -> Answer {
     }
     account.note(source.tally());
     let gap = Gap::new(gateway.timers.event_gap, deadline, &account);
-    answer::streamed(Relay { source, account, gap, sent: 0, status, settled: false, over: false }, &headers)
+    let end = End::of(gateway.drain.clone());
+    let relay = Relay { source, account, gap, end, sent: 0, status, settled: false, over: false };
+    answer::streamed(relay, &headers)
 }
 
 /// An answer that is still coming.
@@ -67,6 +70,7 @@ pub(crate) struct Relay {
     source: Source,
     account: Box<Account>,
     gap: Gap,
+    end: End,
     /// How many of the source's pieces have been sent on.
     sent: usize,
     status: u16,
@@ -85,8 +89,8 @@ impl net::body::Source for Relay {
             if self.over {
                 return Poll::Ready(None);
             }
-            if let Err(fault) = ready!(self.poll_source(context)) {
-                self.fail(fault);
+            if let Err(cause) = ready!(self.poll_source(context)) {
+                self.fail(cause);
             }
         }
     }
@@ -114,9 +118,9 @@ impl Relay {
     }
 
     /// Takes in what the upstream has sent, or finds that it has been silent for too long.
-    fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+    fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Cause>> {
         if let Poll::Ready(step) = self.source.poll_step(context) {
-            let step = step?;
+            let step = step.map_err(Cause::Upstream)?;
             self.gap.touch(&self.account);
             self.account.note(self.source.tally());
             self.over = step == Step::Ended;
@@ -125,7 +129,10 @@ impl Relay {
             }
             return Poll::Ready(Ok(()));
         }
-        self.gap.poll(context, &self.account).map(Err)
+        if self.end.has_come(context) {
+            return Poll::Ready(Err(Cause::Draining));
+        }
+        self.gap.poll(context, &self.account).map(|fault| Err(Cause::Upstream(fault)))
     }
 
     /// The answer is complete: what the upstream does after its last word changes nothing any more.
@@ -140,20 +147,47 @@ impl Relay {
     }
 
     /// The answer broke off: says so inside the stream, in the caller's language, and ends it.
-    fn fail(&mut self, fault: Fault) {
+    fn fail(&mut self, cause: Cause) {
+        self.over = true;
         if self.settled {
-            self.over = true;
             return;
         }
         self.account.look();
-        let fault = self.account.classified(fault);
-        self.over = true;
         self.account.note(self.source.tally());
-        self.account.fail_attempt(&fault);
-        let refusal = Cause::Upstream(fault).refusal(&self.account);
+        let cause = if let Cause::Upstream(fault) = cause {
+            let fault = self.account.classified(fault);
+            self.account.fail_attempt(&fault);
+            Cause::Upstream(fault)
+        } else {
+            self.account.fail_attempt(&account::given_up());
+            cause
+        };
+        let refusal = cause.refusal(&self.account);
         let event = self.account.caller.encode_stream_error(&refusal, self.account.id);
         self.source.out.push(event.into());
         self.account.close(self.status, Some(refusal.code));
+    }
+}
+
+/// The gateway's own end, which may come before the answer's.
+struct End {
+    drain: Drain,
+    signal: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl End {
+    const fn of(drain: Drain) -> Self {
+        Self { drain, signal: None }
+    }
+
+    /// The waker of an answer's task never changes: the first look registers it for good, after that a flag is read.
+    fn has_come(&mut self, context: &mut Context<'_>) -> bool {
+        if self.signal.is_none() {
+            let drain = self.drain.clone();
+            let signal = self.signal.insert(Box::pin(async move { drain.cut_short().await }));
+            return signal.as_mut().poll(context).is_ready();
+        }
+        self.drain.is_cut()
     }
 }
 

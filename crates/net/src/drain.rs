@@ -109,8 +109,10 @@ pub struct Drain {
 #[derive(Debug, Default)]
 struct Shared {
     draining: AtomicBool,
+    cut: AtomicBool,
     busy: AtomicUsize,
     begun: Notify,
+    ended: Notify,
     idle: Notify,
 }
 
@@ -153,6 +155,26 @@ impl Drain {
         begun.as_mut().enable();
         if !self.is_draining() {
             begun.await;
+        }
+    }
+
+    /// Ends what has not finished: each says so to its caller and stops. There is no way back.
+    pub fn cut(&self) {
+        self.shared.cut.store(true, Ordering::Release);
+        self.shared.ended.notify_waiters();
+    }
+
+    /// Whether what has not finished is to end.
+    pub fn is_cut(&self) -> bool {
+        self.shared.cut.load(Ordering::Acquire)
+    }
+
+    /// Waits until what has not finished is to end. Dropping it forgets the wait.
+    pub async fn cut_short(&self) {
+        let mut ended = std::pin::pin!(self.shared.ended.notified());
+        ended.as_mut().enable();
+        if !self.is_cut() {
+            ended.await;
         }
     }
 

@@ -178,6 +178,9 @@ impl Control {
             _ = signals.terminate.recv() => false,
             _ = signals.interrupt.recv() => false,
         };
+        if !is_idle {
+            cut(&running).await;
+        }
         close(running, is_idle);
     }
 
@@ -278,6 +281,18 @@ async fn finish(running: &Running) -> Result<(), StillBusy> {
     running.lasting.drain.wait_idle(server.drain).await?;
     running.drain.begin();
     running.drain.wait_idle(server.drain.saturating_sub(running.lasting.clock.now().since(began))).await
+}
+
+/// How long what is cut short may take to say so.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Ends what is still under way: callers are told inside their streams, and attempts are settled.
+async fn cut(running: &Running) {
+    running.lasting.drain.begin();
+    running.drain.begin();
+    running.lasting.drain.cut();
+    // Who reads nothing is left behind; the connections' last bytes go out with the others' words.
+    let _ = running.drain.wait_idle(LAST_WORDS).await;
 }
 
 /// Nobody balances load over this machine's own loopback.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use types::{Blame, Classify, Code, Retry, Verdict};
 
 use super::room::{Room, Share};
@@ -148,21 +148,42 @@ where
     Ok(whole.into_bytes())
 }
 
-/// Reads on and throws away, at most `most` bytes and for at most `limit`. Over HTTP/2 an answer that is sent while
-/// the client still sends its body reaches many clients as a broken stream; over HTTP/1.1 the listener does this.
+/// What is left of a body that was thrown away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing: it has been read to its end.
+    Nothing,
+    /// Some of it, or its end.
+    Something,
+}
+
+/// Reads on and throws away, at most `most` bytes, for at most `limit` and no longer than the body keeps coming at
+/// `idle` or less between its pieces.
 ///
 /// # Cancel safety
 /// Dropping it stops reading.
-pub async fn discard<B: Body<Data = Bytes> + Unpin>(mut body: B, most: usize, limit: Duration) {
+pub async fn discard<B: Body<Data = Bytes> + Unpin>(
+    mut body: B,
+    most: usize,
+    (idle, limit): (Duration, Duration),
+) -> Left {
     let reading = async {
         let mut left = most;
-        while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-            let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return };
-            left = rest;
+        while !body.is_end_stream() {
+            let next = timeout(idle, poll_fn(|cx| Pin::new(&mut body).poll_frame(cx))).await;
+            let frame = match next {
+                Ok(Some(Ok(frame))) => frame,
+                Ok(None) => return Left::Nothing,
+                Ok(Some(Err(_))) | Err(_) => return Left::Something,
+            };
+            match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+                Some(rest) => left = rest,
+                None => return Left::Something,
+            }
         }
+        Left::Nothing
     };
-    // A client that is still sending then gets its answer all the same.
-    let _ = tokio::time::timeout(limit, reading).await;
+    timeout(limit, reading).await.unwrap_or(Left::Something)
 }
 
 /// The bytes so far; the first piece is kept as it came until a second one makes a copy necessary.

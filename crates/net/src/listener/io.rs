@@ -17,8 +17,11 @@ use crate::transport::Transport;
 
 /// How much of a head is kept to tell which path a refused request was for.
 const SAMPLE: usize = 96;
-/// How much of what a client still sends is read and thrown away at the close.
-const MAX_DISCARDED: usize = 1 << 20;
+/// How much of what a client still sends is read and thrown away at the close: many read nothing before they have sent
+/// all they have, and would miss the answer.
+const MAX_DISCARDED: usize = 64 << 20;
+/// A client that sends this much before its time is up gets it again.
+const STRIDE: usize = 64 << 10;
 
 /// A request whose head was refused before any handler saw it.
 #[derive(Clone, Copy, Debug)]
@@ -138,7 +141,11 @@ impl Watched {
             if outcome.is_err() || buffer.filled().is_empty() {
                 break;
             }
-            discarded += buffer.filled().len();
+            let more = discarded + buffer.filled().len();
+            if more / STRIDE > discarded / STRIDE {
+                self.vitals.has_progressed();
+            }
+            discarded = more;
         }
         Poll::Ready(Ok(()))
     }

@@ -105,6 +105,10 @@ impl Vitals {
         self.progress.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn has_progressed(&self) {
+        self.progress.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn write_is_blocked(&self) {
         self.write_blocked.store(true, Ordering::Relaxed);
     }

@@ -365,18 +365,29 @@ async fn the_admin_listener_shows_what_is_in_force_now() {
 }
 
 #[tokio::test]
-async fn a_drain_of_no_time_cuts_what_is_under_way() {
-    let upstream = FakeUpstream::start(|_| {
-        Reply::sse(opening() + &word("hi")).silent_after(opening().len() + word("hi").len())
+async fn a_drain_that_runs_out_of_time_tells_every_caller() {
+    let upstream = FakeUpstream::start(|request| {
+        let text = opening() + &word("hi");
+        let is_streamed = request.json()["stream"] == true;
+        Reply::sse(text.clone()).silent_after(if is_streamed { text.len() } else { 0 })
     })
     .await;
     let config = format!("server: {{drain: 0s}}\n{}", single(&upstream));
     let mut gateway = gateway().config(&config).start().await;
     let mut streaming = gateway.stream(CHAT, ask_stream("m")).await;
     streaming.until("hi").await;
-    gateway.terminate();
+    let waiting = gateway.post(CHAT, ask("m")).send();
+    let stop = async {
+        upstream.until_received(2).await;
+        gateway.terminate();
+    };
+    let (refused, ()) = tokio::join!(waiting, stop);
+    check_error(CHAT, &refused, 503, "TG-1403");
+    let text = String::from_utf8(streaming.rest().await.into()).unwrap();
+    assert!(text.contains("TG-1403") && !text.contains("[DONE]"), "{text}");
     gateway.wait().await;
-    assert!(streaming.try_chunk().await.is_err());
+    gateway.logged(2, |line| line["message"] == "request" && line["error"] == "TG-1403").await;
+    assert_eq!(gateway.usage()["total"]["open"], 0);
 }
 
 #[tokio::test]

@@ -158,6 +158,26 @@ async fn a_stranger_is_refused_before_the_body_is_asked_for() {
 }
 
 #[tokio::test]
+async fn after_a_refusal_the_connection_goes_on_or_says_that_it_does_not() {
+    let gateway = started().await;
+    let strange = |length: usize| {
+        let head = head(&gateway, CHAT, &format!("content-length: {length}\r\n"));
+        head.replace(&gateway.key, "tg-wrong").replace("connection: close\r\n", "") + &" ".repeat(length)
+    };
+    // A small body is read: the next request on the connection is answered.
+    let next = head(&gateway, CHAT, &format!("content-length: {}\r\n", ask(MODEL).len())) + &ask(MODEL);
+    let both = raw(&gateway, &(strange(60_000) + &next)).await;
+    let (refused, answer) = both.split_once("HTTP/1.1 200 ").unwrap();
+    assert!(refused.starts_with("HTTP/1.1 401 ") && !refused.contains("connection: close"), "{refused}");
+    assert!(answer.contains("chatcmpl"), "{answer}");
+    // A large one is not, and its sender can send all of it and read the refusal then.
+    let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+    stream.write_all(strange(40_000_000).as_bytes()).await.unwrap();
+    let refused = rest(&mut stream).await;
+    assert!(refused.starts_with("HTTP/1.1 401 ") && refused.contains("connection: close"), "{refused}");
+}
+
+#[tokio::test]
 async fn headers_that_are_too_large_are_refused_in_the_language_of_the_path() {
     let gateway = started().await;
     for path in [CHAT, MESSAGES] {
