@@ -1,0 +1,220 @@
+//! The attempt under way: on record before a byte leaves, told to the router and to whoever watches when it ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dialects::Tally;
+use ledger::{Estimated, Intent, LedgerError, OpenAttempt, Outcome, Settlement};
+use providers::Price;
+use router::Claim;
+use telemetry::events::{AttemptFinished, CircuitChanged, UsageDisbelieved};
+use types::{AttemptId, Fault, FaultKind, Monotonic, Operation, SpanId, Tokens, Usage};
+
+use super::{Account, Served};
+use crate::counting::{self, Believable};
+
+/// The attempt under way.
+pub(super) struct UnderWay {
+    record: OpenAttempt,
+    claim: Claim,
+    price: Option<Price>,
+    believable: Believable,
+    at: Monotonic,
+    /// From its beginning to the first content of its answer.
+    first_chunk: Option<Duration>,
+    span: SpanId,
+    /// Usage and bytes of visible output as last seen, for the record of an answer that breaks off.
+    seen: (Option<Usage>, u64),
+}
+
+/// What an attempt is begun with.
+pub(crate) struct Begin<'a> {
+    pub(crate) served: Served,
+    pub(crate) claim: Claim,
+    pub(crate) price: Option<&'a Price>,
+    pub(crate) most_output: Tokens,
+    pub(crate) believable: Believable,
+    pub(crate) span: SpanId,
+}
+
+struct Ending<'a> {
+    outcome: Outcome,
+    usage: Usage,
+    estimated: Estimated,
+    status: Option<u16>,
+    tally: &'a Tally,
+}
+
+impl Account {
+    /// Writes down that a request is about to be sent. Nothing may be sent unless this succeeds; if it does not, the
+    /// claim on the target is given back.
+    pub(crate) fn begin_attempt(&mut self, begin: Begin<'_>) -> Result<AttemptId, LedgerError> {
+        let number = self.facts.attempts + 1;
+        let reserved = begin.price.map(|price| price.ceiling(self.facts.input_estimate, begin.most_output));
+        let recorded = self.gateway.ledger.begin(Intent {
+            attempt: AttemptId::generate(),
+            request: self.id,
+            number,
+            at: self.wall,
+            operation: self.facts.operation.unwrap_or(Operation::Chat),
+            key: self.facts.key.clone(),
+            tenant: self.facts.tenant.clone(),
+            model: self.label(),
+            provider: begin.served.candidate.provider.clone(),
+            upstream_model: begin.served.candidate.model.clone(),
+            price_version: begin.price.map(|price| Arc::clone(&price.version)),
+            input_estimate: self.facts.input_estimate,
+            reserved: reserved.unwrap_or_default(),
+        });
+        let record = recorded.inspect_err(|_| {
+            self.tell(self.gateway.router.release(&begin.served.candidate.target, self.now));
+        })?;
+        let id = record.id();
+        self.facts.attempts = number;
+        self.attempt = Some(UnderWay {
+            record,
+            claim: begin.claim,
+            price: begin.price.cloned(),
+            believable: begin.believable,
+            at: self.now,
+            first_chunk: None,
+            span: begin.span,
+            seen: (None, 0),
+        });
+        self.facts.served_by = Some(begin.served);
+        Ok(id)
+    }
+
+    /// The first content of the answer is there.
+    pub(crate) fn answer_begun(&mut self) {
+        let now = self.now;
+        self.facts.begun = Some(self.age());
+        if let Some(attempt) = &mut self.attempt {
+            attempt.first_chunk = Some(now.since(attempt.at));
+            if attempt.claim == Claim::Probe {
+                self.report(Claim::Probe, router::Outcome::Begun);
+            }
+        }
+    }
+
+    /// Notes how far an answer has come; long ones leave a checkpoint in the ledger now and then.
+    pub(crate) fn note(&mut self, tally: &Tally) {
+        let Some(attempt) = &mut self.attempt else { return };
+        attempt.seen = (tally.usage, tally.output_bytes);
+        let usage = counting::so_far(tally.usage, self.facts.input_estimate, tally.output_bytes);
+        let cut = attempt.believable.cut(&usage, self.facts.input_estimate, tally.output_bytes);
+        attempt.record.checkpoint(cut.unwrap_or(usage));
+    }
+
+    /// The attempt under way, if there is one, has failed.
+    pub(crate) fn fail_attempt(&mut self, fault: &Fault) {
+        let Some(attempt) = &self.attempt else { return };
+        let claim = attempt.claim;
+        // A refused request costs nothing; one that was given up or broke off has used its input and what was seen.
+        let usage = match attempt.seen {
+            (None, 0) if fault.kind != FaultKind::ClientGone => Usage::default(),
+            (reported, bytes) => counting::so_far(reported, self.facts.input_estimate, bytes),
+        };
+        let is_client_gone = fault.kind == FaultKind::ClientGone;
+        let outcome = if is_client_gone { Outcome::ClientGone } else { Outcome::Failed(fault.kind) };
+        let tally = Tally::default();
+        let ending =
+            Ending { outcome, usage, estimated: Estimated::Yes, status: fault.status, tally: &tally };
+        self.end_attempt(ending, Some(fault.kind));
+        self.report(claim, router::Outcome::Failed(fault.kind, fault.retry_after));
+        self.facts.last_fault = Some(fault.kind);
+    }
+
+    /// The attempt under way has answered in full.
+    pub(crate) fn complete_attempt(&mut self, tally: &Tally, status: u16) {
+        let Some(claim) = self.attempt.as_ref().map(|attempt| attempt.claim) else { return };
+        let (usage, estimated) = match tally.usage {
+            // Counting tokens uses none.
+            None if self.facts.operation == Some(Operation::CountTokens) => (Usage::default(), Estimated::No),
+            Some(usage) => (usage, Estimated::No),
+            None => (counting::so_far(None, self.facts.input_estimate, tally.output_bytes), Estimated::Yes),
+        };
+        self.facts.stop = tally.stop;
+        let ending = Ending { outcome: Outcome::Answered, usage, estimated, status: Some(status), tally };
+        self.end_attempt(ending, None);
+        self.report(claim, router::Outcome::Served);
+    }
+
+    fn end_attempt(&mut self, mut ending: Ending<'_>, fault: Option<FaultKind>) {
+        let Some(attempt) = self.attempt.take() else { return };
+        let seen = ending.tally.output_bytes.max(attempt.seen.1);
+        if let Some(usage) = attempt.believable.cut(&ending.usage, self.facts.input_estimate, seen) {
+            self.disbelieve(&ending.usage);
+            (ending.usage, ending.estimated) = (usage, Estimated::Yes);
+        }
+        let cost = attempt.price.as_ref().map(|price| price.cost(&ending.usage)).unwrap_or_default();
+        self.facts.usage = self.facts.usage.plus(&ending.usage);
+        self.facts.cost = self.facts.cost.plus(cost);
+        let duration = self.now.since(attempt.at);
+        self.emit_attempt(&attempt, &ending, fault, duration);
+        attempt.record.settle(Settlement {
+            outcome: ending.outcome,
+            at: self.wall,
+            usage: ending.usage,
+            cost,
+            estimated: ending.estimated,
+            status: ending.status,
+            upstream_id: ending.tally.id.clone(),
+            first_token: attempt.first_chunk,
+            duration,
+        });
+    }
+
+    fn disbelieve(&self, reported: &Usage) {
+        let Some(served) = &self.facts.served_by else { return };
+        UsageDisbelieved { request_id: self.id, target: &served.candidate.target, reported }
+            .emit(&self.gateway.telemetry);
+    }
+
+    fn emit_attempt(
+        &self,
+        attempt: &UnderWay,
+        ending: &Ending<'_>,
+        fault: Option<FaultKind>,
+        duration: Duration,
+    ) {
+        let Some(served) = &self.facts.served_by else { return };
+        AttemptFinished {
+            request_id: self.id,
+            trace: &self.trace,
+            span: attempt.span,
+            number: self.facts.attempts,
+            after: self.facts.last_fault,
+            operation: self.facts.operation.unwrap_or(Operation::Chat),
+            model: &self.label(),
+            upstream: served.described(),
+            delivery: self.facts.delivery,
+            fault,
+            status: ending.status,
+            duration,
+            first_chunk: attempt.first_chunk.filter(|_| self.facts.delivery.is_stream()),
+            usage: Some(&ending.usage),
+            response_id: ending.tally.id.as_deref(),
+            response_model: ending.tally.model.as_deref(),
+            finish: ending.tally.stop,
+        }
+        .emit(&self.gateway.telemetry);
+    }
+
+    /// Tells the router how the last attempt goes.
+    fn report(&self, claim: Claim, outcome: router::Outcome) {
+        let Some(served) = &self.facts.served_by else { return };
+        self.tell(self.gateway.router.report(&served.candidate.target, claim, outcome, self.now));
+    }
+
+    fn tell(&self, transition: Option<router::Transition>) {
+        if let Some(router::Transition { target, state, cause }) = transition {
+            CircuitChanged { target: &target, state, fault: cause }.emit(&self.gateway.telemetry);
+        }
+    }
+}
+
+/// What an upstream has to do with a request that ends by the gateway's own doing: it was given up.
+pub(crate) fn given_up() -> Fault {
+    Fault::new(FaultKind::ClientGone, "the gateway ended the request")
+}
