@@ -137,7 +137,8 @@ pub(crate) fn classified(error: &impl Classify) -> Refusal {
     let refusal = Refusal::new(verdict.code, error.to_string());
     match verdict.retry {
         Retry::After(wait) => refusal.with_retry(RetryAdvice::After(wait)),
-        Retry::Never | Retry::Elsewhere => refusal,
+        Retry::Never => refusal.with_retry(RetryAdvice::Never),
+        Retry::Elsewhere => refusal,
     }
 }
 
@@ -207,29 +208,31 @@ fn upstream(fault: &Fault, account: &Account) -> Refusal {
             let status = fault.status.filter(|status| *status == 529 || *status == 503);
             // Who is overloaded has not counted this caller's requests.
             let class = status.map_or(refusal.class, |_| ErrorClass::Unavailable);
-            Refusal { status, class, ..refusal }
-                .with_retry(fault.retry_after.map_or(RetryAdvice::Silent, RetryAdvice::After))
+            let retry = fault.retry_after.map_or(refusal.retry, RetryAdvice::After);
+            Refusal { status, class, retry, ..refusal }
         }
         FaultKind::Credential => Refusal::new(
             verdict.code,
             "the provider refused this gateway's own credential; tell its operator",
-        ),
+        )
+        .with_retry(RetryAdvice::Never),
         FaultKind::Quota => Refusal::new(
             verdict.code,
             "this gateway's account at the provider is out of credit; tell its operator",
-        ),
+        )
+        .with_retry(RetryAdvice::Never),
         FaultKind::ClientGone
         | FaultKind::Cut
         | FaultKind::Server
         | FaultKind::Timeout
         | FaultKind::TooLarge
         | FaultKind::Unreachable
-        | FaultKind::Unreadable => Refusal {
-            status: fault.status.filter(|status| (500..600).contains(status)),
+        | FaultKind::Unreadable => {
+            let refusal = Refusal::new(verdict.code, format!("{message} (attempts: {tried})"));
             // The gateway has tried elsewhere already: clients that retry on top of that would multiply the load.
-            retry: if tried > 1 { RetryAdvice::Never } else { RetryAdvice::Silent },
-            ..Refusal::new(verdict.code, format!("{message} (attempts: {tried})"))
-        },
+            let retry = if tried > 1 { RetryAdvice::Never } else { refusal.retry };
+            Refusal { status: fault.status.filter(|status| (500..600).contains(status)), retry, ..refusal }
+        }
     }
 }
 
@@ -295,7 +298,6 @@ pub fn refused_head(
 /// What SDKs read before they try again.
 fn add_advice(headers: &mut HeaderMap, advice: RetryAdvice) {
     match advice {
-        RetryAdvice::Silent => {}
         RetryAdvice::Never => {
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }

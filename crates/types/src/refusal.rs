@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use crate::{Code, ErrorClass};
 
+/// When to try again where nobody knows better.
+const SOON: Duration = Duration::from_secs(1);
+
 /// What the answer says about trying again (`retry-after`, `x-should-retry`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryAdvice {
-    /// Nothing is said.
-    Silent,
     /// `x-should-retry: false`: waiting does not help.
     Never,
-    /// `retry-after` and `retry-after-ms` with the true wait.
+    /// `retry-after` and `retry-after-ms`.
     After(Duration),
 }
 
@@ -35,8 +36,8 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal with the code's own class, and no advice on trying again beyond "it will not help" for
-    /// everything that is the caller's to change.
+    /// A refusal with the code's own class. Trying again does not help with what is the caller's to change, and may
+    /// help soon with everything else.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         let retry = match code.class() {
             ErrorClass::InvalidRequest
@@ -53,7 +54,7 @@ impl Refusal {
             | ErrorClass::Internal
             | ErrorClass::BadGateway
             | ErrorClass::Unavailable
-            | ErrorClass::Timeout => RetryAdvice::Silent,
+            | ErrorClass::Timeout => RetryAdvice::After(SOON),
         };
         Self {
             code,

@@ -528,3 +528,27 @@ async fn a_refused_credential_of_the_gateways_own_is_never_the_callers_401() {
         assert!(!response.text().contains("upstream says"), "{}", response.text());
     }
 }
+
+#[tokio::test]
+async fn a_failure_of_a_provider_tells_clients_whether_to_try_again() {
+    const NEVER: (&str, &str, &str) = ("false", "", "");
+    const SOON: (&str, &str, &str) = ("", "1", "1000");
+    for (reply, status, code, advice) in [
+        (error(401), 502, "TG-1304", NEVER),
+        (error(402), 503, "TG-1310", NEVER),
+        (error(500), 500, "TG-1305", SOON),
+        (error(529), 529, "TG-1306", SOON),
+        (error(429), 429, "TG-1306", SOON),
+        (Reply::reset(), 502, "TG-1307", SOON),
+        (answer("first").cut_after(20), 502, "TG-1307", SOON),
+    ] {
+        let upstream = FakeUpstream::start(move |_| reply.clone()).await;
+        for path in [CHAT, MESSAGES] {
+            let gateway = gateway().config(&single(&upstream)).start().await;
+            let response = call(&gateway, path, ask("m")).send().await;
+            check_error(path, &response, status, code);
+            let said = ["x-should-retry", "retry-after", "retry-after-ms"].map(|name| response.header(name));
+            assert_eq!(said, <[&str; 3]>::from(advice), "{path} {code}");
+        }
+    }
+}
