@@ -15,6 +15,7 @@ mod place;
 mod quirks;
 mod scan;
 mod scanner;
+mod shape;
 mod splice;
 mod surrogates;
 mod translation;

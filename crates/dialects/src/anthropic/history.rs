@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use types::conversation::Change;
 
-use crate::{Fields, Span, Splice};
+use crate::{Fields, Span, Splice, shape};
 
 #[derive(Deserialize)]
 struct Seen<'a> {
@@ -22,7 +22,7 @@ struct Block {
 
 impl Block {
     fn is_unproven(raw: &RawValue) -> bool {
-        let block: Option<Self> = serde_json::from_str(raw.get()).ok();
+        let block: Option<Self> = shape::object(raw.get().as_bytes());
         block.is_some_and(|block| block.r#type == "thinking" && block.signature.as_deref() == Some(""))
     }
 }
@@ -42,7 +42,7 @@ pub(super) fn cut_unproven(
     let mut last_cut = None;
     let mut cut_whole = Vec::with_capacity(list.len());
     for (index, message) in list.iter().enumerate() {
-        let blocks = serde_json::from_str::<Seen<'_>>(message.get()).ok().and_then(|seen| seen.content);
+        let blocks = shape::object::<Seen<'_>>(message.get().as_bytes()).and_then(|seen| seen.content);
         let blocks: Vec<&RawValue> =
             blocks.and_then(|content| serde_json::from_str(content.get()).ok()).unwrap_or_default();
         let cut: Vec<bool> = blocks.iter().map(|block| Block::is_unproven(block)).collect();

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use types::ModelName;
 use types::conversation::Delivery;
 
-use crate::{Calls, DecodeError, Fields, Peek};
+use crate::{Calls, DecodeError, Fields, Peek, shape};
 
 /// Reads the model, the delivery and the token limit.
 pub(super) fn peek(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
@@ -67,8 +67,8 @@ fn delivery(body: &[u8], fields: &Fields) -> Result<Delivery, DecodeError> {
     };
     let mut include_usage = false;
     if let Some(value) = find(body, fields, "stream_options")? {
-        let options: StreamOptions = serde_json::from_slice(value)
-            .map_err(|_| wrong("stream_options", "must be an object whose include_usage is a boolean"))?;
+        let options: StreamOptions = shape::object(value)
+            .ok_or_else(|| wrong("stream_options", "must be an object whose include_usage is a boolean"))?;
         include_usage = options.include_usage.unwrap_or(false);
     }
     Ok(if streams { Delivery::Stream { include_usage } } else { Delivery::Whole })

@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use types::conversation::Change;
 
 use super::adapt::Edit;
-use crate::quirks;
 use crate::splice::quoted;
+use crate::{quirks, shape};
 
 /// A quirk, a field that is a 4xx under it, and the values of the field that ask for nothing.
 const REFUSED: &[(&str, &str, &[&str])] = &[
@@ -56,7 +56,7 @@ struct Format<'a> {
     #[serde(borrow)]
     r#type: Cow<'a, str>,
     #[serde(borrow, default)]
-    json_schema: Option<Schema<'a>>,
+    json_schema: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -106,13 +106,17 @@ impl Edit<'_> {
             return;
         }
         let Some((span, value)) = self.find("response_format") else { return };
-        let Ok(format) = serde_json::from_slice::<Format<'_>>(value) else { return };
+        let Some(format) = shape::object::<Format<'_>>(value) else { return };
         if format.r#type != "json_schema" {
             return;
         }
+        let named = format.json_schema.map(|raw| shape::object::<Schema<'_>>(raw.get().as_bytes()));
+        // What is not understood is not replaced: the target says what is wrong with it.
+        let Some(schema) = named.map_or(Some(None), |schema| schema.map(|schema| schema.schema)) else {
+            return;
+        };
         self.splice.replace(span, r#"{"type":"json_object"}"#);
         self.changes.push(Change::rewritten("response_format"));
-        let schema = format.json_schema.and_then(|format| format.schema);
         let (Some(schema), Some((messages, list))) = (schema, self.find("messages")) else { return };
         let Some(rest) = list.strip_prefix(b"[") else { return };
         let comma = if rest.trim_ascii_start().starts_with(b"]") { "" } else { "," };
@@ -172,9 +176,9 @@ impl Edit<'_> {
     fn thinking(&self) -> Thinking {
         let said = |name| self.find(name).map(|(_, value)| value).filter(|value| *value != b"null");
         match (said("thinking"), said("reasoning_effort")) {
-            (Some(switch), _) => match serde_json::from_slice::<Switch<'_>>(switch) {
-                Ok(switch) if switch.r#type == "disabled" => Thinking::Off,
-                Ok(_) | Err(_) => Thinking::On,
+            (Some(switch), _) => match shape::object::<Switch<'_>>(switch) {
+                Some(switch) if switch.r#type == "disabled" => Thinking::Off,
+                Some(_) | None => Thinking::On,
             },
             (None, Some(br#""none""#)) => Thinking::Off,
             (None, Some(_)) => Thinking::On,

@@ -96,6 +96,23 @@ async fn a_field_of_the_wrong_type_is_named() {
 }
 
 #[tokio::test]
+async fn stream_options_are_an_object_whether_or_not_a_stream_is_asked_for() {
+    let gateway = started().await;
+    for options in ["[]", "[true]", "5", "\"x\"", "true"] {
+        for stream in ["true", "false"] {
+            let more = format!("{{\"stream\":{stream},\"stream_options\":{options},");
+            let response = gateway.post(CHAT, ask(MODEL).replacen('{', &more, 1)).send().await;
+            check_error(CHAT, &response, 400, "TG-0108");
+            let told = response.json()["error"].clone();
+            assert_eq!(told["param"], "stream_options");
+            assert!(told["message"].as_str().unwrap().contains("must be an object"), "{told}");
+        }
+    }
+    let none = ask(MODEL).replacen('{', "{\"stream_options\":null,", 1);
+    assert_eq!(gateway.post(CHAT, none).send().await.status, 200);
+}
+
+#[tokio::test]
 async fn an_unknown_model_is_not_found_and_the_nearest_names_are_said() {
     let gateway = started().await;
     check(&gateway, ask("tollgate/mok"), 404, "TG-1004", "did you mean `tollgate/mock`").await;

@@ -112,7 +112,13 @@ fn a_schema_is_asked_for_in_words_where_it_cannot_be_demanded() {
         &told,
     );
     check(&quirks, r#","response_format":{"type":"json_schema"}"#, object, &told);
-    for kept in [object, r#","response_format":{"type":"text"}"#, r#","response_format":null"#] {
+    for kept in [
+        object,
+        r#","response_format":{"type":"text"}"#,
+        r#","response_format":null"#,
+        r#","response_format":["json_schema",{"schema":{"type":"object"}}]"#,
+        r#","response_format":{"type":"json_schema","json_schema":[{"type":"object"}]}"#,
+    ] {
         check(&quirks, kept, kept, &[]);
     }
 }
@@ -132,7 +138,9 @@ fn a_forced_tool_and_thinking_exclude_each_other() {
         &["emulated;tool_choice"],
     );
     check(&quirks, &format!("{forced},{off}"), &format!("{forced},{off}"), &[]);
-    for on in [r#","reasoning_effort":"low""#, r#","thinking":{"type":"enabled"}"#] {
+    for on in
+        [r#","reasoning_effort":"low""#, r#","thinking":{"type":"enabled"}"#, r#","thinking":["disabled"]"#]
+    {
         for choice in [r#""required""#, r#""any""#, r#"{"type":"function","function":{"name":"f"}}"#] {
             let asked = format!(r#"{on},"tool_choice":{choice}"#);
             let expect = format!(r#"{on},"tool_choice":"auto""#);

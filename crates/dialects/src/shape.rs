@@ -1,0 +1,26 @@
+//! Reads a JSON object as a struct, and nothing else as one.
+
+use serde::Deserialize;
+
+/// The object that `json` is, or `None` if it is no such object. Serde by itself takes an array for a struct, its items
+/// for the fields in their order: what a caller wrote would then mean something that its provider never reads in it.
+pub(crate) fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
+    json.starts_with(b"{").then(|| serde_json::from_slice(json).ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_is_not_read_as_an_object() {
+        #[derive(Debug, Deserialize, PartialEq)]
+        struct Typed<'a> {
+            r#type: &'a str,
+        }
+        assert_eq!(object(br#"{"type":"x"}"#), Some(Typed { r#type: "x" }));
+        for other in [&br#"["x"]"#[..], b"[]", b"{}", b"null", b"", br#"{"type":1}"#] {
+            assert_eq!(object::<Typed<'_>>(other), None);
+        }
+    }
+}
