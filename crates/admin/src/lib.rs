@@ -92,6 +92,9 @@ impl Site {
     pub async fn respond(&self, request: Request<Incoming>, peer: IpAddr) -> Answered {
         let Some(page) = self.page(&request) else { return Answered::Elsewhere(request) };
         let visit = Visit::begin(request.headers(), peer, &self.telemetry, &*self.clock);
+        if !self.takes(page, request.method()) {
+            return Answered::Here(misused(page, request.method(), visit));
+        }
         let id = visit.id();
         // Boxed: these are rare, and every request's future has room for them.
         let showing = Box::pin(self.show(page, request, id));
@@ -115,22 +118,31 @@ impl Site {
 
     /// What the request asks for, if that is here.
     fn page(&self, request: &Request<Incoming>) -> Option<Page> {
-        let path = request.uri().path();
-        if *request.method() == Method::POST {
-            return (path == oauth::TOKEN_PATH).then_some(Page::Token);
-        }
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return None;
-        }
-        match path {
+        match request.uri().path() {
             // Clients ask these to see whether anybody is there.
             "/" | "/api/hello" => Some(Page::Present),
             "/livez" => Some(Page::Alive),
             "/readyz" | "/healthz" => Some(Page::Ready),
             "/.well-known/oauth-authorization-server" => Some(Page::Metadata),
             "/.well-known/jwks.json" => Some(Page::Keys),
+            oauth::TOKEN_PATH => Some(Page::Token),
             path if self.metrics.as_ref().is_some_and(|page| page.path == path) => Some(Page::Metrics),
             path => wanted(path).map(|_| Page::Models),
+        }
+    }
+
+    /// Whether the page is asked for with this method. What is not there is not there with any.
+    fn takes(&self, page: Page, method: &Method) -> bool {
+        match page {
+            Page::Token => self.tokens.is_none() || *method == Method::POST,
+            Page::Keys | Page::Metadata if self.tokens.is_none() => true,
+            Page::Alive
+            | Page::Keys
+            | Page::Metadata
+            | Page::Metrics
+            | Page::Models
+            | Page::Present
+            | Page::Ready => matches!(*method, Method::GET | Method::HEAD),
         }
     }
 
@@ -179,6 +191,24 @@ impl Site {
             Declined::of(&error)
         })
     }
+}
+
+/// The answer to a method that the page does not take (RFC 9110, section 15.5.6).
+fn misused(page: Page, method: &Method, visit: Visit<'_>) -> Answer {
+    let (takes, allow) = match page {
+        Page::Token => ("POST", "POST"),
+        Page::Alive
+        | Page::Keys
+        | Page::Metadata
+        | Page::Metrics
+        | Page::Models
+        | Page::Present
+        | Page::Ready => ("GET", "GET, HEAD"),
+    };
+    let message = format!("this endpoint takes {takes}, not {method}");
+    let mut answer = visit.decline(Refusal::new(Code::MethodNotAllowed, message).into());
+    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    answer.map(Outgoing::from)
 }
 
 /// Which models a path asks for, if it asks for any.

@@ -253,6 +253,30 @@ async fn what_is_not_there_or_not_posted_to_says_so() {
     check_error(CHAT, &gateway.get("/v1/models").without_key().send().await, 401, "TG-1001");
 }
 
+#[tokio::test]
+async fn a_management_path_says_which_method_it_takes() {
+    let gateway = gateway().config("security: {authentication: JWT/OAuth2}").start().await;
+    let told = |method: &str, path: &str| {
+        let head = head(&gateway, path, "content-length: 0\r\n");
+        head.replacen("POST", method, 1).replacen("anthropic-version: 2023-06-01\r\n", "", 1)
+    };
+    for (method, path, allow) in [
+        ("DELETE", "/v1/models", "GET, HEAD"),
+        ("DELETE", "/v1/models/tollgate/mock", "GET, HEAD"),
+        ("POST", "/livez", "GET, HEAD"),
+        ("PUT", "/readyz", "GET, HEAD"),
+        ("POST", "/metrics", "GET, HEAD"),
+        ("POST", "/.well-known/jwks.json", "GET, HEAD"),
+        ("GET", "/oauth/token", "POST"),
+    ] {
+        let answer = raw(&gateway, &told(method, path)).await;
+        check_refused_head(CHAT, &answer, "405", "TG-0107");
+        assert!(answer.contains(&format!("\r\nallow: {allow}\r\n")), "{answer}");
+    }
+    let alive = raw(&gateway, &told("HEAD", "/livez")).await;
+    assert!(alive.starts_with("HTTP/1.1 200 "), "{alive}");
+}
+
 const CHUNKED: &str = "transfer-encoding: chunked\r\n";
 
 fn chunked(piece: &[u8]) -> String {
