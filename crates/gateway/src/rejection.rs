@@ -317,6 +317,6 @@ const DRAINING_WAIT: Duration = Duration::from_secs(1);
 /// RFC 5842, section 7.2.
 const LOOP_DETECTED: u16 = 508;
 
-const CODE: HeaderName = HeaderName::from_static("x-tollgate-code");
+pub(crate) const CODE: HeaderName = HeaderName::from_static("x-tollgate-code");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");

@@ -99,6 +99,7 @@ impl<'a> Visit<'a> {
             Declined::Plain(refusal) => (refusal.code, rejection::written(&refusal, self.caller, self.id)),
             Declined::Worded { code, answer } => (code, *answer),
         };
+        answer.headers_mut().insert(rejection::CODE, HeaderValue::from_static(code.as_str()));
         answer::add_ids(answer.headers_mut(), self.id, self.client_id.as_ref());
         self.record(&answer, code);
         answer

@@ -292,6 +292,9 @@ async fn a_key_is_exchanged_for_a_token_that_works_until_the_key_is_revoked() {
     until_status(&gateway, &token, 401).await;
     let refused = exchange(&gateway, &format!("grant_type=client_credentials&client_secret={key}")).await;
     assert_eq!((refused.status, &refused.json()["error"]), (401, &json!("invalid_client")));
+    assert_eq!(refused.header("x-tollgate-code"), "TG-1001");
+    let odd = exchange(&gateway, "grant_type=password").await;
+    assert_eq!((odd.status, odd.header("x-tollgate-code")), (400, "TG-1007"));
 }
 
 #[tokio::test]
