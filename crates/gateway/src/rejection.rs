@@ -281,7 +281,10 @@ pub fn refused_head(
         visit.caller = route.dialect;
     }
     let refusal = if head.status == StatusCode::BAD_REQUEST {
-        Refusal::new(Code::MalformedHttp, "the request is not valid HTTP")
+        Refusal::new(
+            Code::MalformedHttp,
+            "the request is not valid HTTP: its head cannot be read, or it has no Host header or more than one",
+        )
     } else {
         Refusal::new(
             Code::HeadersTooLarge,

@@ -88,8 +88,14 @@ const TABLE: &[ChokePoint] = &[
             "StatusCode::UNAUTHORIZED",
         ],
         // The management paths answer probes and OAuth2 clients, whose statuses the specifications give; the
-        // listener translates what hyper says of a head that it could not read.
-        files: &["crates/gateway/src/rejection.rs", "crates/admin/src/", "crates/net/src/listener/io.rs"],
+        // listener translates what hyper says of a head that it could not read, and says the same of a `Host` that is
+        // missing or there twice.
+        files: &[
+            "crates/gateway/src/rejection.rs",
+            "crates/admin/src/",
+            "crates/net/src/listener/connection.rs",
+            "crates/net/src/listener/io.rs",
+        ],
         within: &["crates/"],
         reason: "a phase says what is wrong (`Cause`); rejection.rs and dialects/*/error.rs say it in HTTP",
     },

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{Request, Response};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -16,18 +17,18 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
-use super::io::Watched;
-use super::serve::{Counters, Shared};
+use super::io::{MalformedHead, Watched};
+use super::serve::{Counters, ServeConfig, Shared};
 use super::vitals::{Heads, Phase, Tracked, Vitals};
 use super::watchdog::{Patience, Watchdog};
-use crate::body::Outgoing;
+use crate::body::{self, Outgoing};
 use crate::drain::{Drain, TaskExecutor};
 use crate::peer::{Peer, Security};
 use crate::transport::Transport;
 
 /// Where an HTTP/2 connection that needs no TLS to say so begins (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// The most headers of an HTTP/1.1 request. It is hyper's own limit: setting it, even to the same, would cost every
+/// The most headers of a request. Over HTTP/1.1 it is hyper's own limit: setting it, even to the same, would cost every
 /// request an allocation.
 pub const MAX_HEADERS: usize = 100;
 /// How often an HTTP/2 client is asked whether it is still there, and how long it has to answer.
@@ -36,6 +37,12 @@ const PING: Duration = Duration::from_secs(10);
 const MAX_STREAMS: u32 = 200;
 const MAX_PENDING_RESETS: usize = 20;
 const MAX_LOCAL_RESETS: usize = 1024;
+/// How many times the head's cap is read over HTTP/2 before the stream is reset: a reset says nothing, and clients try
+/// it again; up to here the answer says what is wrong.
+const READ_TO_REFUSE: u32 = 4;
+/// What is read and thrown away of the body behind a head that is refused over HTTP/2, and how long that may take.
+const MAX_DISCARDED: usize = 64 << 20;
+const DISCARD_PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Protocol {
@@ -135,7 +142,7 @@ where
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING)
         .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(max_head)
+        .max_header_list_size(max_head.saturating_mul(READ_TO_REFUSE))
         .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
         .max_local_error_reset_streams(MAX_LOCAL_RESETS)
         .serve_connection(io, service);
@@ -154,8 +161,65 @@ where
     F: Future<Output = Response<Outgoing>>,
 {
     let in_flight = vitals.begin();
-    let answer = (shared.service)(request, peer);
-    async move { Ok(answer.await.map(|body| Tracked::new(body, in_flight))) }
+    let answering = match fault(&request, shared.config.max_head) {
+        None => Ok((shared.service)(request, peer)),
+        // Boxed: it is rare, and every request's future has room for it.
+        Some(status) => Err(Box::pin(refuse(&shared.config, status, request, peer))),
+    };
+    async move {
+        let answer = match answering {
+            Ok(answer) => answer.await,
+            Err(refusal) => refusal.await,
+        };
+        Ok(answer.map(|body| Tracked::new(body, in_flight)))
+    }
+}
+
+/// What is wrong with a head that could be read.
+fn fault(request: &Request<Incoming>, max_head: usize) -> Option<StatusCode> {
+    let headers = request.headers();
+    if request.version() == Version::HTTP_2 {
+        let size = |(name, value): (&header::HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+        let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+        let is_large = || headers.iter().map(size).sum::<usize>() + target > max_head;
+        let refused = headers.len() > MAX_HEADERS || is_large();
+        return refused.then_some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    }
+    // RFC 9112, section 3.2: of two names, a proxy in front may have gone by the other one.
+    let is_called = match headers.get_all(header::HOST).iter().take(2).count() {
+        0 => request.version() != Version::HTTP_11,
+        hosts => hosts == 1,
+    };
+    (!is_called).then_some(StatusCode::BAD_REQUEST)
+}
+
+/// The answer to a head that could be read and is refused.
+fn refuse(
+    config: &ServeConfig,
+    status: StatusCode,
+    request: Request<Incoming>,
+    peer: Peer,
+) -> impl Future<Output = Response<Outgoing>> + use<> {
+    let is_http2 = request.version() == Version::HTTP_2;
+    let start = format!("{} {}", request.method(), request.uri().path());
+    let head = MalformedHead { status, start: start.as_bytes(), peer: peer.ip() };
+    let mut answer = config.refuse_head.as_ref().map_or_else(
+        || {
+            let mut bare = Response::new(Bytes::new());
+            *bare.status_mut() = status;
+            bare
+        },
+        |word| word(head),
+    );
+    if !is_http2 {
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    async move {
+        if is_http2 {
+            body::discard(request.into_body(), MAX_DISCARDED, DISCARD_PATIENCE).await;
+        }
+        answer.map(Outgoing::from)
+    }
 }
 
 /// What supervising a connection needs of the server.

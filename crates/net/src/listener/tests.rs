@@ -222,6 +222,8 @@ async fn a_refused_head_is_answered_in_the_callers_words() {
             "POST /two HTTP/1.1",
         ),
         ("nonsense\r\n\r\n".into(), "400", "nonsense"),
+        ("GET /nobody HTTP/1.1\r\n\r\n".into(), "400", "GET /nobody"),
+        ("GET /twice HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n".into(), "400", "GET /twice"),
         (
             "POST /old HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n".into(),
             "400",
@@ -254,7 +256,7 @@ async fn nothing_is_read_after_a_request_that_gives_its_length_twice() {
         let mut stream = rig.connect().await;
         say(
             &mut stream,
-            &format!("POST /one HTTP/1.1\r\n{lengths}\r\n\r\n0\r\n\r\nGET /two HTTP/1.1\r\n\r\n"),
+            &format!("POST /one HTTP/1.1\r\nhost: x\r\n{lengths}\r\n\r\n0\r\n\r\nGET /two HTTP/1.1\r\n\r\n"),
         )
         .await;
         let answer = rest(&mut stream).await;

@@ -224,6 +224,59 @@ async fn too_many_headers_are_refused_with_both_limits_named() {
     }
 }
 
+#[tokio::test]
+async fn a_request_says_once_whom_it_calls() {
+    let gateway = started().await;
+    let length = format!("content-length: {}\r\n", ask(MODEL).len());
+    for path in [CHAT, MESSAGES] {
+        let good = head(&gateway, path, &length) + &ask(MODEL);
+        for host in ["", "host: x\r\nhost: x\r\n", "host: x\r\nhost: y\r\n"] {
+            let answer = raw(&gateway, &good.replacen("host: x\r\n", host, 1)).await;
+            check_refused_head(path, &answer, "400", "TG-0112");
+            assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+        }
+        let old = good.replacen("HTTP/1.1\r\nhost: x\r\n", "HTTP/1.0\r\n", 1);
+        let answer = raw(&gateway, &old).await;
+        assert!(answer.starts_with("HTTP/1.0 200 "), "{answer}");
+    }
+}
+
+/// Asks over HTTP/2 with these headers more; gives the status and the body.
+fn over_http_2(gateway: &Gateway, path: &str, more: &[String]) -> (String, String) {
+    let mut curl = std::process::Command::new("curl");
+    curl.args([
+        "--silent",
+        "--http2-prior-knowledge",
+        "--write-out",
+        "%{stderr}%{http_version} %{http_code}",
+    ]);
+    let own = [format!("authorization: Bearer {}", gateway.key), "anthropic-version: 2023-06-01".to_owned()];
+    for header in own.iter().chain(more) {
+        curl.args(["--header", header]);
+    }
+    let told = curl.args(["--data", &ask(MODEL), &format!("{}{path}", gateway.url())]).output().unwrap();
+    (String::from_utf8(told.stderr).unwrap(), String::from_utf8(told.stdout).unwrap())
+}
+
+#[tokio::test]
+async fn over_http_2_too_many_or_too_large_headers_get_the_same_refusal() {
+    let gateway = gateway().config("server: {caps: {headers: 8KiB}}").start().await;
+    let many = |count: usize| (0..count).map(|index| format!("x-{index}: y")).collect::<Vec<_>>();
+    let large = |length: usize| vec![format!("x-padding: {}", "y".repeat(length))];
+    for path in [CHAT, MESSAGES] {
+        for enough in [many(90), large(7 * 1024)] {
+            let (status, body) = over_http_2(&gateway, path, &enough);
+            assert_eq!(status, "2 200", "{body}");
+        }
+        for beyond in [many(150), large(9 * 1024), large(24 * 1024)] {
+            let (status, body) = over_http_2(&gateway, path, &beyond);
+            assert_eq!(status, "2 431", "{body}");
+            check_error_body(path, &serde_json::from_str(&body).unwrap(), "TG-0105");
+            assert!(body.contains("8192 bytes") && body.contains("more than 100"), "{body}");
+        }
+    }
+}
+
 #[track_caller]
 fn check_refused_head(path: &str, answer: &str, status: &str, code: &str) {
     assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
