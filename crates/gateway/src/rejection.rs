@@ -276,7 +276,7 @@ pub fn refused_head(
 ) -> Response<Bytes> {
     let mut visit = Visit::begin(&HeaderMap::new(), head.peer, telemetry, clock);
     let start = std::str::from_utf8(head.start).ok();
-    let path = start.and_then(|start| start.split(' ').nth(1)).unwrap_or_default();
+    let path = start.and_then(|start| start.split([' ', '?']).nth(1)).unwrap_or_default();
     if let Some(route) = routes::find(path) {
         visit.caller = route.dialect;
     }

@@ -197,7 +197,7 @@ async fn after_a_refusal_the_connection_goes_on_or_says_that_it_does_not() {
 #[tokio::test]
 async fn headers_that_are_too_large_are_refused_in_the_language_of_the_path() {
     let gateway = started().await;
-    for path in [CHAT, MESSAGES] {
+    for path in [CHAT, MESSAGES, "/v1/messages?beta=true"] {
         let padding = format!("x-padding: {}\r\n", "y".repeat(80 * 1024));
         let answer = raw(&gateway, &head(&gateway, path, &padding)).await;
         check_refused_head(path, &answer, "431", "TG-0105");
