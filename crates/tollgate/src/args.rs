@@ -84,7 +84,7 @@ pub(crate) enum KeysCommand {
         #[arg(long, value_delimiter = ',', value_name = "MODEL")]
         models: Vec<String>,
         /// After what time it ends by itself, e.g. 12h or 30d.
-        #[arg(long, value_parser = duration)]
+        #[arg(long, value_parser = lifetime)]
         expires: Option<Duration>,
         #[command(flatten)]
         file: FileArguments,
@@ -127,6 +127,20 @@ pub(crate) struct ExplainArguments {
     pub(crate) request: PathBuf,
     #[command(flatten)]
     pub(crate) file: FileArguments,
+}
+
+/// How long a key may live. A longer one is a slip, and would end beyond what a clock can say.
+const MAX_LIFETIME: Duration = Duration::from_hours(24 * 36_525);
+
+/// A duration that a key can have left.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("a key with no time left cannot be used; the least is 1s".to_owned()),
+        lifetime if lifetime > MAX_LIFETIME => {
+            Err("at most 100 years (36525d); without --expires a key does not end".to_owned())
+        }
+        lifetime => Ok(lifetime),
+    }
 }
 
 /// `90s`, `15m`, `12h` or `30d`.

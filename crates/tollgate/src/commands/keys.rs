@@ -6,28 +6,43 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use auth::{Keys, NewKey};
+use router::Plan;
 use settings::Environment;
 use store::Allowed;
 use types::{Clock, SystemClock};
 
-use crate::args::{FileArguments, KeysArguments, KeysCommand};
-use crate::configuration;
+use crate::args::{KeysArguments, KeysCommand};
+use crate::configuration::{self, Configuration};
+use crate::generation::Table;
 
 /// Carries out what was typed.
 pub(crate) fn run(arguments: KeysArguments, environment: &Environment) -> anyhow::Result<ExitCode> {
     match arguments.command {
         KeysCommand::Create { name, models, expires, file } => {
-            create(&open(&file, environment)?, name, &models, expires)
+            let configuration = configuration::load(&file, environment)?;
+            let keys = open(&configuration)?;
+            warn_of_unknown(&Table::new(&configuration, None)?, &models);
+            create(&keys, name, &models, expires)
         }
-        KeysCommand::List { file } => list(&open(&file, environment)?),
-        KeysCommand::Revoke { key, file } => revoke(&open(&file, environment)?, &key),
+        KeysCommand::List { file } => list(&open(&configuration::load(&file, environment)?)?),
+        KeysCommand::Revoke { key, file } => revoke(&open(&configuration::load(&file, environment)?)?, &key),
     }
 }
 
-fn open(file: &FileArguments, environment: &Environment) -> anyhow::Result<Keys> {
-    let data = configuration::load(file, environment)?.settings.server.data;
-    store::private::directory(&data).with_context(|| format!("{} cannot be used", data.display()))?;
-    Keys::open(&data).context("the keys cannot be opened")
+fn open(configuration: &Configuration) -> anyhow::Result<Keys> {
+    let data = &configuration.settings.server.data;
+    store::private::directory(data).with_context(|| format!("{} cannot be used", data.display()))?;
+    Keys::open(data).context("the keys cannot be opened")
+}
+
+/// Says which of these names mean no model now. They may be of a configuration still to come, so the key is made all
+/// the same.
+fn warn_of_unknown(table: &Table, models: &[String]) {
+    for model in models {
+        if let Err(error) = table.router.resolve(model) {
+            eprintln!("warning: {error}");
+        }
+    }
 }
 
 fn create(

@@ -94,6 +94,23 @@ async fn keys_made_and_revoked_on_the_command_line_are_in_force_at_once() {
     assert!(!nobody.status.success());
 }
 
+#[tokio::test]
+async fn a_key_that_could_not_work_is_not_made_or_warned_of() {
+    let gateway = gateway().start().await;
+    for lifetime in ["0s", "0d", "36526d", "18446744073709551615s"] {
+        let refused = gateway.cli(&["keys", "create", "odd", "--expires", lifetime]);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && said.contains("--expires"), "{lifetime}: {said}");
+    }
+    assert!(!printed(&gateway.cli(&["keys", "list"])).contains("odd"));
+    create(&gateway, &["long", "--expires", "36525d"]);
+    let warned = gateway.cli(&["keys", "create", "slip", "--models", "tollgate/mock,tollgate/mok"]);
+    assert!(printed(&warned).starts_with("tg-"));
+    let said = String::from_utf8_lossy(&warned.stderr).into_owned();
+    assert_eq!(said.matches("warning").count(), 1, "{said}");
+    assert!(said.contains("no model `tollgate/mok`; did you mean `tollgate/mock`"), "{said}");
+}
+
 /// A refusal without what differs from one request to the next.
 fn constant(response: &Response) -> (u16, String, BTreeMap<String, String>) {
     let own = ["x-request-id", "request-id", "traceparent", "server-timing", "date"];
