@@ -2,14 +2,13 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use dialects::Dialect;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use net::body::Left;
+use net::body::{Discard, Left};
 use types::Operation;
 
 use crate::account::Account;
@@ -66,14 +65,6 @@ pub(crate) fn client_id(headers: &HeaderMap) -> Option<HeaderValue> {
     headers.get(&answer::REQUEST_ID).filter(|id| (1..=MAX_CLIENT_ID).contains(&id.len())).cloned()
 }
 
-/// What is read of a refused body so that its connection can go on.
-const SMALL: usize = 1 << 20;
-/// How long that may take, and how long between two pieces of it.
-const SMALL_PATIENCE: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(1));
-/// What is read of a refused body over HTTP/2 so that the refusal arrives, and how long that may take.
-const LARGE: usize = 64 << 20;
-const PATIENCE: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(5));
-
 impl Account {
     /// Turns away a request whose body has not been read. Over HTTP/2 what still comes is read first, since many
     /// clients take an answer that overtakes their body for a broken stream. Over HTTP/1.1 the connection goes on if
@@ -89,11 +80,11 @@ impl Account {
     ) -> Rejection {
         let mut left = if body.is_end_stream() { Left::Nothing } else { Left::Something };
         if left == Left::Something
-            && let Some((most, patience)) = worth_reading(parts, &body)
+            && let Some(discard) = worth_reading(parts, &body)
         {
             self.look();
             let began = self.now;
-            left = net::body::discard(body, most, patience).await;
+            left = net::body::discard(body, discard).await;
             self.look();
             self.facts.caller_wait += self.now.since(began);
         }
@@ -102,15 +93,15 @@ impl Account {
     }
 }
 
-/// How much of a refused body is worth reading, how long between two pieces of it, and how long in all.
-fn worth_reading(parts: &Parts, body: &Incoming) -> Option<(usize, (Duration, Duration))> {
+/// How much of a refused body is worth reading.
+fn worth_reading(parts: &Parts, body: &Incoming) -> Option<Discard> {
     // Who waits to be asked for the body sends none.
     if parts.headers.contains_key(header::EXPECT) {
         return None;
     }
     if parts.version == Version::HTTP_2 {
-        return Some((LARGE, PATIENCE));
+        return Some(Discard::OVER_HTTP2);
     }
-    let is_small = body.size_hint().upper().is_none_or(|size| size <= SMALL as u64);
-    is_small.then_some((SMALL, SMALL_PATIENCE))
+    let is_small = body.size_hint().upper().is_none_or(|size| size <= Discard::SMALL.most as u64);
+    is_small.then_some(Discard::SMALL)
 }

@@ -13,6 +13,7 @@ use net::listener::{Listener, ListenerConfig, ServeConfig, Server};
 use net::peer::Peer;
 use settings::{Environment, FileWatch};
 use telemetry::events::{ConfigRejected, ConfigReloaded, KeyRingRefreshFailed, KeyRingRefreshed};
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
@@ -44,6 +45,27 @@ pub(crate) struct Control {
     keys_fail: bool,
 }
 
+/// Where it waits, and for which signals.
+pub(crate) struct Watch {
+    runtime: Runtime,
+    signals: Signals,
+}
+
+impl Watch {
+    /// Takes the signals from here on: until then, a hang-up ends the process.
+    pub(crate) fn start() -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let entered = runtime.enter();
+        let signals = Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        };
+        drop(entered);
+        Ok(Self { runtime, signals })
+    }
+}
+
 /// The signals it listens to.
 struct Signals {
     terminate: Signal,
@@ -57,14 +79,9 @@ impl Control {
     }
 
     /// Runs until a signal says stop, then drains.
-    pub(crate) fn run(mut self, mut running: Running) -> anyhow::Result<ExitCode> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    pub(crate) fn run(mut self, mut running: Running, watch: Watch) -> anyhow::Result<ExitCode> {
+        let Watch { runtime, mut signals } = watch;
         runtime.block_on(async {
-            let mut signals = Signals {
-                terminate: signal(SignalKind::terminate())?,
-                interrupt: signal(SignalKind::interrupt())?,
-                hang_up: signal(SignalKind::hangup())?,
-            };
             start_admin(&mut running)?;
             self.watch_over(&mut running, &mut signals).await;
             self.drain(running, &mut signals).await;

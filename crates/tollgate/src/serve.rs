@@ -26,7 +26,7 @@ use types::{Clock, SystemClock};
 use crate::args::FileArguments;
 use crate::banner::{Banner, Credential};
 use crate::configuration::{self, Configuration};
-use crate::control::Control;
+use crate::control::{Control, Watch};
 use crate::first_key::{self, FirstKey};
 use crate::generation::{self, Generation, Lasting, Place, Table};
 use crate::worker::{Worker, WorkerConfig};
@@ -48,6 +48,7 @@ pub(crate) struct Running {
 /// Runs the gateway until it is told to stop.
 pub(crate) fn run(arguments: &FileArguments, environment: &Environment) -> anyhow::Result<ExitCode> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let watch = Watch::start()?;
     let mut configuration = configuration::load_to_serve(arguments, environment)?;
     let data = &configuration.settings.server.data;
     store::private::directory(data).with_context(|| format!("{} cannot be used", data.display()))?;
@@ -58,7 +59,7 @@ pub(crate) fn run(arguments: &FileArguments, environment: &Environment) -> anyho
         find_local_servers(&mut running, &mut configuration)?;
     }
     announce(&running, &configuration, first_key.as_ref());
-    Control::new(arguments.clone(), environment.clone(), configuration.watch).run(running)
+    Control::new(arguments.clone(), environment.clone(), configuration.watch).run(running, watch)
 }
 
 /// Starts everything up to listening.

@@ -81,7 +81,8 @@ impl fmt::Display for UnixTime {
         let parts = [year / 100, year % 100, month, day, clock / 3600, clock / 60 % 60, clock % 60];
         // Answers' headers and log lines carry times: the formatter's padding would cost ten times as much.
         let mut text = *b"0000-00-00T00:00:00.000Z";
-        for (at, two) in [0, 2, 5, 8, 11, 14, 17, 20].into_iter().zip(parts.into_iter().chain([millis / 10])) {
+        for (at, two) in [0, 2, 5, 8, 11, 14, 17, 20].into_iter().zip(parts.into_iter().chain([millis / 10]))
+        {
             for (digit, value) in text.iter_mut().skip(at).zip([two / 10 % 10, two % 10]) {
                 *digit += u8::try_from(value).unwrap_or_default();
             }

@@ -107,7 +107,7 @@ const TABLE: &[ChokePoint] = &[
     },
     ChokePoint {
         marks: &["hold.settle(", "record.settle("],
-        files: &["crates/gateway/src/account.rs"],
+        files: &["crates/gateway/src/account.rs", "crates/gateway/src/account/under_way.rs"],
         within: &["crates/gateway/"],
         reason: "a hold and a record are settled once, by the request's account",
     },

@@ -157,16 +157,33 @@ pub enum Left {
     Something,
 }
 
-/// Reads on and throws away, at most `most` bytes, for at most `limit` and no longer than the body keeps coming at
-/// `idle` or less between its pieces.
+/// How much of a body that is refused is read and thrown away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Discard {
+    /// The most bytes.
+    pub most: usize,
+    /// The longest between two pieces.
+    pub idle: Duration,
+    /// The longest in all.
+    pub limit: Duration,
+}
+
+impl Discard {
+    /// So that the refusal arrives: over HTTP/2, many clients take an answer that overtakes their body for a broken
+    /// stream.
+    pub const OVER_HTTP2: Self =
+        Self { most: 64 << 20, idle: Duration::from_millis(300), limit: Duration::from_secs(5) };
+    /// So that the connection can go on.
+    pub const SMALL: Self =
+        Self { most: 1 << 20, idle: Duration::from_millis(300), limit: Duration::from_secs(1) };
+}
+
+/// Reads on and throws away.
 ///
 /// # Cancel safety
 /// Dropping it stops reading.
-pub async fn discard<B: Body<Data = Bytes> + Unpin>(
-    mut body: B,
-    most: usize,
-    (idle, limit): (Duration, Duration),
-) -> Left {
+pub async fn discard<B: Body<Data = Bytes> + Unpin>(mut body: B, discard: Discard) -> Left {
+    let Discard { most, idle, limit } = discard;
     let reading = async {
         let mut left = most;
         while !body.is_end_stream() {

@@ -4,6 +4,6 @@ mod collect;
 mod outgoing;
 mod room;
 
-pub use collect::{BodyError, Left, Pace, collect_capped, collect_within, discard};
+pub use collect::{BodyError, Discard, Left, Pace, collect_capped, collect_within, discard};
 pub use outgoing::{Aborted, Gone, Outgoing, Sender, Source};
 pub use room::Room;

@@ -21,7 +21,7 @@ use super::io::{MalformedHead, Watched};
 use super::serve::{Counters, ServeConfig, Shared};
 use super::vitals::{Heads, Phase, Tracked, Vitals};
 use super::watchdog::{Patience, Watchdog};
-use crate::body::{self, Outgoing};
+use crate::body::{self, Discard, Outgoing};
 use crate::drain::{Drain, TaskExecutor};
 use crate::peer::{Peer, Security};
 use crate::transport::Transport;
@@ -40,9 +40,6 @@ const MAX_LOCAL_RESETS: usize = 1024;
 /// How many times the head's cap is read over HTTP/2 before the stream is reset: a reset says nothing, and clients try
 /// it again; up to here the answer says what is wrong.
 const READ_TO_REFUSE: u32 = 4;
-/// What is read and thrown away of the body behind a head that is refused over HTTP/2, and how long that may take.
-const MAX_DISCARDED: usize = 64 << 20;
-const DISCARD_PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Protocol {
@@ -216,7 +213,7 @@ fn refuse(
     }
     async move {
         if is_http2 {
-            body::discard(request.into_body(), MAX_DISCARDED, DISCARD_PATIENCE).await;
+            body::discard(request.into_body(), Discard::OVER_HTTP2).await;
         }
         answer.map(Outgoing::from)
     }
