@@ -3,6 +3,9 @@
 
 use std::borrow::Cow;
 
+use serde::de::{Deserialize, Deserializer, Error as _};
+use serde_json::value::RawValue;
+
 use crate::scanner::{self, Keep, Member};
 use crate::surrogates::mend;
 use crate::{ScanError, Span};
@@ -26,6 +29,36 @@ impl Outline {
         scanner::scan(body, max_depth, KEEP, &mut self.members)?;
         Ok(Part { body, span: (0, body.len()), members: &self.members })
     }
+}
+
+/// Who reads one text after another and keeps the table for the next.
+pub(crate) trait Outlined {
+    fn outline(&mut self) -> &mut Outline;
+
+    /// Finds what is in a text and does something with it.
+    fn read<T>(
+        &mut self,
+        text: &[u8],
+        max_depth: usize,
+        use_it: impl FnOnce(&mut Self, Result<Part<'_>, ScanError>) -> T,
+    ) -> T {
+        let mut outline = std::mem::take(self.outline());
+        let outcome = use_it(self, outline.read(text, max_depth));
+        *self.outline() = outline;
+        outcome
+    }
+}
+
+/// Reads with serde what `read` makes of a value where it lies.
+pub(crate) fn deserialize<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    max_depth: usize,
+    read: impl FnOnce(Part<'_>) -> Option<T>,
+) -> Result<T, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    let mut outline = Outline::default();
+    let part = outline.read(raw.get().as_bytes(), max_depth).map_err(D::Error::custom)?;
+    read(part).ok_or_else(|| D::Error::custom("is not what it has to be"))
 }
 
 /// A value and what is known to be inside it.

@@ -9,7 +9,7 @@ use super::ANSWER_DEPTH;
 use super::answer::stop_reason;
 use super::error::{broke_off, fault_in_answer};
 use super::usage::WireUsage;
-use crate::outline::{Outline, Part};
+use crate::outline::{Outline, Outlined, Part};
 use crate::splice::{patch, quoted};
 use crate::{Asked, Conduit, Splice, Tally};
 
@@ -30,21 +30,6 @@ impl Forwarder {
         Self { model: quoted(asked.model.as_str()), usage, tally, outline }
     }
 
-    /// Finds what is in a text and does something with it. The table is kept for the next one.
-    fn read(
-        &mut self,
-        text: &[u8],
-        use_it: impl FnOnce(&mut Self, Part<'_>) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
-        let mut outline = std::mem::take(&mut self.outline);
-        let outcome = match outline.read(text, ANSWER_DEPTH) {
-            Ok(part) => use_it(self, part),
-            Err(_) => Err(Fault::new(FaultKind::Unreadable, "the provider's answer is not a JSON object")),
-        };
-        self.outline = outline;
-        outcome
-    }
-
     fn event(&mut self, event: &SseEvent, out: &mut Vec<Bytes>) -> Result<(), Fault> {
         // Some relays end the stream in the other dialect's way.
         if event.data.as_ref() == b"[DONE]" {
@@ -58,7 +43,8 @@ impl Forwarder {
         if event.name.as_ref() == b"error" {
             return Err(fault_in_answer(&event.data));
         }
-        self.read(&event.data, |this, said| {
+        self.read(&event.data, ANSWER_DEPTH, |this, said| {
+            let said = said.map_err(|_| unreadable())?;
             if event.name.is_empty() {
                 return this.unnamed(event, said, out);
             }
@@ -136,7 +122,8 @@ impl Forwarder {
     }
 
     fn whole(&mut self, body: &Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {
-        self.read(body, |this, answer| {
+        self.read(body, ANSWER_DEPTH, |this, answer| {
+            let answer = answer.map_err(|_| unreadable())?;
             let content = answer.field("content");
             let error = answer.field("error").filter(|error| error.raw() != b"null");
             if content.is_none() && error.is_some() {
@@ -173,6 +160,12 @@ impl Forwarder {
     }
 }
 
+impl Outlined for Forwarder {
+    fn outline(&mut self) -> &mut Outline {
+        &mut self.outline
+    }
+}
+
 impl Conduit for Forwarder {
     fn push(&mut self, frame: Frame, out: &mut Vec<Bytes>) -> Result<(), Fault> {
         match frame {
@@ -196,4 +189,8 @@ fn text_length(raw: &[u8]) -> usize {
         return 0;
     }
     raw.iter().filter(|byte| **byte != b'\\').count().saturating_sub(2)
+}
+
+fn unreadable() -> Fault {
+    Fault::new(FaultKind::Unreadable, "the provider's answer is not a JSON object")
 }

@@ -1,12 +1,10 @@
 //! Token counts: the wire's input excludes what a cache read or stored, its output includes reasoning.
 
-use serde::de::{Deserializer, Error as _};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Deserializer, Serialize};
 use types::{Tokens, Usage};
 
 use super::ANSWER_DEPTH;
-use crate::outline::{Outline, Part};
+use crate::outline::{self, Part};
 
 /// Usage on the wire. Later reports replace earlier ones field by field: they are cumulative, not additional.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,10 +30,7 @@ struct OutputDetails {
 
 impl<'de> Deserialize<'de> for WireUsage {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        let mut outline = Outline::default();
-        let usage = outline.read(raw.get().as_bytes(), ANSWER_DEPTH).map_err(D::Error::custom)?;
-        Self::read(usage).ok_or_else(|| D::Error::custom("a count is no number"))
+        outline::deserialize(deserializer, ANSWER_DEPTH, Self::read)
     }
 }
 

@@ -11,7 +11,7 @@ use super::error::{broken_off, empty_stream, fault_inside, fault_of_event, is_tr
 use super::stream_decode::misnamed_error;
 use super::usage::ReadUsage;
 use super::{DONE, MAX_DEPTH};
-use crate::outline::{Outline, Part};
+use crate::outline::{Outline, Outlined, Part};
 use crate::splice::{patch, quoted};
 use crate::{Asked, Conduit, Span, Splice, Tally};
 
@@ -69,22 +69,9 @@ impl Forwarder {
             out.push(event.raw.clone());
             return Ok(());
         }
-        self.read(data, |this, chunk| this.chunk(chunk, event, out))
-    }
-
-    /// Finds what is in a text and does something with it. The table is kept for the next one.
-    fn read(
-        &mut self,
-        text: &[u8],
-        use_it: impl FnOnce(&mut Self, Part<'_>) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
-        let mut outline = std::mem::take(&mut self.outline);
-        let outcome = match outline.read(text, MAX_DEPTH) {
-            Ok(part) => use_it(self, part),
-            Err(error) => Err(unreadable(&error)),
-        };
-        self.outline = outline;
-        outcome
+        self.read(data, MAX_DEPTH, |this, chunk| {
+            this.chunk(chunk.map_err(|error| unreadable(&error))?, event, out)
+        })
     }
 
     fn chunk(&mut self, chunk: Part<'_>, event: &SseEvent, out: &mut Vec<Bytes>) -> Result<(), Fault> {
@@ -108,7 +95,8 @@ impl Forwarder {
     }
 
     fn whole(&mut self, body: &Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {
-        self.read(body, |this, answer| {
+        self.read(body, MAX_DEPTH, |this, answer| {
+            let answer = answer.map_err(|error| unreadable(&error))?;
             let choices = answer.field("choices").filter(|choices| choices.raw().starts_with(b"["));
             let Some(choices) = choices else {
                 return Err(fault_inside(body).unwrap_or_else(|| {
@@ -182,6 +170,12 @@ impl Forwarder {
                 self.tally.stop = Some(refine(reason, self.said));
             }
         }
+    }
+}
+
+impl Outlined for Forwarder {
+    fn outline(&mut self) -> &mut Outline {
+        &mut self.outline
     }
 }
 

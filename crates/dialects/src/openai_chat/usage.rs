@@ -1,12 +1,11 @@
 //! Token counts: inclusive on the wire (`cached_tokens` is part of `prompt_tokens`), disjoint in `types::Usage`.
 
-use serde::de::{Deserializer, Error as _, Visitor};
+use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use types::{Tokens, Usage};
 
 use super::MAX_DEPTH;
-use crate::outline::{Outline, Part};
+use crate::outline::{self, Part};
 
 /// `usage` as upstreams write it, with the fields of all providers' flavours.
 #[derive(Debug, Default)]
@@ -49,10 +48,7 @@ struct ReadCompletionDetails {
 
 impl<'de> Deserialize<'de> for ReadUsage {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        let mut outline = Outline::default();
-        let read = outline.read(raw.get().as_bytes(), MAX_DEPTH).map_err(D::Error::custom)?;
-        Self::read(read).ok_or_else(|| D::Error::custom("a count is no number"))
+        outline::deserialize(deserializer, MAX_DEPTH, Self::read)
     }
 }
 
