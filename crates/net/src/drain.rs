@@ -108,12 +108,37 @@ pub struct Drain {
 
 #[derive(Debug, Default)]
 struct Shared {
-    draining: AtomicBool,
-    cut: AtomicBool,
+    draining: Signal,
+    cut: Signal,
     busy: AtomicUsize,
-    begun: Notify,
-    ended: Notify,
     idle: Notify,
+}
+
+/// Something that happens once.
+#[derive(Debug, Default)]
+struct Signal {
+    raised: AtomicBool,
+    told: Notify,
+}
+
+impl Signal {
+    fn raise(&self) {
+        self.raised.store(true, Ordering::Release);
+        self.told.notify_waiters();
+    }
+
+    fn is_raised(&self) -> bool {
+        self.raised.load(Ordering::Acquire)
+    }
+
+    async fn wait(&self) {
+        let mut told = std::pin::pin!(self.told.notified());
+        // Enabled before the check, so that a signal between the check and the wait is not lost.
+        told.as_mut().enable();
+        if !self.is_raised() {
+            told.await;
+        }
+    }
 }
 
 /// The drain did not finish in time.
@@ -139,43 +164,32 @@ impl Drain {
 
     /// Begins to drain; there is no way back.
     pub fn begin(&self) {
-        self.shared.draining.store(true, Ordering::Release);
-        self.shared.begun.notify_waiters();
+        self.shared.draining.raise();
     }
 
     /// Whether draining has begun.
     pub fn is_draining(&self) -> bool {
-        self.shared.draining.load(Ordering::Acquire)
+        self.shared.draining.is_raised()
     }
 
     /// Waits until draining begins. Dropping it forgets the wait.
     pub async fn draining(&self) {
-        let mut begun = std::pin::pin!(self.shared.begun.notified());
-        // Enabled before the check, so that a signal between the check and the wait is not lost.
-        begun.as_mut().enable();
-        if !self.is_draining() {
-            begun.await;
-        }
+        self.shared.draining.wait().await;
     }
 
     /// Ends what has not finished: each says so to its caller and stops. There is no way back.
     pub fn cut(&self) {
-        self.shared.cut.store(true, Ordering::Release);
-        self.shared.ended.notify_waiters();
+        self.shared.cut.raise();
     }
 
     /// Whether what has not finished is to end.
     pub fn is_cut(&self) -> bool {
-        self.shared.cut.load(Ordering::Acquire)
+        self.shared.cut.is_raised()
     }
 
     /// Waits until what has not finished is to end. Dropping it forgets the wait.
     pub async fn cut_short(&self) {
-        let mut ended = std::pin::pin!(self.shared.ended.notified());
-        ended.as_mut().enable();
-        if !self.is_cut() {
-            ended.await;
-        }
+        self.shared.cut.wait().await;
     }
 
     /// Marks something that the drain has to wait for, as long as the guard lives.
