@@ -135,15 +135,10 @@ pub(crate) fn micros(duration: Duration) -> u64 {
 
 /// Two lower-case digits for each byte.
 pub(crate) fn push_hex(out: &mut String, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for part in bytes.chunks(16) {
         let mut text = [0; 32];
-        for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(part) {
-            let digit = |value: u8| DIGITS.get(usize::from(value & 15)).copied().unwrap_or(b'0');
-            *pair = [digit(byte >> 4), digit(*byte)];
-        }
-        let written = text.get(..part.len() * 2).unwrap_or_default();
-        out.push_str(std::str::from_utf8(written).unwrap_or_default());
+        let text = text.get_mut(..part.len() * 2).unwrap_or_default();
+        out.push_str(types::hexadecimal(part, text));
     }
 }
 

@@ -27,6 +27,6 @@ pub use money::{MicroUsd, PerMillion};
 pub use refusal::{Counted, Refusal, RetryAdvice, Standing};
 pub use secret::Secret;
 pub use sse::{Frame, SseEvent};
-pub use trace::{SpanId, TraceContext, TraceId};
+pub use trace::{SpanId, TraceContext, TraceId, hexadecimal};
 pub use usage::{TokenClass, Tokens, Usage};
 pub use verdict::{Blame, Classify, Retry, Verdict};

@@ -35,9 +35,9 @@ impl fmt::Display for SpanId {
     }
 }
 
-/// Writes `bytes` as lower-case hexadecimal digits into `text`, which is twice as long. Ids are written several
+/// Writes `bytes` as lower-case hexadecimal digits into `text`, which is twice as long, and returns it as text. Ids are written several
 /// times per request; formatting each byte by itself would cost more than the rest of a log line.
-fn hexadecimal<'a>(bytes: &[u8], text: &'a mut [u8]) -> &'a str {
+pub fn hexadecimal<'a>(bytes: &[u8], text: &'a mut [u8]) -> &'a str {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |value: u8| DIGITS.get(usize::from(value & 15)).copied().unwrap_or(b'0');
     for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
