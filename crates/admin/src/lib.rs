@@ -77,6 +77,22 @@ enum Page {
     Token,
 }
 
+impl Page {
+    /// The methods it takes.
+    const fn methods(self) -> &'static [Method] {
+        match self {
+            Self::Token => &[Method::POST],
+            Self::Alive
+            | Self::Keys
+            | Self::Metadata
+            | Self::Metrics
+            | Self::Models
+            | Self::Present
+            | Self::Ready => &[Method::GET, Method::HEAD],
+        }
+    }
+}
+
 /// Which models are asked for.
 enum Wanted<'a> {
     All,
@@ -133,17 +149,8 @@ impl Site {
 
     /// Whether the page is asked for with this method. What is not there is not there with any.
     fn takes(&self, page: Page, method: &Method) -> bool {
-        match page {
-            Page::Token => self.tokens.is_none() || *method == Method::POST,
-            Page::Keys | Page::Metadata if self.tokens.is_none() => true,
-            Page::Alive
-            | Page::Keys
-            | Page::Metadata
-            | Page::Metrics
-            | Page::Models
-            | Page::Present
-            | Page::Ready => matches!(*method, Method::GET | Method::HEAD),
-        }
+        let needs_tokens = matches!(page, Page::Keys | Page::Metadata | Page::Token);
+        (needs_tokens && self.tokens.is_none()) || page.methods().contains(method)
     }
 
     async fn show(&self, page: Page, request: Request<Incoming>, id: RequestId) -> Result<Answer, Declined> {
@@ -195,19 +202,13 @@ impl Site {
 
 /// The answer to a method that the page does not take (RFC 9110, section 15.5.6).
 fn misused(page: Page, method: &Method, visit: Visit<'_>) -> Answer {
-    let (takes, allow) = match page {
-        Page::Token => ("POST", "POST"),
-        Page::Alive
-        | Page::Keys
-        | Page::Metadata
-        | Page::Metrics
-        | Page::Models
-        | Page::Present
-        | Page::Ready => ("GET", "GET, HEAD"),
-    };
+    let methods: Vec<_> = page.methods().iter().map(Method::as_str).collect();
+    let takes = methods.first().copied().unwrap_or_default();
     let message = format!("this endpoint takes {takes}, not {method}");
     let mut answer = visit.decline(Refusal::new(Code::MethodNotAllowed, message).into());
-    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    if let Ok(allow) = HeaderValue::try_from(methods.join(", ")) {
+        answer.headers_mut().insert(header::ALLOW, allow);
+    }
     answer.map(Outgoing::from)
 }
 
