@@ -109,34 +109,19 @@ impl Try<'_> {
             return Ok(Begun::Counted(counting::estimate(&self.request.body)));
         };
         let known = destination.known(&self.candidate.model);
-        let model = known.model.as_ref();
-        let span = SpanId::generate();
         let place = Place {
             candidate: self.candidate,
             destination,
             endpoint,
             known: &known,
             strict: self.strict,
-            span,
+            span: SpanId::generate(),
         };
         let encoded = outbound::encode(self.request, understood, &place).await.map_err(Failure::Refused)?;
         account.look();
         let written = outbound::write(self.request, encoded, &place, account);
         let claim = self.claim(account.now)?;
-        let is_billed = self.request.operation == Operation::Chat;
-        let begin = Begin {
-            served: Served {
-                candidate: self.candidate.clone(),
-                destination: Arc::clone(destination),
-                dialect: endpoint.dialect.id(),
-            },
-            claim,
-            // Counting is free: only a conversation is billed.
-            price: model.and_then(|model| model.price.as_ref()).filter(|_| is_billed),
-            most_output: most_output(self.request, model),
-            believable: Believable::of(model),
-            span,
-        };
+        let begin = self.begin(&place, claim);
         // The intent is on record before a byte leaves: a killed process loses nothing.
         account.begin_attempt(begin).map_err(|error| Failure::Refused(Cause::Ledger(error)))?;
         account.facts.changes = written.changes;
@@ -149,18 +134,7 @@ impl Try<'_> {
             body: written.body,
             timers: self.timers(),
         };
-        let sent_at = account.now;
-        let result = self.send(outbound, written.tool_names, account).await;
-        account.look();
-        account.facts.upstream_wait += account.now.since(sent_at);
-        let result = match result {
-            Ok(Begun::Upstream { source, headers, status }) if source.is_left_over() => {
-                let finished = finish(source, destination, account).await;
-                finished.map(|source| Begun::Upstream { source, headers, status })
-            }
-            other => other,
-        };
-        match result {
+        match self.exchange(outbound, written.tool_names, account).await {
             Ok(answer) => {
                 account.answer_begun();
                 Ok(answer)
@@ -169,6 +143,47 @@ impl Try<'_> {
                 account.fail_attempt(&fault);
                 Err(Failure::Upstream(fault))
             }
+        }
+    }
+
+    /// What the attempt at this place is begun with.
+    fn begin<'k>(&self, place: &Place<'k>, claim: Claim) -> Begin<'k> {
+        let model = place.known.model.as_ref();
+        let is_billed = self.request.operation == Operation::Chat;
+        Begin {
+            served: Served {
+                candidate: self.candidate.clone(),
+                destination: Arc::clone(place.destination),
+                dialect: place.endpoint.dialect.id(),
+            },
+            claim,
+            // Counting is free: only a conversation is billed.
+            price: model.and_then(|model| model.price.as_ref()).filter(|_| is_billed),
+            most_output: most_output(self.request, model),
+            believable: Believable::of(model),
+            span: place.span,
+        }
+    }
+
+    /// Sends the request and waits until its answer has begun, or for all of a large one.
+    async fn exchange(
+        &self,
+        outbound: Outbound<'_>,
+        tool_names: ToolNames,
+        account: &mut Account,
+    ) -> Result<Begun, Fault> {
+        let destination = outbound.destination;
+        let sent_at = account.now;
+        let begun = self.send(outbound, tool_names, account).await;
+        account.look();
+        account.facts.upstream_wait += account.now.since(sent_at);
+        match begun? {
+            Begun::Upstream { source, headers, status } if source.is_left_over() => {
+                // Boxed: rare, and every request's future has room for what is awaited here.
+                let source = Box::pin(finish(source, destination, account)).await?;
+                Ok(Begun::Upstream { source, headers, status })
+            }
+            begun @ (Begun::Counted(_) | Begun::Upstream { .. }) => Ok(begun),
         }
     }
 

@@ -247,22 +247,29 @@ const fn class_of(status: Option<u16>) -> ErrorClass {
 }
 
 /// The answer to a request that the gateway's end has cut short. Its account has recorded it by then.
-pub(crate) fn cut_short(known: Option<(&'static dyn Dialect, RequestId)>) -> Answer {
-    let (dialect, request) =
-        known.unwrap_or_else(|| (routes::speaker(&HeaderMap::new()), RequestId::generate()));
-    let mut response = written(&Cause::draining(), dialect, request);
-    answer::add_ids(response.headers_mut(), request, None);
-    response.map(Outgoing::from)
+pub(crate) fn cut_short(known: Option<Known>) -> Answer {
+    told(&Cause::draining(), known.unwrap_or_else(nobody))
 }
 
 /// The answer to a request whose handling panicked. Its account has told the operator by then, if it had one.
-pub(crate) fn panicked(known: Option<(&'static dyn Dialect, RequestId)>, telemetry: &Telemetry) -> Answer {
-    let (dialect, request) = known.unwrap_or_else(|| {
-        let request = RequestId::generate();
-        PanicContained { request_id: request, location: "gateway" }.emit(telemetry);
-        (routes::speaker(&HeaderMap::new()), request)
+pub(crate) fn panicked(known: Option<Known>, telemetry: &Telemetry) -> Answer {
+    let known = known.unwrap_or_else(|| {
+        let known = nobody();
+        PanicContained { request_id: known.1, location: "gateway" }.emit(telemetry);
+        known
     });
-    let mut response = written(&panics::refusal(), dialect, request);
+    told(&panics::refusal(), known)
+}
+
+/// A request whose account is gone: the language it speaks and its id.
+pub(crate) type Known = (&'static dyn Dialect, RequestId);
+
+fn nobody() -> Known {
+    (routes::speaker(&HeaderMap::new()), RequestId::generate())
+}
+
+fn told(refusal: &Refusal, (dialect, request): Known) -> Answer {
+    let mut response = written(refusal, dialect, request);
     answer::add_ids(response.headers_mut(), request, None);
     response.map(Outgoing::from)
 }
