@@ -5,9 +5,9 @@
 use bytes::Bytes;
 use fuzz::sse::{SseParser, Tail, write_event};
 use libfuzzer_sys::fuzz_target;
-use types::SseEvent;
+use types::StreamEvent;
 
-fn parse(body: &[u8], piece: usize) -> (Vec<SseEvent>, Option<Tail>) {
+fn parse(body: &[u8], piece: usize) -> (Vec<StreamEvent>, Option<Tail>) {
     let mut parser = SseParser::new(1 << 20);
     let mut events = Vec::new();
     for chunk in body.chunks(piece.max(1)) {

@@ -5,13 +5,13 @@ use dialects::{Delivered, Fold, conduit, unfold};
 use types::Frame;
 use types::conversation::{Answer, Delivery, Event};
 
-use crate::stream::validate;
+use crate::stream::{STREAM, validate};
 use crate::{PUBLIC, asked, essence, fields, json, languages, pass};
 
 /// What is read as an answer is written such that it reads the same, as a whole and as events; what is passed on
 /// differs in the model's name only; the other language's callers get what they can read.
 pub fn check(language: &str, body: &[u8]) {
-    let (dialect, other) = languages(language);
+    let (dialect, others) = languages(language);
     let whole = || vec![Frame::Whole(Bytes::copy_from_slice(body))];
     let passed = pass(dialect.forwarder(&asked(Delivery::Whole)), whole());
     if let Ok((out, _)) = &passed {
@@ -30,10 +30,9 @@ pub fn check(language: &str, body: &[u8]) {
     let twice = dialect.decode_answer(&dialect.encode_answer(&again, &asked(Delivery::Whole)));
     assert_eq!(twice.as_ref().map(essence), Ok(essence(&again)));
     assert_eq!(essence(&fold(unfold(&answer))).choices, answer.choices);
-    for (delivery, caller) in
-        [Delivery::Whole, Delivery::Stream { include_usage: true }].into_iter().zip([other, other])
+    for (caller, delivery) in others.into_iter().flat_map(|other| [(other, STREAM), (other, Delivery::Whole)])
     {
-        let way = conduit(dialect, caller, &asked(delivery), Delivered::Whole);
+        let way = conduit(dialect, caller, &asked(delivery), Delivered::Whole).expect("there is a way");
         let (out, _) = pass(way, whole()).expect("what is understood is translated");
         match delivery {
             Delivery::Whole => assert!(json(&out).is_none_or(|out| out["model"] == PUBLIC)),

@@ -7,20 +7,20 @@ pub mod request;
 pub mod sse;
 pub mod stream;
 
-use dialects::{Asked, Calls, Conduit, Dialect, Tally, ToolNames};
+use dialects::{Asked, Calls, Conduit, Conversational, Tally, ToolNames};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use types::conversation::{Answer, Delivery};
-use types::{Fault, Frame, RequestId, UnixTime};
+use types::{Fault, Frame, RequestId, StreamForm, UnixTime};
 
 /// The model's name as callers know it. No seed holds it.
 pub const PUBLIC: &str = "public model";
 
-/// The language with this name, and the other one.
-pub fn languages(name: &str) -> (&'static dyn Dialect, &'static dyn Dialect) {
-    let (own, other): (Vec<_>, Vec<_>) =
-        dialects::all().iter().copied().partition(|dialect| dialect.id().as_str() == name);
-    (own[0], other[0])
+/// The language with this name, and the other ones.
+pub fn languages(name: &str) -> (&'static dyn Conversational, Vec<&'static dyn Conversational>) {
+    let (own, others): (Vec<_>, Vec<_>) =
+        dialects::conversational().partition(|dialect| dialect.id().as_str() == name);
+    (own[0], others)
 }
 
 /// Headers that every language accepts.
@@ -35,6 +35,7 @@ pub fn asked(delivery: Delivery) -> Asked {
         model: PUBLIC.into(),
         delivery,
         calls: Calls::Tools,
+        form: StreamForm::Events,
         tool_names: ToolNames::default(),
         request,
         at: UnixTime::from_secs(1_760_000_000),

@@ -1,7 +1,7 @@
 //! Requests: what is understood survives, what is passed on is the caller's own.
 
 use bytes::Bytes;
-use dialects::{Dialect, EncodeError, Fields, QUIRKS};
+use dialects::{Conversational, EncodeError, Fields, Head, QUIRKS};
 use types::conversation::{Content, Conversation, MediaSource, Target};
 
 use crate::{fields, headers, json, languages};
@@ -19,13 +19,13 @@ fn target(model: &str, quirks: &[&str]) -> Target {
 /// What is read as a conversation is written such that it reads the same; what is passed on differs in the model's
 /// name only; quirks of any kind leave JSON.
 pub fn check(language: &str, body: &[u8]) {
-    let (dialect, other) = languages(language);
-    let decoded = dialect.decode_request(&headers(), body);
+    let (dialect, others) = languages(language);
+    let decoded = dialect.decode_request(Head::of(&headers()), body);
     let bytes = Bytes::copy_from_slice(body);
     let Ok(scanned) = Fields::scan(body, MAX_DEPTH) else {
         return;
     };
-    if let Ok(peek) = dialect.peek(&headers(), &bytes, &scanned) {
+    if let Ok(peek) = dialect.peek(Head::of(&headers()), &bytes, &scanned) {
         adapted(dialect, &bytes, &scanned);
         if let Ok(conversation) = &decoded {
             assert_eq!((&peek.model, peek.delivery), (&conversation.model, conversation.delivery));
@@ -35,9 +35,8 @@ pub fn check(language: &str, body: &[u8]) {
     let Ok(conversation) = decoded else { return };
     let model = conversation.model.as_str().to_owned();
     let capable = ["cache_control", "mid_conversation_system", "thinking_blocks", "top_k"];
-    stable(dialect, &conversation, &target(&model, &capable));
-    stable(other, &conversation, &target(&model, &capable));
-    for dialect in [dialect, other] {
+    for dialect in others.into_iter().chain([dialect]) {
+        stable(dialect, &conversation, &target(&model, &capable));
         for quirk in QUIRKS.iter().map(std::slice::from_ref).chain([QUIRKS]) {
             if let Ok(encoded) = dialect.encode_request(&conversation, &target("upstream", quirk)) {
                 model_is_replaced(&encoded.body.concat());
@@ -47,14 +46,14 @@ pub fn check(language: &str, body: &[u8]) {
 }
 
 /// Writing what was read of what was written changes nothing any more.
-fn stable(dialect: &dyn Dialect, conversation: &Conversation, target: &Target) {
+fn stable(dialect: &dyn Conversational, conversation: &Conversation, target: &Target) {
     let encoded = match dialect.encode_request(conversation, target) {
         Ok(encoded) => encoded,
         Err(EncodeError::Unsayable { .. }) => return,
         Err(error @ EncodeError::Lossy(_)) => panic!("{error}"),
     };
     let written = encoded.body.concat();
-    let again = match dialect.decode_request(&headers(), &written) {
+    let again = match dialect.decode_request(Head::of(&headers()), &written) {
         Ok(again) => again,
         Err(error) => panic!("{error}: {}", String::from_utf8_lossy(&written)),
     };
@@ -65,7 +64,7 @@ fn stable(dialect: &dyn Dialect, conversation: &Conversation, target: &Target) {
     assert_eq!(json(&twice.body.concat()), json(&written));
 }
 
-fn adapted(dialect: &dyn Dialect, body: &Bytes, scanned: &Fields) {
+fn adapted(dialect: &dyn Conversational, body: &Bytes, scanned: &Fields) {
     let plain = dialect.adapt_request(body, scanned, &target("upstream", &[]));
     if let Ok(encoded) = plain {
         // Reasoning without a proof is all that a target without quirks does not get.

@@ -4,27 +4,27 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use dialects::{Delivered, Dialect, conduit};
+use dialects::{Conversational, Delivered, conduit};
 use serde_json::json;
 use types::conversation::{Delivery, Event};
-use types::{Fault, Frame, SseEvent};
+use types::{Fault, Frame, StreamEvent};
 
 use crate::answer::fold;
 use crate::sse::{SseParser, Tail};
 use crate::{PUBLIC, asked, essence, languages, pass};
 
-const STREAM: Delivery = Delivery::Stream { include_usage: true };
+pub const STREAM: Delivery = Delivery::Stream { include_usage: true };
 
 /// What is read as a stream is written such that it reads the same; what is passed on differs in the model's name
 /// only; the other language's callers get a stream that obeys its rules.
 pub fn check(language: &str, body: &[u8]) {
-    let (dialect, other) = languages(language);
+    let (dialect, others) = languages(language);
     let events = parse(body);
     let frames = || events.iter().cloned().map(Frame::Event).collect::<Vec<_>>();
     let passed = pass(dialect.forwarder(&asked(STREAM)), frames());
     if let Ok((out, _)) = &passed {
         // One language ends its streams by a word that the other must not hear.
-        let is_heard = |event: &&SseEvent| language != "anthropic" || &event.data[..] != b"[DONE]";
+        let is_heard = |event: &&StreamEvent| language != "anthropic" || &event.data[..] != b"[DONE]";
         unchanged(&events.iter().filter(is_heard).collect::<Vec<_>>(), &parse(out));
     }
     if !events.iter().all(is_called_by_its_type) {
@@ -40,18 +40,19 @@ pub fn check(language: &str, body: &[u8]) {
     let twice = encode(dialect, &dialects::unfold(&again));
     let twice = fold(decode(dialect, &parse(&twice)).expect("what is written is read"));
     assert_eq!(essence(&twice), essence(&again));
-    for delivery in [STREAM, Delivery::Whole] {
-        let way = conduit(dialect, other, &asked(delivery), Delivered::Stream);
+    for (caller, delivery) in others.into_iter().flat_map(|other| [(other, STREAM), (other, Delivery::Whole)])
+    {
+        let way = conduit(dialect, caller, &asked(delivery), Delivered::Stream).expect("there is a way");
         let (out, _) = pass(way, frames()).expect("what is understood is translated");
         match delivery {
-            Delivery::Stream { .. } => validate(other.id().as_str(), &out),
+            Delivery::Stream { .. } => validate(caller.id().as_str(), &out),
             Delivery::Whole => assert!(crate::json(&out).is_none_or(|out| out["model"] == PUBLIC)),
         }
     }
 }
 
 /// The events of a stream.
-fn parse(body: &[u8]) -> Vec<SseEvent> {
+fn parse(body: &[u8]) -> Vec<StreamEvent> {
     let mut parser = SseParser::new(1 << 20);
     parser.push(Bytes::copy_from_slice(body));
     let mut events = Vec::new();
@@ -65,14 +66,14 @@ fn parse(body: &[u8]) -> Vec<SseEvent> {
 }
 
 /// Whether an event's name, where it has one, is the type that its data says: clients go by either.
-fn is_called_by_its_type(event: &SseEvent) -> bool {
+fn is_called_by_its_type(event: &StreamEvent) -> bool {
     let data: Option<serde_json::Value> = serde_json::from_slice(&event.data).ok();
     let kind = data.as_ref().and_then(|data| data.get("type")?.as_str());
     event.name.is_empty() || kind.is_none_or(|kind| kind.as_bytes() == event.name)
 }
 
 /// Every event has come through, with no other change than that of the model's name.
-fn unchanged(before: &[&SseEvent], after: &[SseEvent]) {
+fn unchanged(before: &[&StreamEvent], after: &[StreamEvent]) {
     assert_eq!(before.len(), after.len());
     for (before, after) in before.iter().zip(after) {
         if before.raw == after.raw {
@@ -93,7 +94,7 @@ fn unchanged(before: &[&SseEvent], after: &[SseEvent]) {
     }
 }
 
-fn decode(dialect: &dyn Dialect, said: &[SseEvent]) -> Result<Vec<Event>, Fault> {
+fn decode(dialect: &dyn Conversational, said: &[StreamEvent]) -> Result<Vec<Event>, Fault> {
     let mut decoder = dialect.decoder();
     let mut events = Vec::new();
     said.iter().try_for_each(|event| decoder.push(event, &mut events))?;
@@ -101,7 +102,7 @@ fn decode(dialect: &dyn Dialect, said: &[SseEvent]) -> Result<Vec<Event>, Fault>
     Ok(events)
 }
 
-fn encode(dialect: &dyn Dialect, events: &[Event]) -> Vec<u8> {
+fn encode(dialect: &dyn Conversational, events: &[Event]) -> Vec<u8> {
     let mut encoder = dialect.encoder(&asked(STREAM));
     let mut out = Vec::new();
     events.iter().for_each(|event| encoder.push(event, &mut out));
@@ -118,7 +119,7 @@ pub fn validate(language: &str, stream: &[u8]) {
 }
 
 /// Blocks follow each other without gaps; there is one beginning, one reason and one end.
-fn messages(events: &[SseEvent]) {
+fn messages(events: &[StreamEvent]) {
     let (mut open, mut next, mut arguments) = (None, 0_u64, String::new());
     let mut kinds = Vec::new();
     for event in events {
@@ -153,7 +154,7 @@ fn messages(events: &[SseEvent]) {
 }
 
 /// Calls are numbered without gaps and named in their first piece; each choice ends once; `[DONE]` is last.
-fn chunks(events: &[SseEvent]) {
+fn chunks(events: &[StreamEvent]) {
     let mut data: Vec<&Bytes> =
         events.iter().map(|event| &event.data).filter(|data| !data.is_empty()).collect();
     assert_eq!(data.pop().map(|data| &data[..]), Some(&b"[DONE]"[..]));

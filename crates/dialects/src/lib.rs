@@ -13,6 +13,7 @@ mod names;
 mod outline;
 mod place;
 mod quirks;
+mod route;
 mod scan;
 mod scanner;
 mod shape;
@@ -26,7 +27,9 @@ pub mod openai_chat;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use types::conversation::{Answer, Change, Conversation, Delivery, Event, Target};
-use types::{DialectId, Fault, ModelName, Operation, Refusal, RequestId, Standing, Tokens, UnixTime};
+use types::{
+    DialectId, Fault, FaultKind, ModelName, Refusal, RequestId, Standing, StreamForm, Tokens, UnixTime,
+};
 
 pub use conduit::{Conduit, Tally};
 pub use fault::read_fault;
@@ -34,6 +37,7 @@ pub use fold::{Fold, unfold};
 pub use names::ToolNames;
 pub use place::Place;
 pub use quirks::QUIRKS;
+pub use route::{Head, PathSaid, Route, Streams};
 pub use scan::{Fields, ScanError, Span};
 pub use splice::Splice;
 
@@ -43,6 +47,11 @@ static DIALECTS: [&dyn Dialect; 2] = [&openai_chat::OpenAiChat, &anthropic::Anth
 /// Every wire language. The first is the one errors are told in when nothing says which the caller speaks.
 pub fn all() -> &'static [&'static dyn Dialect] {
     &DIALECTS
+}
+
+/// The languages in which one can have a conversation: each can be translated into each other.
+pub fn conversational() -> impl Iterator<Item = &'static dyn Conversational> {
+    DIALECTS.iter().filter_map(|dialect| dialect.conversational())
 }
 
 /// The language with this name, as `provider.toml` writes it.
@@ -55,24 +64,14 @@ pub trait Dialect: Send + Sync {
     /// Its name.
     fn id(&self) -> DialectId;
 
-    /// The paths callers use for it, below any prefix, and what each asks for.
-    fn routes(&self) -> &'static [(&'static str, Operation)];
+    /// The paths callers use for it.
+    fn routes(&self) -> &'static [Route];
 
     /// Whether these request headers give the caller away as a speaker of this language.
     fn is_spoken_by(&self, headers: &HeaderMap) -> bool;
 
     /// Reads of a request what routing and limits need; the rest stays bytes.
-    fn peek(&self, headers: &HeaderMap, body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError>;
-
-    /// Reads a whole request.
-    fn decode_request(&self, headers: &HeaderMap, body: &[u8]) -> Result<Conversation, DecodeError>;
-
-    /// Writes a request for an upstream that speaks this language.
-    fn encode_request(&self, conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError>;
-
-    /// Where in the request that was read as `conversation` the thing stands that the canonical conversation has
-    /// at `place`, e.g. `system[0].cache_control`.
-    fn place(&self, conversation: &Conversation, place: Place<'_>) -> String;
+    fn peek(&self, head: Head<'_>, body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError>;
 
     /// Changes a request of this language as little as this target allows: the model's name, and what the
     /// target's quirks demand.
@@ -87,6 +86,31 @@ pub trait Dialect: Send + Sync {
     /// Passes an answer of this language through to a caller of the same language.
     fn forwarder(&self, asked: &Asked) -> Box<dyn Conduit>;
 
+    /// Writes an error as a whole answer.
+    fn encode_error(&self, refusal: &Refusal, request: RequestId) -> ErrorAnswer;
+
+    /// Writes an error inside a stream of this form that has begun, and ends it.
+    fn encode_stream_error(&self, refusal: &Refusal, request: RequestId, form: StreamForm) -> Vec<u8>;
+
+    /// The caller's own limits in this language's header names.
+    fn limit_headers(&self, standings: &[Standing], now: UnixTime) -> Vec<(HeaderName, HeaderValue)>;
+
+    /// The same language, if one can have a conversation in it.
+    fn conversational(&self) -> Option<&'static dyn Conversational>;
+}
+
+/// A wire language in which one can have a conversation.
+pub trait Conversational: Dialect {
+    /// Reads a whole request.
+    fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Conversation, DecodeError>;
+
+    /// Writes a request for an upstream that speaks this language.
+    fn encode_request(&self, conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError>;
+
+    /// Where in the request that was read as `conversation` the thing stands that the canonical conversation has
+    /// at `place`, e.g. `system[0].cache_control`.
+    fn place(&self, conversation: &Conversation, place: Place<'_>) -> String;
+
     /// Reads a whole answer.
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault>;
 
@@ -99,23 +123,14 @@ pub trait Dialect: Send + Sync {
     /// Writes a stream.
     fn encoder(&self, asked: &Asked) -> Box<dyn Encoder>;
 
-    /// Writes the answer to [`Operation::CountTokens`].
+    /// Writes the answer to [`types::Operation::CountTokens`].
     fn encode_count(&self, tokens: Tokens) -> Vec<u8>;
-
-    /// Writes an error as a whole answer.
-    fn encode_error(&self, refusal: &Refusal, request: RequestId) -> ErrorAnswer;
-
-    /// Writes an error inside a stream that has begun.
-    fn encode_stream_error(&self, refusal: &Refusal, request: RequestId) -> Vec<u8>;
-
-    /// The caller's own limits in this language's header names.
-    fn limit_headers(&self, standings: &[Standing], now: UnixTime) -> Vec<(HeaderName, HeaderValue)>;
 }
 
 /// Reads the events of an upstream's stream.
 pub trait Decoder: Send {
-    /// Takes the data of one server-sent event and appends what it means.
-    fn push(&mut self, event: &types::SseEvent, events: &mut Vec<Event>) -> Result<(), Fault>;
+    /// Takes one event of the stream and appends what it means.
+    fn push(&mut self, event: &types::StreamEvent, events: &mut Vec<Event>) -> Result<(), Fault>;
 
     /// The upstream's body has ended: closes what is open, or says that the stream broke off.
     fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Fault>;
@@ -138,6 +153,8 @@ pub struct Peek {
     pub max_tokens: Option<u64>,
     /// How the caller is told of calls.
     pub calls: Calls,
+    /// The form in which the caller reads a stream.
+    pub form: StreamForm,
 }
 
 /// How a caller is told that the model wants something called.
@@ -172,6 +189,8 @@ pub struct Asked {
     pub delivery: Delivery,
     /// How the caller is told of calls.
     pub calls: Calls,
+    /// The form in which the caller reads a stream.
+    pub form: StreamForm,
     /// The tools that go by other names at this upstream.
     pub tool_names: ToolNames,
     /// The gateway's id for the request.
@@ -278,28 +297,43 @@ impl Encoded {
 
 /// The way from an upstream's answer to the caller: the bytes themselves where both speak the same language and
 /// the upstream answered in the form the caller asked for, a translation otherwise.
+///
+/// # Errors
+/// A fault where the upstream's language cannot be translated into the caller's.
 pub fn conduit(
     upstream: &'static dyn Dialect,
     caller: &'static dyn Dialect,
     asked: &Asked,
     answered: Delivered,
-) -> Box<dyn Conduit> {
-    let as_asked = matches!(
-        (asked.delivery, answered),
-        (Delivery::Stream { .. }, Delivered::Stream) | (Delivery::Whole, Delivered::Whole)
-    );
-    if upstream.id() == caller.id() && as_asked {
-        caller.forwarder(asked)
-    } else {
-        Box::new(translation::Translation::new(upstream, caller, asked))
+) -> Result<Box<dyn Conduit>, Fault> {
+    let is_same = upstream.id() == caller.id();
+    match (upstream.conversational(), caller.conversational()) {
+        (Some(upstream), Some(caller)) if !(is_same && answered.is_as(asked.delivery)) => {
+            Ok(Box::new(translation::Translation::new(upstream, caller, asked)))
+        }
+        (Some(_) | None, Some(_) | None) if is_same => Ok(caller.forwarder(asked)),
+        (Some(_) | None, Some(_) | None) => Err(Fault::new(
+            FaultKind::Unreadable,
+            format!("an answer in {} has no translation into {}", upstream.id(), caller.id()),
+        )),
     }
 }
 
 /// The form in which an upstream really answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivered {
-    /// As server-sent events.
+    /// As a stream of events.
     Stream,
     /// In one body.
     Whole,
+}
+
+impl Delivered {
+    /// Whether the caller asked for the same.
+    const fn is_as(self, delivery: Delivery) -> bool {
+        match self {
+            Self::Stream => delivery.is_stream(),
+            Self::Whole => !delivery.is_stream(),
+        }
+    }
 }

@@ -46,7 +46,8 @@ pub(crate) fn told(
     mut changes: Vec<Change>,
     mut lost: Vec<Change>,
 ) -> Vec<Change> {
-    if let Some(caller) = conversation.extras.dialect.and_then(|id| by_name(id.as_str())) {
+    let caller = conversation.extras.dialect.and_then(|id| by_name(id.as_str())?.conversational());
+    if let Some(caller) = caller {
         for change in &mut changes {
             change.field = caller.place(conversation, Place::of(&change.field));
         }

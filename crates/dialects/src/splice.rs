@@ -1,7 +1,7 @@
 //! Changes spans of a body and leaves every other byte where it is, without copying the body.
 
 use bytes::Bytes;
-use types::SseEvent;
+use types::StreamEvent;
 
 use crate::{Fields, Span};
 
@@ -72,7 +72,7 @@ impl Splice {
 const SMALL: usize = 4096;
 
 /// Writes an event with `with` in place of `span` of its data.
-pub(crate) fn patch(event: &SseEvent, span: Span, with: &Bytes, out: &mut Vec<Bytes>) {
+pub(crate) fn patch(event: &StreamEvent, span: Span, with: &Bytes, out: &mut Vec<Bytes>) {
     let mut splice = Splice::default();
     let Some(at) = event.data_at() else {
         splice.replace(span, with.clone());

@@ -4,11 +4,11 @@ use bytes::Bytes;
 use types::conversation::{Delivery, Delta, Event, Opening};
 use types::{Fault, Frame};
 
-use crate::{Asked, Conduit, Decoder, Dialect, Encoder, Fold, Tally, ToolNames, unfold};
+use crate::{Asked, Conduit, Conversational, Decoder, Encoder, Fold, Tally, ToolNames, unfold};
 
 /// Translates an answer.
 pub(crate) struct Translation {
-    upstream: &'static dyn Dialect,
+    upstream: &'static dyn Conversational,
     decoder: Box<dyn Decoder>,
     sink: Sink,
     tally: Tally,
@@ -27,12 +27,16 @@ enum Sink {
 /// What a caller that waits for one body will read.
 struct Whole {
     fold: Fold,
-    dialect: &'static dyn Dialect,
+    dialect: &'static dyn Conversational,
     asked: Asked,
 }
 
 impl Translation {
-    pub(crate) fn new(upstream: &'static dyn Dialect, caller: &'static dyn Dialect, asked: &Asked) -> Self {
+    pub(crate) fn new(
+        upstream: &'static dyn Conversational,
+        caller: &'static dyn Conversational,
+        asked: &Asked,
+    ) -> Self {
         let sink = match asked.delivery {
             Delivery::Stream { .. } => Sink::Stream(caller.encoder(asked)),
             Delivery::Whole => {

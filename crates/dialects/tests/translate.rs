@@ -4,24 +4,24 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use dialects::{Asked, Calls, Delivered, Dialect, Tally, ToolNames, by_name, conduit};
+use dialects::{Asked, Calls, Conversational, Delivered, Head, Tally, ToolNames, by_name, conduit};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use types::conversation::{Delivery, StopReason, Target};
-use types::{FaultKind, Frame, RequestId, SseEvent, Tokens, UnixTime, Usage};
+use types::{FaultKind, Frame, RequestId, StreamEvent, StreamForm, Tokens, UnixTime, Usage};
 
 /// A stream of Messages with every kind of block.
 const MESSAGES_STREAM: &str = include_str!("../fixtures/anthropic/stream.sse");
 
 const STREAMED: Delivery = Delivery::Stream { include_usage: true };
 
-fn chat() -> &'static dyn Dialect {
-    by_name("openai_chat").unwrap()
+fn chat() -> &'static dyn Conversational {
+    by_name("openai_chat").unwrap().conversational().unwrap()
 }
 
-fn messages() -> &'static dyn Dialect {
-    by_name("anthropic").unwrap()
+fn messages() -> &'static dyn Conversational {
+    by_name("anthropic").unwrap().conversational().unwrap()
 }
 
 fn asked(delivery: Delivery) -> Asked {
@@ -30,6 +30,7 @@ fn asked(delivery: Delivery) -> Asked {
         model: "public".into(),
         delivery,
         calls: Calls::Tools,
+        form: StreamForm::Events,
         tool_names: ToolNames::default(),
         request,
         at: UnixTime::from_secs(5),
@@ -37,7 +38,7 @@ fn asked(delivery: Delivery) -> Asked {
 }
 
 /// The events of a stream whose lines end in `\n`.
-fn events(stream: &str) -> Vec<SseEvent> {
+fn events(stream: &str) -> Vec<StreamEvent> {
     let stream = Bytes::copy_from_slice(stream.as_bytes());
     let raws = str::from_utf8(&stream).unwrap().split_inclusive("\n\n");
     raws.map(|raw| {
@@ -46,19 +47,19 @@ fn events(stream: &str) -> Vec<SseEvent> {
             let values: Vec<_> = values.collect();
             if let [one] = values[..] { stream.slice_ref(one.as_bytes()) } else { values.join("\n").into() }
         };
-        SseEvent { raw: stream.slice_ref(raw.as_bytes()), name: field("event"), data: field("data") }
+        StreamEvent { raw: stream.slice_ref(raw.as_bytes()), name: field("event"), data: field("data") }
     })
     .collect()
 }
 
 /// What a caller reads of this stream.
 fn stream(
-    from: &'static dyn Dialect,
-    to: &'static dyn Dialect,
+    from: &'static dyn Conversational,
+    to: &'static dyn Conversational,
     delivery: Delivery,
     said: &str,
 ) -> (String, Tally) {
-    let mut way = conduit(from, to, &asked(delivery), Delivered::Stream);
+    let mut way = conduit(from, to, &asked(delivery), Delivered::Stream).unwrap();
     let mut out = Vec::new();
     for event in events(said) {
         way.push(Frame::Event(event), &mut out).unwrap();
@@ -69,12 +70,12 @@ fn stream(
 
 /// What a caller reads of this whole answer.
 fn whole(
-    from: &'static dyn Dialect,
-    to: &'static dyn Dialect,
+    from: &'static dyn Conversational,
+    to: &'static dyn Conversational,
     delivery: Delivery,
     said: &Value,
 ) -> (String, Tally) {
-    let mut way = conduit(from, to, &asked(delivery), Delivered::Whole);
+    let mut way = conduit(from, to, &asked(delivery), Delivered::Whole).unwrap();
     let mut out = Vec::new();
     way.push(Frame::Whole(said.to_string().into()), &mut out).unwrap();
     way.end(&mut out).unwrap();
@@ -95,10 +96,15 @@ fn target(quirks: &[&str]) -> Target {
 }
 
 /// What an upstream reads of this request, and what was changed.
-fn request(from: &dyn Dialect, to: &dyn Dialect, body: &Value, quirks: &[&str]) -> (Value, Vec<String>) {
+fn request(
+    from: &dyn Conversational,
+    to: &dyn Conversational,
+    body: &Value,
+    quirks: &[&str],
+) -> (Value, Vec<String>) {
     let version = (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
     let conversation =
-        from.decode_request(&HeaderMap::from_iter([version]), body.to_string().as_bytes()).unwrap();
+        from.decode_request(Head::of(&HeaderMap::from_iter([version])), body.to_string().as_bytes()).unwrap();
     let encoded = to.encode_request(&conversation, &target(quirks)).unwrap();
     let body = serde_json::from_slice(&encoded.body.concat()).unwrap();
     (body, encoded.changes.iter().map(ToString::to_string).collect())
@@ -414,13 +420,13 @@ fn a_renamed_tool_s_call_comes_back_under_its_own_name() {
     });
     let version = (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
     let headers = HeaderMap::from_iter([version]);
-    let conversation = messages().decode_request(&headers, body.to_string().as_bytes()).unwrap();
+    let conversation = messages().decode_request(Head::of(&headers), body.to_string().as_bytes()).unwrap();
     let encoded = chat().encode_request(&conversation, &target(&[])).unwrap();
     let sent = offered(&serde_json::from_slice(&encoded.body.concat()).unwrap());
     let answer = chat_answer().to_string().replace(r#""name":"f""#, &format!(r#""name":"{sent}""#));
     for delivery in [Delivery::Whole, STREAMED] {
         let asked = Asked { tool_names: encoded.tool_names.clone(), ..asked(delivery) };
-        let mut way = conduit(chat(), messages(), &asked, Delivered::Whole);
+        let mut way = conduit(chat(), messages(), &asked, Delivered::Whole).unwrap();
         let mut out = Vec::new();
         way.push(Frame::Whole(answer.clone().into()), &mut out).unwrap();
         way.end(&mut out).unwrap();
@@ -519,7 +525,7 @@ fn schemas_are_written_as_each_language_wants_them() {
         let body = format!(
             r#"{{"model":"m","messages":[{{"role":"user","content":"go"}}],"response_format":{format}}}"#
         );
-        let conversation = chat().decode_request(&HeaderMap::new(), body.as_bytes()).unwrap();
+        let conversation = chat().decode_request(Head::of(&HeaderMap::new()), body.as_bytes()).unwrap();
         let encoded = messages().encode_request(&conversation, &target(&[])).unwrap();
         let written = String::from_utf8(encoded.body.concat()).unwrap();
         assert!(written.contains(&format!(r#""schema":{closed}"#)), "in its own order: {written}");
@@ -543,7 +549,7 @@ fn half_a_character_takes_nothing_else_with_it() {
     assert_eq!(pointers(&chunks, "/choices/0/delta/content").concat(), "Let me \u{fffd}\"look\".");
 
     let body = half(r#"{"model":"m","messages":[{"role":"user","content":"go ☠"}]}"#);
-    let conversation = chat().decode_request(&HeaderMap::new(), body.as_bytes()).unwrap();
+    let conversation = chat().decode_request(Head::of(&HeaderMap::new()), body.as_bytes()).unwrap();
     let encoded = messages().encode_request(&conversation, &target(&[])).unwrap();
     assert!(String::from_utf8(encoded.body.concat()).unwrap().contains("go \u{fffd}"));
 }
@@ -761,11 +767,11 @@ fn ids_of_other_providers_find_back_to_them() {
 
 /// Cuts the stream before each event up to the first that holds `last`.
 #[track_caller]
-fn check_cut(from: &'static dyn Dialect, to: &'static dyn Dialect, said: &str, last: &str) {
+fn check_cut(from: &'static dyn Conversational, to: &'static dyn Conversational, said: &str, last: &str) {
     let all = events(said);
     let last = all.iter().position(|event| String::from_utf8_lossy(&event.data).contains(last)).unwrap();
     for end in 0..=last {
-        let mut way = conduit(from, to, &asked(STREAMED), Delivered::Stream);
+        let mut way = conduit(from, to, &asked(STREAMED), Delivered::Stream).unwrap();
         let mut out = Vec::new();
         for event in &all[..end] {
             way.push(Frame::Event(event.clone()), &mut out).unwrap();
@@ -797,7 +803,7 @@ fn an_error_inside_a_stream_is_a_fault_whoever_asks() {
         ),
     ];
     for (from, to, said) in cases {
-        let mut way = conduit(from, to, &asked(STREAMED), Delivered::Stream);
+        let mut way = conduit(from, to, &asked(STREAMED), Delivered::Stream).unwrap();
         let mut out = Vec::new();
         let fault = way.push(Frame::Event(events(said).remove(0)), &mut out).unwrap_err();
         assert_eq!((fault.kind, out.len()), (FaultKind::Overloaded, 0), "{said}");

@@ -17,7 +17,7 @@ use telemetry::events::{PanicContained, RequestFinished, Upstream};
 use types::conversation::{Change, Delivery, StopReason};
 use types::{
     Code, DialectId, Fault, FaultKind, KeyId, MicroUsd, ModelName, Monotonic, Operation, RequestId, Standing,
-    Tenant, Tokens, TraceContext, UnixTime, Usage,
+    StreamForm, Tenant, Tokens, TraceContext, UnixTime, Usage,
 };
 
 use self::under_way::UnderWay;
@@ -54,6 +54,8 @@ pub(crate) struct Facts {
     /// Whether the path had to be understood in spite of a doubled or missing prefix.
     pub(crate) forgiven_path: bool,
     pub(crate) delivery: Delivery,
+    /// The form in which the caller reads a stream.
+    pub(crate) form: StreamForm,
     pub(crate) key: Option<KeyId>,
     pub(crate) tenant: Tenant,
     /// The model's public name: bounded, so that it may be counted by.
@@ -103,6 +105,7 @@ impl Account {
             operation: None,
             forgiven_path: false,
             delivery: Delivery::Whole,
+            form: StreamForm::default(),
             key: None,
             tenant: Tenant::from(""),
             model: None,

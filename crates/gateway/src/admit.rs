@@ -12,7 +12,7 @@ use crate::{Gateway, counting};
 /// A request that may go out. Its account holds its share of the limits.
 pub(crate) struct Admitted {
     pub(crate) account: Box<Account>,
-    pub(crate) request: Request,
+    pub(crate) request: Box<Request>,
     pub(crate) model: Resolved,
 }
 

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use net::body::Outgoing;
+use types::RequestId;
 use types::conversation::Change;
-use types::{RequestId, Tokens};
 
 use crate::account::Account;
 use crate::relay::Relay;
@@ -32,9 +32,8 @@ pub(crate) fn whole(mut account: Box<Account>, upstream: &HeaderMap, pieces: Vec
     with_headers(headers, Outgoing::from(pieces))
 }
 
-/// The gateway's own count of tokens: an estimate, and marked as one. The account is closed.
-pub(crate) fn counted(mut account: Box<Account>, tokens: Tokens) -> Answer {
-    let body = account.caller.encode_count(tokens);
+/// The gateway's own count of tokens, as `body` says it: an estimate, and marked as one. The account is closed.
+pub(crate) fn counted(mut account: Box<Account>, body: Vec<u8>) -> Answer {
     let mut answer = Response::new(Outgoing::from(Bytes::from(body)));
     answer.headers_mut().insert(header::CONTENT_TYPE, JSON);
     answer.headers_mut().insert(ESTIMATE, HeaderValue::from_static("true"));
@@ -43,7 +42,7 @@ pub(crate) fn counted(mut account: Box<Account>, tokens: Tokens) -> Answer {
     answer
 }
 
-/// A stream of server-sent events that has begun.
+/// A stream that has begun.
 pub(crate) fn streamed(relay: Relay, upstream: &HeaderMap) -> Answer {
     let headers = stream_head(relay.account(), upstream);
     with_headers(headers, Outgoing::from_source(relay))
@@ -59,7 +58,7 @@ pub(crate) fn whole_stream(mut account: Box<Account>, upstream: &HeaderMap, piec
 
 fn stream_head(account: &Account, upstream: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(account.facts.form.content_type()));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
     add_common(&mut headers, account);

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use dialects::Dialect;
+use dialects::{Dialect, PathSaid};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Version, header};
 use http_body::Body as _;
@@ -24,10 +24,11 @@ pub struct Arrival {
 }
 
 /// What a path asks for, in which language.
-#[derive(Clone, Copy)]
 pub(crate) struct Route {
     pub(crate) dialect: &'static dyn Dialect,
     pub(crate) operation: Operation,
+    /// What the path says beyond that.
+    pub(crate) said: PathSaid,
     /// Whether the path had to be understood in spite of a doubled or missing prefix.
     pub(crate) spelling: Spelling,
 }

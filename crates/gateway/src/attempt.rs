@@ -9,7 +9,7 @@ use net::client::SendTimers;
 use router::{Candidate, Claim};
 use telemetry::events::CircuitChanged;
 use types::conversation::Delivery;
-use types::{CircuitState, Fault, FaultKind, Monotonic, Operation, SpanId, Tokens};
+use types::{CircuitState, Fault, FaultKind, Monotonic, Operation, SpanId, StreamForm, Tokens};
 
 use crate::account::{Account, Begin, Served};
 use crate::counting::Believable;
@@ -33,7 +33,7 @@ pub(crate) struct Answered {
 #[expect(clippy::large_enum_variant, reason = "the small one is rare; a box would cost every request")]
 pub(crate) enum Begun {
     /// The gateway itself has answered: a count of tokens for a provider that offers none.
-    Counted(Tokens),
+    Counted(Vec<u8>),
     /// An upstream is answering.
     Upstream { source: Source, headers: HeaderMap, status: StatusCode },
 }
@@ -71,7 +71,7 @@ pub(crate) async fn until_success(planned: Planned, gateway: &Gateway) -> Result
         match try_one.run(&mut account, &mut understood).await {
             Ok(begun) => return Ok(Answered { account, begun, deadline }),
             // What one target's language cannot say, another's may; that an upstream failed is the better news.
-            Err(Failure::Refused(cause @ Cause::Encode(_))) => {
+            Err(Failure::Refused(cause @ (Cause::Encode(_) | Cause::NotOffered(_)))) => {
                 if !matches!(last, Cause::Upstream(_)) {
                     last = cause;
                 }
@@ -104,10 +104,12 @@ impl Try<'_> {
         let Some(destination) = self.gateway.directory.find(&self.candidate.provider) else {
             return Err(Failure::Unclaimed);
         };
-        let Some((endpoint, path)) = destination.endpoint(self.request.dialect, self.request.operation)
+        let Request { dialect, operation, .. } = *self.request;
+        let Some((endpoint, path)) = destination.endpoint(dialect, operation, self.request.peek.delivery)
         else {
-            return Ok(Begun::Counted(counting::estimate(&self.request.body)));
+            return self.without_upstream();
         };
+        let path = path.of(&self.candidate.model).map_err(|_| Failure::Refused(Cause::long_model_name()))?;
         let known = destination.known(&self.candidate.model);
         let place = Place {
             candidate: self.candidate,
@@ -129,7 +131,7 @@ impl Try<'_> {
             destination,
             dialect: endpoint.dialect,
             operation: self.request.operation,
-            path: path.clone(),
+            path,
             headers: written.headers,
             body: written.body,
             timers: self.timers(),
@@ -143,6 +145,17 @@ impl Try<'_> {
                 account.fail_attempt(&fault);
                 Err(Failure::Upstream(fault))
             }
+        }
+    }
+
+    /// What the gateway itself can answer where the provider cannot: a count of tokens.
+    fn without_upstream(&self) -> Result<Begun, Failure> {
+        let language = self.request.dialect.conversational();
+        match language.filter(|_| self.request.operation == Operation::CountTokens) {
+            Some(language) => {
+                Ok(Begun::Counted(language.encode_count(counting::estimate(&self.request.body))))
+            }
+            None => Err(Failure::Refused(Cause::NotOffered(self.request.operation))),
         }
     }
 
@@ -221,9 +234,9 @@ impl Try<'_> {
         if !parts.status.is_success() {
             return Err(self.read_fault(destination, parts.status, &parts.headers, body).await);
         }
-        let delivered = delivered(&parts.headers);
-        let conduit = relay::conduit(dialect, self.request, account, tool_names, delivered);
-        let mut source = Source::new(body, delivered, conduit, &self.gateway.caps);
+        let (form, delivered) = delivered(&parts.headers);
+        let conduit = relay::conduit(dialect, self.request, account, tool_names, delivered)?;
+        let mut source = Source::new(body, form, conduit, &self.gateway.caps);
         let limit = deadline::left(self.first_event(), self.deadline, &*self.gateway.clock);
         if let Err(fault) = source.open(limit, self.request.peek.delivery).await {
             account.note(source.tally());
@@ -305,9 +318,10 @@ fn most_output(request: &Request, model: Option<&providers::Model>) -> Tokens {
 }
 
 /// The form the upstream says its answer has.
-fn delivered(headers: &HeaderMap) -> Delivered {
+fn delivered(headers: &HeaderMap) -> (Option<StreamForm>, Delivered) {
     let content_type = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-    if content_type.starts_with(b"text/event-stream") { Delivered::Stream } else { Delivered::Whole }
+    let form = StreamForm::of_content_type(content_type);
+    (form, if form.is_some() { Delivered::Stream } else { Delivered::Whole })
 }
 
 /// How long an upstream asks to wait: `retry-after-ms`, or `retry-after` in seconds (RFC 9110, section 10.2.3;

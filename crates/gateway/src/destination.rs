@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use dialects::Dialect;
 use foldhash::fast::RandomState;
-use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use net::client::Origin;
 use providers::{Model, Provider};
+use types::conversation::Delivery;
 use types::{ModelName, Operation, ProviderName};
+
+use crate::paths::{Paths, UpstreamPath};
 
 /// Every configured provider by name.
 #[derive(Debug, Default)]
@@ -68,10 +70,8 @@ pub struct KnownModel {
 pub struct Endpoint {
     /// The language.
     pub dialect: &'static dyn Dialect,
-    /// The path for conversations.
-    pub chat: PathAndQuery,
-    /// The path for counting tokens, where there is one.
-    pub count_tokens: Option<PathAndQuery>,
+    /// Where each operation is.
+    pub paths: Paths,
     /// Headers this language needs there.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -80,18 +80,8 @@ impl std::fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Endpoint")
             .field("dialect", &self.dialect.id())
-            .field("chat", &self.chat)
+            .field("paths", &self.paths)
             .finish_non_exhaustive()
-    }
-}
-
-impl Endpoint {
-    /// The path for this operation, where there is one.
-    pub const fn path(&self, operation: Operation) -> Option<&PathAndQuery> {
-        match operation {
-            Operation::Chat => Some(&self.chat),
-            Operation::CountTokens => self.count_tokens.as_ref(),
-        }
     }
 }
 
@@ -142,11 +132,12 @@ impl Destination {
         &self,
         dialect: &dyn Dialect,
         operation: Operation,
-    ) -> Option<(&Endpoint, &PathAndQuery)> {
+        delivery: Delivery,
+    ) -> Option<(&Endpoint, &UpstreamPath)> {
         let own = self.endpoints.iter().find(|endpoint| endpoint.dialect.id() == dialect.id());
         own.into_iter()
             .chain(&self.endpoints)
-            .find_map(|endpoint| endpoint.path(operation).map(|path| (endpoint, path)))
+            .find_map(|endpoint| Some((endpoint, endpoint.paths.find(operation, delivery)?)))
     }
 }
 

@@ -5,10 +5,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use dialects::{Conduit, Delivered, Tally};
+use dialects::{Conduit, Tally};
 use net::sse::{SseParser, Tail};
 use types::conversation::Delivery;
-use types::{Fault, FaultKind, Frame};
+use types::{Fault, FaultKind, Frame, StreamForm};
 
 use crate::deadline::{self, Elapsed};
 use crate::upstream::UpstreamBody;
@@ -47,13 +47,13 @@ pub(crate) enum Step {
 impl Source {
     pub(crate) fn new(
         body: UpstreamBody,
-        delivered: Delivered,
+        form: Option<StreamForm>,
         conduit: Box<dyn Conduit>,
         caps: &Caps,
     ) -> Self {
-        let framing = match delivered {
-            Delivered::Stream => Framing::Events(SseParser::new(caps.event)),
-            Delivered::Whole => Framing::Whole { gathered: Gathered::default(), cap: caps.answer },
+        let framing = match form {
+            Some(StreamForm::Events) => Framing::Events(SseParser::new(caps.event)),
+            None => Framing::Whole { gathered: Gathered::default(), cap: caps.answer },
         };
         Self { body, framing, conduit, out: Vec::new(), ended: false }
     }

@@ -56,13 +56,14 @@ impl Understood {
         if dialect.id() == request.dialect.id() {
             return dialect.adapt_request(&request.body, &request.fields, target).map_err(Cause::Encode);
         }
+        let (Some(from), Some(to)) = (request.dialect.conversational(), dialect.conversational()) else {
+            return Err(Cause::NotOffered(request.operation));
+        };
         let conversation = match &mut self.0 {
             Some(conversation) => conversation,
-            empty => empty.insert(
-                request.dialect.decode_request(&request.headers, &request.body).map_err(Cause::Decode)?,
-            ),
+            empty => empty.insert(from.decode_request(request.head(), &request.body).map_err(Cause::Decode)?),
         };
-        dialect.encode_request(conversation, target).map_err(Cause::Encode)
+        to.encode_request(conversation, target).map_err(Cause::Encode)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::rejection::{Cause, Rejection};
 /// A request with its targets, best first, and the time by which everything has to be over.
 pub(crate) struct Planned {
     pub(crate) account: Box<Account>,
-    pub(crate) request: Request,
+    pub(crate) request: Box<Request>,
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) strict: Strictness,
     pub(crate) deadline: Monotonic,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use auth::Principal;
 use bytes::Bytes;
-use dialects::{Dialect, Fields, Peek};
+use dialects::{Dialect, Fields, Head, PathSaid, Peek};
 use http::HeaderMap;
 use net::body::Pace;
 use types::Operation;
@@ -20,7 +20,7 @@ use crate::{Gateway, heavy};
 /// A request that has been read and understood as far as routing needs.
 pub(crate) struct Received {
     pub(crate) account: Box<Account>,
-    pub(crate) request: Request,
+    pub(crate) request: Box<Request>,
     pub(crate) principal: Arc<Principal>,
 }
 
@@ -30,9 +30,19 @@ pub(crate) struct Request {
     pub(crate) dialect: &'static dyn Dialect,
     pub(crate) operation: Operation,
     pub(crate) headers: HeaderMap,
+    /// What the path says beyond the operation.
+    pub(crate) said: PathSaid,
+    pub(crate) query: Option<Box<str>>,
     pub(crate) body: Bytes,
     pub(crate) fields: Fields,
     pub(crate) peek: Peek,
+}
+
+impl Request {
+    /// The request without its body.
+    pub(crate) fn head(&self) -> Head<'_> {
+        Head { headers: &self.headers, path: &self.said, query: self.query.as_deref() }
+    }
 }
 
 /// The least average rate of a body, in bytes a second: slower than any line, faster than an attacker likes.
@@ -53,26 +63,35 @@ pub(crate) async fn decode(identified: Identified, gateway: &Gateway) -> Result<
     account.look();
     account.facts.caller_wait += account.now.since(began);
     account.facts.bytes_in = body.len() as u64;
-    let (headers, depth) = (parts.headers, gateway.caps.json_depth);
+    let query = parts.uri.query().map(Box::from);
+    let (head, depth) = ((parts.headers, query), gateway.caps.json_depth);
     let understood = if heavy::is(body.len()) {
-        let understood = heavy::run(move || understand(route, headers, body, depth)).await;
+        let understood = heavy::run(move || understand(route, head, body, depth)).await;
         account.look();
         understood
     } else {
-        understand(route, headers, body, depth)
+        understand(route, head, body, depth)
     };
     match understood {
         Ok(request) => {
             account.facts.delivery = request.peek.delivery;
+            account.facts.form = request.peek.form;
             Ok(Received { account, request, principal })
         }
         Err(cause) => Err(account.reject(cause)),
     }
 }
 
-fn understand(route: Route, headers: HeaderMap, body: Bytes, depth: usize) -> Result<Request, Cause> {
-    let Route { dialect, operation, .. } = route;
+fn understand(
+    route: Route,
+    (headers, query): (HeaderMap, Option<Box<str>>),
+    body: Bytes,
+    depth: usize,
+) -> Result<Box<Request>, Cause> {
+    let Route { dialect, operation, said, .. } = route;
     let fields = Fields::scan(&body, depth).map_err(Cause::Json)?;
-    let peek = dialect.peek(&headers, &body, &fields).map_err(Cause::Decode)?;
-    Ok(Request { dialect, operation, headers, body, fields, peek })
+    let head = Head { headers: &headers, path: &said, query: query.as_deref() };
+    let peek = dialect.peek(head, &body, &fields).map_err(Cause::Decode)?;
+    // Boxed: it goes from phase to phase.
+    Ok(Box::new(Request { dialect, operation, headers, said, query, body, fields, peek }))
 }

@@ -12,7 +12,8 @@ use net::listener::{MAX_HEADERS, MalformedHead};
 use telemetry::Telemetry;
 use telemetry::events::PanicContained;
 use types::{
-    Classify, Clock, Code, ErrorClass, Fault, FaultKind, ModelName, Refusal, RequestId, Retry, RetryAdvice,
+    Classify, Clock, Code, ErrorClass, Fault, FaultKind, ModelName, Operation, Refusal, RequestId, Retry,
+    RetryAdvice,
 };
 
 use tracing::error;
@@ -42,8 +43,13 @@ pub(crate) enum Cause {
     Ledger(LedgerError),
     Loop,
     Method(Method),
-    ModelNotAllowed { key: String, model: ModelName },
+    ModelNotAllowed {
+        key: String,
+        model: ModelName,
+    },
     NoTarget,
+    /// No language of the model's provider has this operation.
+    NotOffered(Operation),
     Reserve(limits::ReserveError),
     UnknownPath(String),
     Upstream(Fault),
@@ -82,6 +88,12 @@ impl Cause {
             .with_retry(RetryAdvice::After(DRAINING_WAIT))
     }
 
+    /// What is wrong with a model's name that fits into no path.
+    pub(crate) fn long_model_name() -> Self {
+        let (field, problem) = ("model".to_owned(), "is too long for this provider's paths".to_owned());
+        Self::Decode(dialects::DecodeError::Field { field, problem })
+    }
+
     /// What the caller is told.
     pub(crate) fn refusal(&self, account: &Account) -> Refusal {
         match self {
@@ -110,6 +122,11 @@ impl Cause {
             )
             .with_param("model"),
             Self::NoTarget => Refusal::new(Code::NoTarget, "no provider of this model is available now"),
+            Self::NotOffered(operation) => Refusal::new(
+                Code::NotOffered,
+                format!("the provider of this model does not offer {} in any form", operation.as_str()),
+            )
+            .with_param("model"),
             Self::Reserve(error) => classified(error),
             Self::UnknownPath(path) => unknown_path(path),
             // A gateway further on has noticed what this one is part of.
@@ -178,7 +195,7 @@ fn ledger(error: &LedgerError) -> Refusal {
 
 fn unknown_path(path: &str) -> Refusal {
     let known: Vec<_> =
-        dialects::all().iter().flat_map(|dialect| dialect.routes()).map(|(path, _)| *path).collect();
+        dialects::all().iter().flat_map(|dialect| dialect.routes()).map(|route| route.path).collect();
     let path: String = path.chars().take(100).collect();
     Refusal::new(
         Code::UnknownPath,

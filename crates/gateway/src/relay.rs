@@ -31,11 +31,12 @@ pub(crate) fn conduit(
     account: &Account,
     tool_names: ToolNames,
     delivered: Delivered,
-) -> Box<dyn Conduit> {
+) -> Result<Box<dyn Conduit>, Fault> {
     let asked = Asked {
         model: request.peek.model.clone(),
         delivery: request.peek.delivery,
         calls: request.peek.calls,
+        form: request.peek.form,
         tool_names,
         request: account.id,
         at: account.wall,
@@ -47,7 +48,7 @@ pub(crate) fn conduit(
 pub(crate) fn start(answered: Answered, gateway: &Gateway) -> Answer {
     let Answered { mut account, begun, deadline } = answered;
     let (mut source, headers, status) = match begun {
-        Begun::Counted(tokens) => return answer::counted(account, tokens),
+        Begun::Counted(body) => return answer::counted(account, body),
         Begun::Upstream { source, headers, status } => (source, headers, status.as_u16()),
     };
     if source.ended {
@@ -163,7 +164,8 @@ impl Relay {
             cause
         };
         let refusal = cause.refusal(&self.account);
-        let event = self.account.caller.encode_stream_error(&refusal, self.account.id);
+        let (id, form) = (self.account.id, self.account.facts.form);
+        let event = self.account.caller.encode_stream_error(&refusal, id, form);
         self.source.out.push(event.into());
         self.account.close(self.status, Some(refusal.code));
     }

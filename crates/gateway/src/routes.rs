@@ -1,5 +1,7 @@
 //! Which path asks for what, in which language. Each dialect declares its own paths; what is forgiven is here.
 
+use std::iter::repeat;
+
 use dialects::Dialect;
 use http::HeaderMap;
 
@@ -26,9 +28,10 @@ pub(crate) fn find(path: &str) -> Option<Route> {
 }
 
 fn exact(path: &str, spelling: Spelling) -> Option<Route> {
-    dialects::all().iter().find_map(|dialect| {
-        let (_, operation) = dialect.routes().iter().find(|(known, _)| *known == path)?;
-        Some(Route { dialect: *dialect, operation: *operation, spelling })
+    let mut known = dialects::all().iter().flat_map(|dialect| dialect.routes().iter().zip(repeat(*dialect)));
+    known.find_map(|(route, dialect)| {
+        let said = route.read(path)?;
+        Some(Route { dialect, operation: route.operation, said, spelling })
     })
 }
 
@@ -65,7 +68,8 @@ fn strip_one(path: &str) -> Option<&str> {
 /// `/v1/chat/completions/chat/completions`: a client has put its own path behind a whole one.
 fn doubled(path: &str) -> Option<Route> {
     dialects::all().iter().find_map(|dialect| {
-        dialect.routes().iter().find_map(|(known, _)| {
+        dialect.routes().iter().find_map(|route| {
+            let known = route.path;
             let tail = path.strip_prefix(known)?;
             let own = tail.strip_prefix("/v1").unwrap_or(tail);
             let is_own = known.strip_prefix("/v1") == Some(own);

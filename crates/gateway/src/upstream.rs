@@ -102,12 +102,13 @@ impl NetworkUpstream {
             [only] => only.clone(),
             pieces => pieces.concat().into(),
         };
-        let Outbound { dialect, operation, headers, .. } = outbound;
-        let script = if heavy::is(body.len()) {
+        let Outbound { dialect, operation, path, headers, .. } = outbound;
+        let request = mock::MockRequest { dialect, operation, path, headers, body };
+        let script = if heavy::is(request.body.len()) {
             let mock = Arc::clone(&self.mock);
-            heavy::run(move || mock.answer(dialect, operation, &headers, &body)).await
+            heavy::run(move || mock.answer(&request)).await
         } else {
-            self.mock.answer(dialect, operation, &headers, &body)
+            self.mock.answer(&request)
         };
         tokio::time::sleep(script.delay).await;
         let Some(status) = script.status else { return Err(SendFault::Cut) };

@@ -12,7 +12,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gateway::{Caps, Destination, DestinationConfig, Directory, Endpoint, Gateway, NetworkUpstream, Timers};
+use gateway::{
+    Caps, Destination, DestinationConfig, Directory, Endpoint, Gateway, NetworkUpstream, Paths, Timers,
+    UpstreamPath,
+};
 use net::client::{Client, ClientConfig};
 use net::drain::{Drain, Tasks};
 use net::listener::{Listener, ListenerConfig, ServeConfig, Server};
@@ -22,7 +25,7 @@ use serde_json::Value;
 use telemetry::{Telemetry, TelemetryConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use types::{Clock, Monotonic, SystemClock, UnixTime};
+use types::{Clock, Monotonic, Operation, SystemClock, UnixTime};
 
 /// Panics once, when it has been read so often.
 #[derive(Debug, Default)]
@@ -145,8 +148,10 @@ fn built_in() -> Destination {
     let catalogue = providers::Catalogue::embedded().unwrap();
     let endpoint = Endpoint {
         dialect: dialects::by_name("openai_chat").unwrap(),
-        chat: "/v1/chat/completions".parse().unwrap(),
-        count_tokens: None,
+        paths: Paths {
+            operations: vec![(Operation::Chat, UpstreamPath::parse("/v1/chat/completions").unwrap())],
+            chat_stream: None,
+        },
         headers: Vec::new(),
     };
     Destination::new(DestinationConfig {

@@ -15,9 +15,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use dialects::{Dialect, Fields};
+use dialects::{Dialect, Fields, Head};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, StatusCode};
-use types::{Code, Operation, Refusal, RequestId};
+use types::{Code, Operation, Refusal};
 
 pub use program::{Failure, Program, ProgramError};
 
@@ -60,42 +61,51 @@ pub enum What {
 
 impl Mock {
     /// What to answer to this request.
-    pub fn answer(
-        &self,
-        dialect: &'static dyn Dialect,
-        operation: Operation,
-        headers: &HeaderMap,
-        body: &Bytes,
-    ) -> Script {
+    pub fn answer(&self, asked: &MockRequest) -> Script {
         let ordinal = self.requests.fetch_add(1, Ordering::Relaxed);
-        match respond(dialect, operation, headers, body, ordinal) {
+        match respond(asked, ordinal) {
             Ok(script) => script,
-            Err(refusal) => script::refused(dialect, &refusal),
+            Err(refusal) => script::refused(asked.dialect, &refusal),
         }
     }
+}
+
+/// A request to the model.
+#[derive(Clone)]
+pub struct MockRequest {
+    /// Its language.
+    pub dialect: &'static dyn Dialect,
+    /// What it asks for.
+    pub operation: Operation,
+    /// Its path, query included.
+    pub path: PathAndQuery,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
 }
 
 /// Deeper JSON than any client sends.
 const MAX_DEPTH: usize = 128;
 
-fn respond(
-    dialect: &'static dyn Dialect,
-    operation: Operation,
-    headers: &HeaderMap,
-    body: &Bytes,
-    ordinal: u64,
-) -> Result<Script, Refusal> {
+fn respond(asked: &MockRequest, ordinal: u64) -> Result<Script, Refusal> {
     let invalid = |error: &dyn std::fmt::Display| Refusal::new(Code::InvalidField, error.to_string());
+    let MockRequest { dialect, operation, path, headers, body } = asked;
+    let said = dialect.routes().iter().find_map(|route| route.read(path.path())).unwrap_or_default();
+    let head = Head { headers, path: &said, query: path.query() };
+    let Some(language) = dialect.conversational() else {
+        return Err(Refusal::new(Code::NotOffered, "the mock has conversations and nothing else"));
+    };
     let fields = Fields::scan(body, MAX_DEPTH).map_err(|error| invalid(&error))?;
-    dialect.peek(headers, body, &fields).map_err(|error| invalid(&error))?;
-    let conversation = dialect.decode_request(headers, body).map_err(|error| invalid(&error))?;
+    let peek = dialect.peek(head, body, &fields).map_err(|error| invalid(&error))?;
+    let conversation = language.decode_request(head, body).map_err(|error| invalid(&error))?;
     let program = Program::of_model(conversation.model.as_str()).map_err(|error| invalid(&error))?;
-    if operation == Operation::CountTokens {
-        return Ok(script::counted(dialect, speech::input_tokens(&conversation)));
+    if *operation == Operation::CountTokens {
+        return Ok(script::counted(language, speech::input_tokens(&conversation)));
     }
     if let Some(failure) = program.failure_of(ordinal) {
-        return Ok(script::failed(dialect, failure));
+        return Ok(script::failed(language, failure));
     }
     let answer = speech::answer(&conversation, &program);
-    Ok(script::played(dialect, &conversation, &answer, &program, RequestId::generate()))
+    Ok(script::played(language, &conversation, &answer, &program, peek.form))
 }

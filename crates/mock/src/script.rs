@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use dialects::{Asked, Calls, Dialect, ToolNames, unfold};
+use dialects::{Asked, Calls, Conversational, Dialect, ToolNames, unfold};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use types::conversation::{Answer, Conversation, Delivery, Delta, Event};
-use types::{Code, Refusal, RequestId, Tokens, UnixTime};
+use types::{Code, Refusal, RequestId, StreamForm, Tokens, UnixTime};
 
 use crate::program::{Failure, Program};
 use crate::{Piece, Script, What, speech};
@@ -18,18 +18,19 @@ const RETRY_AFTER_SECONDS: &str = "1";
 
 /// The answer, played at the program's pace.
 pub(crate) fn played(
-    dialect: &'static dyn Dialect,
+    dialect: &'static dyn Conversational,
     conversation: &Conversation,
     answer: &Answer,
     program: &Program,
-    request: RequestId,
+    form: StreamForm,
 ) -> Script {
     let asked = Asked {
         model: conversation.model.clone(),
         delivery: conversation.delivery,
         calls: Calls::Tools,
+        form,
         tool_names: ToolNames::default(),
-        request,
+        request: RequestId::generate(),
         at: UnixTime::from_secs(CREATED),
     };
     match conversation.delivery {
@@ -41,7 +42,7 @@ pub(crate) fn played(
 /// The model's answers carry one time, so that equal requests get equal answers.
 const CREATED: u64 = 1_767_225_600;
 
-fn whole(dialect: &'static dyn Dialect, asked: &Asked, answer: &Answer, program: &Program) -> Script {
+fn whole(dialect: &'static dyn Conversational, asked: &Asked, answer: &Answer, program: &Program) -> Script {
     let tokens = answer.usage.map_or(0, |usage| usage.output_total().0);
     let talking = program.pace().saturating_mul(u32::try_from(tokens).unwrap_or(u32::MAX));
     let body = Bytes::from(dialect.encode_answer(answer, asked));
@@ -53,7 +54,12 @@ fn whole(dialect: &'static dyn Dialect, asked: &Asked, answer: &Answer, program:
     Script { delay: program.first_token + talking, status: Some(StatusCode::OK), headers, pieces }
 }
 
-fn streamed(dialect: &'static dyn Dialect, asked: &Asked, answer: &Answer, program: &Program) -> Script {
+fn streamed(
+    dialect: &'static dyn Conversational,
+    asked: &Asked,
+    answer: &Answer,
+    program: &Program,
+) -> Script {
     let mut encoder = dialect.encoder(asked);
     let mut pieces: Vec<(Duration, Vec<u8>)> = Vec::new();
     let mut waiting = program.first_token;
@@ -76,7 +82,12 @@ fn streamed(dialect: &'static dyn Dialect, asked: &Asked, answer: &Answer, progr
     if let Some(share) = program.cut {
         cut(&mut pieces, share);
     }
-    Script { delay: Duration::ZERO, status: Some(StatusCode::OK), headers: head("text/event-stream"), pieces }
+    Script {
+        delay: Duration::ZERO,
+        status: Some(StatusCode::OK),
+        headers: head(asked.form.content_type()),
+        pieces,
+    }
 }
 
 /// A delta of text as one event per token.
@@ -133,7 +144,7 @@ fn share_of(length: usize, share: f64) -> usize {
 }
 
 /// The way the program fails.
-pub(crate) fn failed(dialect: &'static dyn Dialect, failure: Failure) -> Script {
+pub(crate) fn failed(dialect: &'static dyn Conversational, failure: Failure) -> Script {
     match failure {
         Failure::Status(status) => {
             let refusal = Refusal {
@@ -163,7 +174,7 @@ pub(crate) fn refused(dialect: &'static dyn Dialect, refusal: &Refusal) -> Scrip
 }
 
 /// A count of tokens.
-pub(crate) fn counted(dialect: &'static dyn Dialect, tokens: Tokens) -> Script {
+pub(crate) fn counted(dialect: &'static dyn Conversational, tokens: Tokens) -> Script {
     let pieces = vec![now(What::Bytes(dialect.encode_count(tokens).into()))];
     Script { delay: Duration::ZERO, status: Some(StatusCode::OK), headers: head("application/json"), pieces }
 }

@@ -1,6 +1,6 @@
 //! What a provider is: an address, a credential scheme, the languages it speaks, its quirks, errors and models.
 
-use types::{Fault, FaultKind, ProviderName};
+use types::{Fault, FaultKind, Operation, ProviderName};
 
 use crate::Model;
 use crate::model::undated;
@@ -138,14 +138,21 @@ pub struct CredentialVariant {
 pub struct Endpoint {
     /// The language's name.
     pub dialect: String,
-    /// The path of a turn of a conversation.
-    pub chat: String,
-    /// The path that counts a conversation's tokens, where there is one.
-    pub count_tokens: Option<String>,
+    /// The path of each operation that it offers in this language; `{model}` in it stands for the model's name.
+    pub paths: Vec<(Operation, String)>,
+    /// The path of a turn of a conversation that is streamed, where it is another one.
+    pub chat_stream: Option<String>,
     /// Every header that goes with a request here: the provider's and this endpoint's own.
     pub headers: Vec<(String, String)>,
     /// The versions of the language it accepts, where it has versions; `headers` holds the one to send.
     pub versions: Vec<String>,
+}
+
+impl Endpoint {
+    /// The path of this operation, where it is offered.
+    pub fn path(&self, operation: Operation) -> Option<&str> {
+        self.paths.iter().find(|(known, _)| *known == operation).map(|(_, path)| path.as_str())
+    }
 }
 
 /// The headers in which a provider tells one of its limits.

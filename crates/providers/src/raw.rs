@@ -57,7 +57,8 @@ pub(crate) struct RawVariant {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawEndpoint {
-    pub(crate) chat: String,
+    pub(crate) chat: Option<String>,
+    pub(crate) chat_stream: Option<String>,
     pub(crate) count_tokens: Option<String>,
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, String>,

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use admin::{Listing, ListingConfig};
 use anyhow::{Context, anyhow, bail};
-use gateway::{Caps, Destination, DestinationConfig, Directory, Endpoint, Timers};
-use http::uri::PathAndQuery;
+use gateway::{Caps, Destination, DestinationConfig, Directory, Endpoint, Paths, Timers, UpstreamPath};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use net::client::Origin;
 use providers::{Catalogue, Kind, Provider};
@@ -30,22 +29,21 @@ fn destination(setting: &ProviderSetting, catalogue: &Catalogue) -> anyhow::Resu
     let mut endpoints = Vec::new();
     for endpoint in &provider.dialects {
         let Some(dialect) = dialects::by_name(&endpoint.dialect) else { continue };
-        let mut place = |path: &String| -> anyhow::Result<PathAndQuery> {
+        let mut place = |path: &str| -> anyhow::Result<UpstreamPath> {
             if provider.kind == Kind::Builtin {
-                return Ok(PathAndQuery::try_from(path.as_str())?);
+                return Ok(UpstreamPath::parse(path)?);
             }
             let url = providers::url(base, path);
             let (found, path) =
                 Origin::parse(&url).with_context(|| format!("providers.{}: {url}", setting.name))?;
             origin = Some(found);
-            Ok(PathAndQuery::try_from(path)?)
+            Ok(UpstreamPath::parse(path.as_str())?)
         };
-        endpoints.push(Endpoint {
-            dialect,
-            chat: place(&endpoint.chat)?,
-            count_tokens: endpoint.count_tokens.as_ref().map(&mut place).transpose()?,
-            headers: header_list(&endpoint.headers)?,
-        });
+        let operations = endpoint.paths.iter().map(|(operation, path)| Ok((*operation, place(path)?)));
+        let operations = operations.collect::<anyhow::Result<_>>()?;
+        let chat_stream = endpoint.chat_stream.as_deref().map(&mut place).transpose()?;
+        let headers = header_list(&endpoint.headers)?;
+        endpoints.push(Endpoint { dialect, paths: Paths { operations, chat_stream }, headers });
     }
     if endpoints.is_empty() {
         bail!("provider `{}` speaks no language that this gateway knows", setting.name);

@@ -34,12 +34,13 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// The lines outside tests that say something: neither imports nor closing brackets.
+/// The lines outside tests that say something: neither imports nor closing brackets, nor the signatures of functions,
+/// which a trait dictates to all who have it.
 fn telling_lines(source: &Source) -> Vec<(usize, &str)> {
     let lines = source.masked.uncommented.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
     let says_something = |line: &str| {
         let has_word = line.chars().any(char::is_alphanumeric);
-        has_word && !line.starts_with("use ") && !line.starts_with("mod ") && !line.starts_with("#[")
+        has_word && !["use ", "mod ", "fn ", "#["].iter().any(|start| line.starts_with(start))
     };
     lines.filter(|(line, text)| !source.is_test(*line) && says_something(text)).collect()
 }

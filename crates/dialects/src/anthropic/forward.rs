@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use types::{Fault, FaultKind, Frame, SseEvent};
+use types::{Fault, FaultKind, Frame, StreamEvent};
 
 use super::ANSWER_DEPTH;
 use super::answer::stop_reason;
@@ -30,7 +30,7 @@ impl Forwarder {
         Self { model: quoted(asked.model.as_str()), usage, tally, outline }
     }
 
-    fn event(&mut self, event: &SseEvent, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+    fn event(&mut self, event: &StreamEvent, out: &mut Vec<Bytes>) -> Result<(), Fault> {
         // Some relays end the stream in the other dialect's way.
         if event.data.as_ref() == b"[DONE]" {
             return Ok(());
@@ -53,7 +53,7 @@ impl Forwarder {
     }
 
     /// An event without its name line, which callers need to see it at all.
-    fn unnamed(&mut self, event: &SseEvent, said: Part<'_>, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+    fn unnamed(&mut self, event: &StreamEvent, said: Part<'_>, out: &mut Vec<Bytes>) -> Result<(), Fault> {
         let name = said.field("type").and_then(Part::text).unwrap_or_default();
         let at = out.len();
         // A byte-order mark counts only in front of everything, and a name ends with its line.
@@ -70,7 +70,7 @@ impl Forwarder {
     fn named(
         &mut self,
         name: &[u8],
-        event: &SseEvent,
+        event: &StreamEvent,
         said: Part<'_>,
         out: &mut Vec<Bytes>,
     ) -> Result<(), Fault> {
@@ -102,7 +102,7 @@ impl Forwarder {
         self.tally.has_content |= length > 0;
     }
 
-    fn start(&mut self, event: &SseEvent, said: Part<'_>, out: &mut Vec<Bytes>) {
+    fn start(&mut self, event: &StreamEvent, said: Part<'_>, out: &mut Vec<Bytes>) {
         let message = said.field("message");
         if let Some(message) = message {
             self.note(message);

@@ -28,11 +28,11 @@ mod tests;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use types::conversation::{Answer, Conversation, Target};
-use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, Tokens, UnixTime};
+use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamForm, Tokens, UnixTime};
 
 use crate::{
-    Asked, Conduit, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder, ErrorAnswer, Fields, Peek,
-    Place,
+    Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
+    ErrorAnswer, Fields, Head, Peek, Place, Route,
 };
 
 /// Deeper than any answer a provider sends.
@@ -54,28 +54,21 @@ impl Dialect for Anthropic {
         ID
     }
 
-    fn routes(&self) -> &'static [(&'static str, Operation)] {
-        &[("/v1/messages", Operation::Chat), ("/v1/messages/count_tokens", Operation::CountTokens)]
+    fn routes(&self) -> &'static [Route] {
+        const {
+            &[
+                Route::new("/v1/messages", Operation::Chat),
+                Route::new("/v1/messages/count_tokens", Operation::CountTokens),
+            ]
+        }
     }
 
     fn is_spoken_by(&self, headers: &HeaderMap) -> bool {
         headers.contains_key(peek::VERSION_HEADER) || headers.contains_key("x-api-key")
     }
 
-    fn peek(&self, headers: &HeaderMap, body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
-        peek::peek(headers, body, fields)
-    }
-
-    fn decode_request(&self, headers: &HeaderMap, body: &[u8]) -> Result<Conversation, DecodeError> {
-        request_decode::decode(headers, body)
-    }
-
-    fn encode_request(&self, conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
-        request_encode::encode(conversation, target)
-    }
-
-    fn place(&self, conversation: &Conversation, place: Place<'_>) -> String {
-        place::place(conversation, place)
+    fn peek(&self, head: Head<'_>, body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
+        peek::peek(head.headers, body, fields)
     }
 
     fn adapt_request(&self, body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {
@@ -93,6 +86,36 @@ impl Dialect for Anthropic {
 
     fn forwarder(&self, asked: &Asked) -> Box<dyn Conduit> {
         Box::new(forward::Forwarder::new(asked))
+    }
+
+    fn encode_error(&self, refusal: &Refusal, request: RequestId) -> ErrorAnswer {
+        error::whole(refusal, request)
+    }
+
+    fn encode_stream_error(&self, refusal: &Refusal, request: RequestId, _form: StreamForm) -> Vec<u8> {
+        error::streamed(refusal, request)
+    }
+
+    fn limit_headers(&self, standings: &[Standing], now: UnixTime) -> Vec<(HeaderName, HeaderValue)> {
+        limits::headers(standings, now)
+    }
+
+    fn conversational(&self) -> Option<&'static dyn Conversational> {
+        Some(&Anthropic)
+    }
+}
+
+impl Conversational for Anthropic {
+    fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Conversation, DecodeError> {
+        request_decode::decode(head.headers, body)
+    }
+
+    fn encode_request(&self, conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
+        request_encode::encode(conversation, target)
+    }
+
+    fn place(&self, conversation: &Conversation, place: Place<'_>) -> String {
+        place::place(conversation, place)
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
@@ -113,17 +136,5 @@ impl Dialect for Anthropic {
 
     fn encode_count(&self, tokens: Tokens) -> Vec<u8> {
         answer::encode_count(tokens)
-    }
-
-    fn encode_error(&self, refusal: &Refusal, request: RequestId) -> ErrorAnswer {
-        error::whole(refusal, request)
-    }
-
-    fn encode_stream_error(&self, refusal: &Refusal, request: RequestId) -> Vec<u8> {
-        error::streamed(refusal, request)
-    }
-
-    fn limit_headers(&self, standings: &[Standing], now: UnixTime) -> Vec<(HeaderName, HeaderValue)> {
-        limits::headers(standings, now)
     }
 }

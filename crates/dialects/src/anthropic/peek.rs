@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use http::HeaderMap;
 use serde::Deserialize;
-use types::ModelName;
 use types::conversation::Delivery;
+use types::{ModelName, StreamForm};
 
 use super::wire::wrong;
 use crate::{Calls, DecodeError, Fields, Peek};
@@ -66,7 +66,7 @@ pub(super) fn peek(headers: &HeaderMap, body: &Bytes, fields: &Fields) -> Result
         }
     }
     let delivery = if stream { Delivery::Stream { include_usage: true } } else { Delivery::Whole };
-    Ok(Peek { model, delivery, max_tokens, calls: Calls::Tools })
+    Ok(Peek { model, delivery, max_tokens, calls: Calls::Tools, form: StreamForm::Events })
 }
 
 /// A field that version `2026-10-21` no longer takes.

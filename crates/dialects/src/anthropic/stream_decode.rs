@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use types::conversation::{Delta, Event, Opening};
-use types::{Fault, FaultKind, Json, SseEvent};
+use types::{Fault, FaultKind, Json, StreamEvent};
 
 use super::answer::stop_reason;
 use super::error::{broke_off, fault_in_answer};
@@ -98,7 +98,7 @@ struct WireDelta {
 }
 
 impl Decoder for StreamDecoder {
-    fn push(&mut self, event: &SseEvent, events: &mut Vec<Event>) -> Result<(), Fault> {
+    fn push(&mut self, event: &StreamEvent, events: &mut Vec<Event>) -> Result<(), Fault> {
         if event.data.is_empty() {
             events.push(Event::Ping);
             return Ok(());

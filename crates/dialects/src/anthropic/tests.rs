@@ -11,10 +11,10 @@ use serde_json::Value;
 use types::conversation::{
     Content, Conversation, Delivery, Extras, Message, OutputFormat, Role, Sampling, Target,
 };
-use types::{DialectId, RequestId, SseEvent, UnixTime};
+use types::{DialectId, RequestId, StreamEvent, StreamForm, UnixTime};
 
 use super::Anthropic;
-use crate::{Asked, Calls, Dialect as _, Fold};
+use crate::{Asked, Calls, Conversational as _, Fold};
 
 /// A stream with every kind of block.
 const STREAM: &str = include_str!("../../fixtures/anthropic/stream.sse");
@@ -38,6 +38,7 @@ fn asked(delivery: Delivery) -> Asked {
         model: "claude-public".into(),
         delivery,
         calls: Calls::Tools,
+        form: StreamForm::Events,
         tool_names: crate::ToolNames::default(),
         request,
         at: UnixTime::from_secs(1),
@@ -72,7 +73,7 @@ fn message(role: Role, content: impl IntoIterator<Item = Content>) -> Message {
 }
 
 /// The events of a stream, however its bytes were cut: a small parser that knows `\n` only.
-fn events(pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Vec<SseEvent> {
+fn events(pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Vec<StreamEvent> {
     let mut buffer = Vec::new();
     let mut events = Vec::new();
     for piece in pieces {
@@ -86,7 +87,7 @@ fn events(pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Vec<SseEvent> {
     events
 }
 
-fn event(raw: Vec<u8>) -> SseEvent {
+fn event(raw: Vec<u8>) -> StreamEvent {
     let raw = Bytes::from(raw);
     let field = |line: &[u8], name: &[u8]| {
         let value = line.strip_prefix(name)?.strip_prefix(b":")?;
@@ -96,7 +97,7 @@ fn event(raw: Vec<u8>) -> SseEvent {
     let name = lines().find_map(|line| field(line, b"event")).unwrap_or_default();
     let data: Vec<Bytes> = lines().filter_map(|line| field(line, b"data")).collect();
     let data = if let [one] = &data[..] { one.clone() } else { data.join(&b'\n').into() };
-    SseEvent { name, data, raw: raw.clone() }
+    StreamEvent { name, data, raw: raw.clone() }
 }
 
 /// Reads a stream to its end.

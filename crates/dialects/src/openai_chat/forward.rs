@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use types::conversation::Delivery;
-use types::{Fault, FaultKind, Frame, SseEvent};
+use types::{Fault, FaultKind, Frame, StreamEvent};
 
 use super::answer::{Said, refine, stop_reason};
 use super::error::{broken_off, empty_stream, fault_inside, fault_of_event, is_truthy, unreadable};
@@ -44,7 +44,7 @@ impl Forwarder {
         }
     }
 
-    fn event(&mut self, event: &SseEvent, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+    fn event(&mut self, event: &StreamEvent, out: &mut Vec<Bytes>) -> Result<(), Fault> {
         // What follows the end can no longer fail an answer that is complete.
         if self.tally.is_complete {
             out.push(event.raw.clone());
@@ -74,7 +74,7 @@ impl Forwarder {
         })
     }
 
-    fn chunk(&mut self, chunk: Part<'_>, event: &SseEvent, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+    fn chunk(&mut self, chunk: Part<'_>, event: &StreamEvent, out: &mut Vec<Bytes>) -> Result<(), Fault> {
         if chunk.field("error").is_some_and(|error| is_truthy(error.raw())) {
             return Err(fault_inside(&event.data).unwrap_or_else(|| fault_of_event(&event.data)));
         }

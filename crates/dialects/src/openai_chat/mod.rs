@@ -31,11 +31,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use types::conversation::{Answer, Conversation, Target};
-use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, Tokens, UnixTime};
+use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamForm, Tokens, UnixTime};
 
 use crate::{
-    Asked, Conduit, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder, ErrorAnswer, Fields, Peek,
-    Place,
+    Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
+    ErrorAnswer, Fields, Head, Peek, Place, Route,
 };
 
 /// The language's name.
@@ -54,8 +54,8 @@ impl Dialect for OpenAiChat {
         ID
     }
 
-    fn routes(&self) -> &'static [(&'static str, Operation)] {
-        &[("/v1/chat/completions", Operation::Chat)]
+    fn routes(&self) -> &'static [Route] {
+        const { &[Route::new("/v1/chat/completions", Operation::Chat)] }
     }
 
     fn is_spoken_by(&self, headers: &HeaderMap) -> bool {
@@ -63,20 +63,8 @@ impl Dialect for OpenAiChat {
         marks.into_iter().any(|name| headers.contains_key(name))
     }
 
-    fn peek(&self, _headers: &HeaderMap, body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
+    fn peek(&self, _head: Head<'_>, body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
         peek::peek(body, fields)
-    }
-
-    fn decode_request(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Conversation, DecodeError> {
-        request_decode::decode(body)
-    }
-
-    fn encode_request(&self, conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
-        request_encode::encode(conversation, target)
-    }
-
-    fn place(&self, conversation: &Conversation, place: Place<'_>) -> String {
-        place::place(conversation, place)
     }
 
     fn adapt_request(&self, body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {
@@ -98,6 +86,36 @@ impl Dialect for OpenAiChat {
         Box::new(forward::Forwarder::new(asked))
     }
 
+    fn encode_error(&self, refusal: &Refusal, _request: RequestId) -> ErrorAnswer {
+        error::encode(refusal)
+    }
+
+    fn encode_stream_error(&self, refusal: &Refusal, _request: RequestId, _form: StreamForm) -> Vec<u8> {
+        error::encode_in_stream(refusal)
+    }
+
+    fn limit_headers(&self, standings: &[Standing], _now: UnixTime) -> Vec<(HeaderName, HeaderValue)> {
+        limits::headers(standings)
+    }
+
+    fn conversational(&self) -> Option<&'static dyn Conversational> {
+        Some(&OpenAiChat)
+    }
+}
+
+impl Conversational for OpenAiChat {
+    fn decode_request(&self, _head: Head<'_>, body: &[u8]) -> Result<Conversation, DecodeError> {
+        request_decode::decode(body)
+    }
+
+    fn encode_request(&self, conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
+        request_encode::encode(conversation, target)
+    }
+
+    fn place(&self, conversation: &Conversation, place: Place<'_>) -> String {
+        place::place(conversation, place)
+    }
+
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
         answer::decode(body)
     }
@@ -116,18 +134,6 @@ impl Dialect for OpenAiChat {
 
     fn encode_count(&self, tokens: Tokens) -> Vec<u8> {
         json_bytes(&InputTokens { input_tokens: tokens.0 })
-    }
-
-    fn encode_error(&self, refusal: &Refusal, _request: RequestId) -> ErrorAnswer {
-        error::encode(refusal)
-    }
-
-    fn encode_stream_error(&self, refusal: &Refusal, _request: RequestId) -> Vec<u8> {
-        error::encode_in_stream(refusal)
-    }
-
-    fn limit_headers(&self, standings: &[Standing], _now: UnixTime) -> Vec<(HeaderName, HeaderValue)> {
-        limits::headers(standings)
     }
 }
 

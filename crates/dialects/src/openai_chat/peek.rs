@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use serde::Deserialize;
-use types::ModelName;
 use types::conversation::Delivery;
+use types::{ModelName, StreamForm};
 
 use crate::{Calls, DecodeError, Fields, Peek, shape};
 
@@ -18,7 +18,13 @@ pub(super) fn peek(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
     let newer = whole(body, fields, "max_completion_tokens")?;
     let older = whole(body, fields, "max_tokens")?;
     let delivery = delivery(body, fields)?;
-    Ok(Peek { model, delivery, max_tokens: newer.or(older), calls: calls(body, fields) })
+    Ok(Peek {
+        model,
+        delivery,
+        max_tokens: newer.or(older),
+        calls: calls(body, fields),
+        form: StreamForm::Events,
+    })
 }
 
 /// A caller that offers functions, and no tools, expects to be told of functions.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 use types::conversation::{Delta, Event, Opening, StopReason};
-use types::{Fault, SseEvent};
+use types::{Fault, StreamEvent};
 
 use super::answer::{Said, refine, stop_reason};
 use super::chunk::{Chunk, ChunkChoice, ChunkDelta};
@@ -28,7 +28,7 @@ pub(super) struct StreamDecoder {
 }
 
 impl Decoder for StreamDecoder {
-    fn push(&mut self, event: &SseEvent, events: &mut Vec<Event>) -> Result<(), Fault> {
+    fn push(&mut self, event: &StreamEvent, events: &mut Vec<Event>) -> Result<(), Fault> {
         let data = event.data.as_ref();
         if event.name.as_ref() == b"error" {
             return Err(fault_of_event(data));
@@ -317,7 +317,7 @@ impl Blocks<'_> {
 }
 
 /// The error in an event that llama.cpp wrote under the field name `error` instead of `data`.
-pub(super) fn misnamed_error(event: &SseEvent) -> Option<Fault> {
+pub(super) fn misnamed_error(event: &StreamEvent) -> Option<Fault> {
     let rest = event.raw.strip_prefix(b"error:")?.trim_ascii();
     // llama.cpp writes the inner object alone; it is put where errors are looked for.
     let is_object = rest.starts_with(b"{");

@@ -12,10 +12,10 @@ mod streams;
 use bytes::Bytes;
 use serde_json::Value;
 use types::conversation::{Conversation, Delivery, Event, Target};
-use types::{Fault, Frame, RequestId, SseEvent, UnixTime};
+use types::{Fault, Frame, RequestId, StreamEvent, StreamForm, UnixTime};
 
 use super::OpenAiChat;
-use crate::{Asked, Calls, Conduit, Dialect, EncodeError, Fields, Fold, Tally};
+use crate::{Asked, Calls, Conduit, Conversational, Dialect, EncodeError, Fields, Fold, Head, Tally};
 
 const STREAM: Delivery = Delivery::Stream { include_usage: false };
 const STREAM_WITH_USAGE: Delivery = Delivery::Stream { include_usage: true };
@@ -26,6 +26,7 @@ fn asked(delivery: Delivery) -> Asked {
         model: "public".into(),
         delivery,
         calls: Calls::Tools,
+        form: StreamForm::Events,
         tool_names: crate::ToolNames::default(),
         request,
         at: UnixTime::from_secs(1_760_000_000),
@@ -42,13 +43,13 @@ fn target(quirks: &[&str]) -> Target {
 }
 
 /// The events of a stream written with line feeds.
-fn split(stream: &str) -> Vec<SseEvent> {
+fn split(stream: &str) -> Vec<StreamEvent> {
     let events = stream.replace("\r\n", "\n");
     let events = events.split_inclusive("\n\n").filter(|event| !event.trim().is_empty());
     events.map(|raw| event(raw.to_owned())).collect()
 }
 
-fn event(raw: String) -> SseEvent {
+fn event(raw: String) -> StreamEvent {
     let raw = Bytes::from(raw);
     let field = |name: &str| {
         let lines = str::from_utf8(&raw).unwrap().lines().filter_map(|line| line.strip_prefix(name));
@@ -56,7 +57,7 @@ fn event(raw: String) -> SseEvent {
         // As the parser does: one line stays a slice.
         if let [one] = lines[..] { raw.slice_ref(one.as_bytes()) } else { lines.join("\n").into() }
     };
-    SseEvent { name: field("event:"), data: field("data:"), raw: raw.clone() }
+    StreamEvent { name: field("event:"), data: field("data:"), raw: raw.clone() }
 }
 
 /// A stream of these data lines.
@@ -117,7 +118,7 @@ fn forward(stream: &str, asked: &Asked) -> (String, Result<(), Fault>, Tally) {
 }
 
 fn conversation(body: &str) -> Conversation {
-    OpenAiChat.decode_request(&http::HeaderMap::new(), body.as_bytes()).unwrap()
+    OpenAiChat.decode_request(Head::of(&http::HeaderMap::new()), body.as_bytes()).unwrap()
 }
 
 /// The request written for a target, and the changes as they are told.

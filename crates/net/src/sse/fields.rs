@@ -2,12 +2,12 @@
 
 use bytes::{Bytes, BytesMut};
 use memchr::{memchr, memchr2};
-use types::SseEvent;
+use types::StreamEvent;
 
 use super::Start;
 
 /// Reads the fields of one event, `raw`. `id`, `retry`, comments and unknown fields stay in `raw` only.
-pub(super) fn read(raw: Bytes, start: Start) -> SseEvent {
+pub(super) fn read(raw: Bytes, start: Start) -> StreamEvent {
     let marked = start == Start::OfStream && raw.starts_with(b"\xEF\xBB\xBF");
     let mut fields = Fields::default();
     let mut position = if marked { 3 } else { 0 };
@@ -58,12 +58,12 @@ impl Fields {
         }
     }
 
-    fn into_event(self, raw: Bytes) -> SseEvent {
+    fn into_event(self, raw: Bytes) -> StreamEvent {
         let (name, data) = match (self.data, self.error) {
             (Data::None, Some(error)) => (Bytes::from_static(b"error"), error),
             (data, _) => (self.name, data.into_bytes()),
         };
-        SseEvent { raw, name, data }
+        StreamEvent { raw, name, data }
     }
 }
 

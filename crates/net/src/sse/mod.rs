@@ -8,7 +8,7 @@ use std::fmt;
 
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::{memchr2, memchr2_iter};
-use types::{Blame, Classify, Code, Retry, SseEvent, Verdict};
+use types::{Blame, Classify, Code, Retry, StreamEvent, Verdict};
 
 /// Why a stream of events cannot be read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,9 +44,9 @@ impl Classify for SseError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tail {
     /// A whole event whose blank line ended in a bare carriage return, which only the end could decide.
-    Complete(SseEvent),
+    Complete(StreamEvent),
     /// An event without its blank line. The specification discards it; the caller decides.
-    Cut(SseEvent),
+    Cut(StreamEvent),
 }
 
 /// Splits chunks of bytes into events.
@@ -128,7 +128,7 @@ impl SseParser {
     /// # Errors
     /// [`SseError::TooLarge`] once an event has grown past the limit, and from then on.
     #[expect(clippy::should_implement_trait, reason = "a push parser is not an iterator: None means not yet")]
-    pub fn next(&mut self) -> Result<Option<SseEvent>, SseError> {
+    pub fn next(&mut self) -> Result<Option<StreamEvent>, SseError> {
         let limit = self.max_event;
         if self.state == State::Overflown {
             return Err(SseError::TooLarge { limit });
@@ -172,7 +172,7 @@ impl SseParser {
         Some(if at == At::AfterBlankReturn { Tail::Complete(event) } else { Tail::Cut(event) })
     }
 
-    fn event(&mut self, raw: Bytes) -> SseEvent {
+    fn event(&mut self, raw: Bytes) -> StreamEvent {
         let start = std::mem::replace(&mut self.start, Start::OfEvent);
         fields::read(raw, start)
     }

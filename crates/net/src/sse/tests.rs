@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use types::SseEvent;
+use types::StreamEvent;
 
 use super::*;
 
 /// Feeds `input` in pieces that end at `cuts`; the events and the tail.
-fn run(input: &[u8], cuts: &[usize]) -> (Vec<SseEvent>, Option<Tail>) {
+fn run(input: &[u8], cuts: &[usize]) -> (Vec<StreamEvent>, Option<Tail>) {
     let mut parser = SseParser::new(1 << 20);
     let mut events = Vec::new();
     let mut from = 0;

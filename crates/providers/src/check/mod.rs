@@ -5,7 +5,7 @@ mod models;
 
 use std::collections::BTreeMap;
 
-use types::FaultKind;
+use types::{FaultKind, Operation};
 
 use crate::provider::{KINDS, LIMITED, RESET_UNITS};
 use crate::raw::{RawCredential, RawEndpoint, RawProbe, RawProvider, RawRateLimit};
@@ -127,20 +127,34 @@ fn dialects(
         .into_iter()
         .map(|(dialect, endpoint)| {
             let field = format!("dialects.{dialect}");
-            findings.path(&format!("{field}.chat"), &endpoint.chat);
-            if let Some(path) = &endpoint.count_tokens {
-                findings.path(&format!("{field}.count_tokens"), path);
-            }
+            let paths = paths(&field, &endpoint, findings);
             let own = headers(&format!("{field}.headers"), endpoint.headers, findings);
             let inherited =
                 shared.iter().filter(|(name, _)| own.iter().all(|(taken, _)| taken != name)).cloned();
             let headers = inherited.chain(own.iter().cloned()).collect();
-            let RawEndpoint { chat, count_tokens, versions, .. } = endpoint;
-            Endpoint { dialect, chat, count_tokens, headers, versions }
+            let RawEndpoint { chat_stream, versions, .. } = endpoint;
+            Endpoint { dialect, paths, chat_stream, headers, versions }
         })
         .collect();
     endpoints.sort_by_key(|endpoint| prefers != Some(endpoint.dialect.as_str()));
     endpoints
+}
+
+/// The path of each operation that is offered.
+fn paths(field: &str, raw: &RawEndpoint, findings: &mut Findings) -> Vec<(Operation, String)> {
+    let named = [(Operation::Chat, &raw.chat), (Operation::CountTokens, &raw.count_tokens)];
+    let paths: Vec<_> =
+        named.into_iter().filter_map(|(operation, path)| Some((operation, path.clone()?))).collect();
+    for (operation, path) in &paths {
+        findings.path(&format!("{field}.{}", operation.as_str()), path);
+    }
+    if let Some(path) = &raw.chat_stream {
+        findings.path(&format!("{field}.chat_stream"), path);
+    }
+    if paths.is_empty() {
+        findings.report(field, "has no path");
+    }
+    paths
 }
 
 fn headers(field: &str, raw: BTreeMap<String, String>, findings: &mut Findings) -> Vec<(String, String)> {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use dialects::Dialect;
+use dialects::Conversational;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ pub(crate) const CATALOGUE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../prov
 pub(crate) struct Exchange {
     /// `provider/id`.
     pub(crate) id: String,
-    pub(crate) dialect: &'static dyn Dialect,
+    pub(crate) dialect: &'static dyn Conversational,
     pub(crate) request_headers: HeaderMap,
     pub(crate) request: String,
     pub(crate) status: u16,
@@ -52,7 +52,7 @@ impl Exchange {
         let name = if text("/surface") == "openai_chat" { "openai_chat" } else { "anthropic" };
         Self {
             id: format!("{}/{}", text("/provider"), text("/id")),
-            dialect: dialects::by_name(name).unwrap(),
+            dialect: dialects::by_name(name).unwrap().conversational().unwrap(),
             request_headers: header_map(&record["request"]["headers"]),
             request: text("/request/body").to_owned(),
             status: u16::try_from(record["response"]["status"].as_u64().unwrap()).unwrap(),
@@ -98,7 +98,7 @@ pub(crate) fn of_fixtures() -> Vec<Exchange> {
 fn of_folder(folder: &Path) -> Vec<Exchange> {
     let expect = std::fs::read_to_string(folder.join("expect.toml")).unwrap();
     let expect: toml::Table = expect.parse().unwrap();
-    let dialect = dialects::by_name(expect["dialect"].as_str().unwrap()).unwrap();
+    let dialect = dialects::by_name(expect["dialect"].as_str().unwrap()).unwrap().conversational().unwrap();
     let provider = folder.parent().unwrap().file_name().unwrap().to_str().unwrap();
     let request = std::fs::read_to_string(folder.join("chat.request.json")).unwrap();
     let streamed = request.replacen('{', "{\"stream\":true,", 1);

@@ -2,14 +2,14 @@
 //! common.
 
 use bytes::Bytes;
-use dialects::{Dialect, Fold};
+use dialects::{Conversational, Fold};
 use net::sse::{SseParser, Tail};
 use serde_json::{Value, json};
 use types::conversation::{Answer, Content, StopReason};
-use types::{Fault, SseEvent};
+use types::{Fault, StreamEvent};
 
 /// Reads an answer.
-pub(crate) fn answer(dialect: &dyn Dialect, is_streamed: bool, body: &Bytes) -> Result<Answer, Fault> {
+pub(crate) fn answer(dialect: &dyn Conversational, is_streamed: bool, body: &Bytes) -> Result<Answer, Fault> {
     if !is_streamed {
         return dialect.decode_answer(body);
     }
@@ -24,7 +24,7 @@ pub(crate) fn answer(dialect: &dyn Dialect, is_streamed: bool, body: &Bytes) -> 
 }
 
 /// The events of a stream.
-pub(crate) fn events(body: &Bytes) -> Vec<SseEvent> {
+pub(crate) fn events(body: &Bytes) -> Vec<StreamEvent> {
     let mut parser = SseParser::new(16 << 20);
     parser.push(body.clone());
     let mut events = Vec::new();

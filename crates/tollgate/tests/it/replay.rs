@@ -9,7 +9,7 @@ mod translated;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
-use dialects::Dialect;
+use dialects::Conversational;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use providers::Catalogue;
 use serde_json::Value;
@@ -140,11 +140,11 @@ impl Stage {
     async fn call(
         &self,
         (way, index): (Way, usize),
-        caller: &dyn Dialect,
+        caller: &dyn Conversational,
         body: String,
     ) -> Result<(Response, Received), String> {
-        let chat = caller.routes().iter().find(|(_, operation)| *operation == Operation::Chat);
-        let mut call = self.gateway.post(chat.unwrap().0, body);
+        let chat = caller.routes().iter().find(|route| route.operation == Operation::Chat);
+        let mut call = self.gateway.post(chat.unwrap().path, body);
         for (name, value) in &spoken_headers(&self.exchanges[index]) {
             call = call.header(name.as_str(), value.to_str().unwrap());
         }
@@ -195,7 +195,7 @@ fn spoken_headers(exchange: &Exchange) -> HeaderMap {
 /// caller and without them where they concern the gateway's own account.
 fn answer_of_error(
     exchange: &Exchange,
-    caller: &dyn Dialect,
+    caller: &dyn Conversational,
     inside: Option<Fault>,
     answer: &Response,
 ) -> Result<(), String> {

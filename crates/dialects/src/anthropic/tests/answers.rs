@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use types::conversation::{Answer, Choice, Content, Delivery, StopReason};
-use types::{Code, Counted, FaultKind, Frame, Json, Refusal, Standing, Tokens, UnixTime, Usage};
+use types::{Code, Counted, FaultKind, Frame, Json, Refusal, Standing, StreamForm, Tokens, UnixTime, Usage};
 
 use super::{Anthropic, asked, request_id};
-use crate::Dialect as _;
+use crate::{Conversational as _, Dialect as _};
 
 const ANSWER: &str = r#"{"id":"msg_1","type":"message","role":"assistant","model":"claude-upstream-1","content":[{"type":"text","text":"hi","citations":null},{"type":"tool_use","id":"t","name":"f","input":{"a":1.0},"caller":{"type":"direct"}},{"type":"fancy_result","x":1.0}],"stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":5,"cache_creation_input_tokens":3,"cache_read_input_tokens":2,"cache_creation":{"ephemeral_5m_input_tokens":1,"ephemeral_1h_input_tokens":2},"output_tokens":9,"output_tokens_details":{"thinking_tokens":4}}}"#;
 
@@ -176,7 +176,7 @@ fn check_error(refusal: &Refusal, status: u16, kind: &str) {
     assert_eq!(body["type"], "error");
     assert_eq!(body["request_id"], request_id(7).to_string());
     assert_eq!(body["error"]["tollgate_code"], refusal.code.as_str());
-    let streamed = Anthropic.encode_stream_error(refusal, request_id(7));
+    let streamed = Anthropic.encode_stream_error(refusal, request_id(7), StreamForm::Events);
     let event = super::events([streamed]).remove(0);
     assert_eq!((event.name.as_ref(), event.data.as_ref()), (b"error".as_slice(), answer.body.as_slice()));
 }

@@ -11,7 +11,7 @@ use types::{Frame, Json, Tokens, Usage};
 
 use super::streams::{validate, write};
 use super::{Anthropic, STREAM, asked, events, fold, foreign, headers, read, target};
-use crate::{Dialect as _, unfold};
+use crate::{Conversational as _, Dialect as _, Head, unfold};
 
 fn text() -> impl Strategy<Value = String> {
     "[a-zä\\\\\"\\n ]{0,8}[a-z]"
@@ -224,7 +224,7 @@ proptest! {
     #[test]
     fn a_request_that_is_written_reads_back_the_same(conversation in conversation()) {
         let encoded = Anthropic.encode_request(&conversation, &target(&[])).unwrap();
-        let again = Anthropic.decode_request(&headers("2023-06-01"), &encoded.body.concat()).unwrap();
+        let again = Anthropic.decode_request(Head::of(&headers("2023-06-01")), &encoded.body.concat()).unwrap();
         prop_assert_eq!(encoded.changes.is_empty(), again == conversation);
         // Only surplus marks are left out.
         prop_assert!(encoded.changes.iter().all(|change| change.field.ends_with(".cache_control")));

@@ -9,7 +9,7 @@ use types::conversation::{
 };
 
 use super::{Anthropic, foreign, headers, message, target};
-use crate::{DecodeError, Dialect as _, Fields};
+use crate::{Conversational as _, DecodeError, Dialect as _, Fields, Head};
 
 /// What is written for `conversation`: the values at these places and the changes.
 #[track_caller]
@@ -53,7 +53,7 @@ fn image(source: MediaSource, mime: Option<&str>) -> Content {
 #[test]
 fn a_request_reads_and_writes_as_the_fixture_says() {
     let request = include_bytes!("../../../fixtures/anthropic/request.json");
-    let conversation = Anthropic.decode_request(&headers("2023-06-01"), request).unwrap();
+    let conversation = Anthropic.decode_request(Head::of(&headers("2023-06-01")), request).unwrap();
     let encoded = Anthropic.encode_request(&conversation, &target(&[])).unwrap();
     let written: Value = serde_json::from_slice(&encoded.body.concat()).unwrap();
     let expect: Value =
@@ -412,8 +412,8 @@ fn sampling_is_cut_out_wherever_it_stands() {
 fn check_refused(version: &str, body: &str, names: &str) {
     let text = body.to_owned();
     let fields = Fields::scan(text.as_bytes(), 16).unwrap();
-    let peeked = Anthropic.peek(&headers(version), &Bytes::from(text), &fields).map(drop);
-    let decoded = Anthropic.decode_request(&headers(version), body.as_bytes()).map(drop);
+    let peeked = Anthropic.peek(Head::of(&headers(version)), &Bytes::from(text), &fields).map(drop);
+    let decoded = Anthropic.decode_request(Head::of(&headers(version)), body.as_bytes()).map(drop);
     let error = peeked.and(decoded).expect_err(body);
     assert!(error.to_string().contains(names), "{error}");
 }
@@ -446,8 +446,8 @@ fn a_request_that_is_wrong_is_refused_by_the_field_s_name() {
     check_refused(new, &block("assistant", r#"{"type":"document","source":{}}"#), "messages[0].content[0]");
     let cited = r#"{"type":"text","text":"x","citations":[{}]}"#;
     check_refused(new, &block("user", cited), "messages[0].content[0].citations");
-    assert!(Anthropic.decode_request(&headers(new), block("assistant", cited).as_bytes()).is_ok());
-    let none = Anthropic.decode_request(&http::HeaderMap::new(), b"{}");
+    assert!(Anthropic.decode_request(Head::of(&headers(new)), block("assistant", cited).as_bytes()).is_ok());
+    let none = Anthropic.decode_request(Head::of(&http::HeaderMap::new()), b"{}");
     assert!(matches!(none, Err(DecodeError::Header { header: "anthropic-version", .. })));
 }
 
@@ -455,7 +455,7 @@ fn a_request_that_is_wrong_is_refused_by_the_field_s_name() {
 fn peek_reads_what_routing_needs() {
     let body = Bytes::from_static(br#"{"max_tokens":5,"stream":true,"model":"m\u00e4","messages":[]}"#);
     let fields = Fields::scan(&body, 16).unwrap();
-    let peek = Anthropic.peek(&headers("2026-10-21"), &body, &fields).unwrap();
+    let peek = Anthropic.peek(Head::of(&headers("2026-10-21")), &body, &fields).unwrap();
     assert_eq!((peek.model.as_str(), peek.max_tokens), ("mä", Some(5)));
     assert_eq!(peek.delivery, types::conversation::Delivery::Stream { include_usage: true });
 }
@@ -463,7 +463,7 @@ fn peek_reads_what_routing_needs() {
 #[test]
 fn fields_of_this_dialect_are_named_as_its_own() {
     let body = br#"{"model":"m","max_tokens":1,"messages":[],"speed":"fast","thinking":{"type":"adaptive","display":"omitted"}}"#;
-    let conversation = Anthropic.decode_request(&headers("2023-06-01"), body).unwrap();
+    let conversation = Anthropic.decode_request(Head::of(&headers("2023-06-01")), body).unwrap();
     let names: Vec<&str> = conversation.extras.fields.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["thinking.display", "speed"]);
     assert_eq!(conversation.extras.dialect, Some(Anthropic.id()));

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use serde_json::Value;
 use types::conversation::{Content, Delivery, Delta, Event, Opening, StopReason};
-use types::{FaultKind, Frame, Json, SseEvent, Tokens, Usage};
+use types::{FaultKind, Frame, Json, StreamEvent, Tokens, Usage};
 
 use super::{Anthropic, STREAM, asked, events, fold, read};
-use crate::Dialect as _;
+use crate::{Conversational as _, Dialect as _};
 
 const STREAMED: Delivery = Delivery::Stream { include_usage: true };
 
@@ -272,7 +272,7 @@ fn what_this_language_has_no_word_for_leaves_no_trace() {
 
 #[test]
 fn an_event_without_data_is_a_sign_of_life() {
-    let event = SseEvent { raw: Bytes::from_static(b": x\n\n"), ..SseEvent::default() };
+    let event = StreamEvent { raw: Bytes::from_static(b": x\n\n"), ..StreamEvent::default() };
     let mut read = Vec::new();
     Anthropic.decoder().push(&event, &mut read).unwrap();
     assert_eq!(read, [Event::Ping]);

@@ -38,8 +38,11 @@ fn errors_have_the_language_s_words() {
 
 #[test]
 fn an_error_in_a_stream_is_an_event_that_client_libraries_raise() {
-    let written =
-        OpenAiChat.encode_stream_error(&Refusal::new(Code::UpstreamCut, "it broke"), RequestId::generate());
+    let written = OpenAiChat.encode_stream_error(
+        &Refusal::new(Code::UpstreamCut, "it broke"),
+        RequestId::generate(),
+        StreamForm::Events,
+    );
     let text = String::from_utf8(written).unwrap();
     assert!(
         text.starts_with(r#"data: {"error":{"message":"it broke","#) && text.ends_with("}\n\n"),

@@ -19,7 +19,7 @@ fn the_choice_of_a_function_is_the_choice_of_a_tool() {
     check_choice(r#""none""#, Some(&ToolChoice::Never));
     check_choice(r#"{"name":"f"}"#, Some(&ToolChoice::Named("f".to_owned())));
     let body = r#"{"model":"m","messages":[],"function_call":"always"}"#;
-    let error = OpenAiChat.decode_request(&http::HeaderMap::new(), body.as_bytes()).unwrap_err();
+    let error = OpenAiChat.decode_request(Head::of(&http::HeaderMap::new()), body.as_bytes()).unwrap_err();
     assert_eq!(error.to_string(), "`function_call` must be auto, none or an object");
 }
 
@@ -52,7 +52,8 @@ fn functions_become_tools_and_their_results_find_their_calls() {
     assert_eq!(written["tools"], json!([{"type": "function", "function": tool}]));
     assert_eq!(changes, [""; 0]);
     let nameless = r#"{"model":"m","messages":[{"role":"function","content":"x"}]}"#;
-    let error = OpenAiChat.decode_request(&http::HeaderMap::new(), nameless.as_bytes()).unwrap_err();
+    let error =
+        OpenAiChat.decode_request(Head::of(&http::HeaderMap::new()), nameless.as_bytes()).unwrap_err();
     assert_eq!(error.to_string(), "`messages[0].name` is missing");
 }
 
@@ -80,7 +81,7 @@ fn a_caller_that_offers_functions_is_told_of_one() {
     let peek = |body: &str| {
         let body = Bytes::from(format!(r#"{{"model":"m","messages":[],{body}}}"#));
         let fields = Fields::scan(&body, 64).unwrap();
-        OpenAiChat.peek(&http::HeaderMap::new(), &body, &fields).unwrap().calls
+        OpenAiChat.peek(Head::of(&http::HeaderMap::new()), &body, &fields).unwrap().calls
     };
     assert_eq!(peek(r#""functions":[]"#), Calls::Function);
     assert_eq!(peek(r#""functions":[],"tools":[]"#), Calls::Tools);

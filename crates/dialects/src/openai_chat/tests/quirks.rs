@@ -172,7 +172,7 @@ fn check_foreign(quirks: &[&str], asked: &Value, expect: &[(&str, Value)], chang
         (http::HeaderName::from_static("anthropic-version"), http::HeaderValue::from_static("2023-06-01"));
     let headers = http::HeaderMap::from_iter([version]);
     let conversation =
-        crate::anthropic::Anthropic.decode_request(&headers, body.to_string().as_bytes()).unwrap();
+        crate::anthropic::Anthropic.decode_request(Head::of(&headers), body.to_string().as_bytes()).unwrap();
     let (body, told) = written(&conversation, &target(quirks));
     for (place, value) in expect {
         assert_eq!(body.pointer(place).unwrap_or(&Value::Null), value, "{place} of {body:#}");

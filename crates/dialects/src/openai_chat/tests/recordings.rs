@@ -48,12 +48,12 @@ fn request(body: &Value) -> Result<(), String> {
         return Ok(());
     }
     let read = OpenAiChat
-        .decode_request(&http::HeaderMap::new(), text.as_bytes())
+        .decode_request(Head::of(&http::HeaderMap::new()), text.as_bytes())
         .map_err(|error| error.to_string())?;
     let same =
         Target { model: read.model.clone(), ..target(&["cache_control", "reasoning_content", "top_k"]) };
     let encoded = OpenAiChat.encode_request(&read, &same).map_err(|error| error.to_string())?;
-    let again = OpenAiChat.decode_request(&http::HeaderMap::new(), &encoded.body.concat());
+    let again = OpenAiChat.decode_request(Head::of(&http::HeaderMap::new()), &encoded.body.concat());
     let again = again.map_err(|error| error.to_string())?;
     let is_emulated = encoded.changes.iter().any(|change| change.kind == ChangeKind::Emulated);
     if (is_emulated || again.messages == read.messages)

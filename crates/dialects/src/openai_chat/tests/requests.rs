@@ -13,7 +13,9 @@ use crate::{DecodeError, Peek};
 fn peek(body: &str) -> Result<Peek, String> {
     let body = Bytes::from(body.to_owned());
     let fields = Fields::scan(&body, 64).unwrap();
-    OpenAiChat.peek(&http::HeaderMap::new(), &body, &fields).map_err(|error: DecodeError| error.to_string())
+    OpenAiChat
+        .peek(Head::of(&http::HeaderMap::new()), &body, &fields)
+        .map_err(|error: DecodeError| error.to_string())
 }
 
 #[track_caller]
@@ -24,13 +26,24 @@ fn check_refused(body: &str, problem: &str) {
 #[test]
 fn peek_reads_what_routing_needs() {
     let body = r#"{"messages":[],"model":"a\u002fb","stream":true,"max_tokens":5,"max_completion_tokens":7,"stream_options":{"include_usage":true}}"#;
-    let expect =
-        Peek { model: "a/b".into(), delivery: STREAM_WITH_USAGE, max_tokens: Some(7), calls: Calls::Tools };
+    let expect = Peek {
+        model: "a/b".into(),
+        delivery: STREAM_WITH_USAGE,
+        max_tokens: Some(7),
+        calls: Calls::Tools,
+        form: StreamForm::Events,
+    };
     assert_eq!(peek(body), Ok(expect));
     let body = r#"{"messages":[],"model":"m","stream":null,"max_tokens":null}"#;
     assert_eq!(
         peek(body),
-        Ok(Peek { model: "m".into(), delivery: Delivery::Whole, max_tokens: None, calls: Calls::Tools })
+        Ok(Peek {
+            model: "m".into(),
+            delivery: Delivery::Whole,
+            max_tokens: None,
+            calls: Calls::Tools,
+            form: StreamForm::Events
+        })
     );
 }
 
@@ -135,7 +148,7 @@ fn a_request_survives_reading_and_writing() {
 
 #[track_caller]
 fn check_unreadable(body: &str, problem: &str) {
-    let error = OpenAiChat.decode_request(&http::HeaderMap::new(), body.as_bytes()).unwrap_err();
+    let error = OpenAiChat.decode_request(Head::of(&http::HeaderMap::new()), body.as_bytes()).unwrap_err();
     assert_eq!(error.to_string(), problem);
 }
 
@@ -492,7 +505,7 @@ proptest! {
         let target = Target { model: conversation.model.clone(), ..target(&["cache_control", "thinking_blocks"]) };
         let encoded = OpenAiChat.encode_request(&conversation, &target).unwrap();
         prop_assert!(encoded.changes.is_empty(), "{:?}", encoded.changes);
-        let read = OpenAiChat.decode_request(&http::HeaderMap::new(), &encoded.body.concat()).unwrap();
+        let read = OpenAiChat.decode_request(Head::of(&http::HeaderMap::new()), &encoded.body.concat()).unwrap();
         prop_assert_eq!(read, conversation);
     }
 

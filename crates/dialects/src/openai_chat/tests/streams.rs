@@ -376,7 +376,7 @@ fn check_messages_stream(text: &str) {
 }
 
 fn translate(text: &str) -> String {
-    let conduit = conduit(&OpenAiChat, &Anthropic, &asked(STREAM), Delivered::Stream);
+    let conduit = conduit(&OpenAiChat, &Anthropic, &asked(STREAM), Delivered::Stream).unwrap();
     let (out, result, tally) = pass(conduit, split(text).into_iter().map(Frame::Event).collect());
     assert_eq!((result, tally.is_complete), (Ok(()), true));
     out
@@ -387,7 +387,7 @@ fn a_stream_becomes_messages_events_and_comes_back() {
     let out = translate(TOOLS);
     check_messages_stream(&out);
     assert!(out.contains(r#""stop_reason":"tool_use""#), "{out}");
-    let back = conduit(&Anthropic, &OpenAiChat, &asked(STREAM_WITH_USAGE), Delivered::Stream);
+    let back = conduit(&Anthropic, &OpenAiChat, &asked(STREAM_WITH_USAGE), Delivered::Stream).unwrap();
     let (back, result, _) = pass(back, split(&out).into_iter().map(Frame::Event).collect());
     assert_eq!(result, Ok(()));
     let (first, second) = (fold(decode(TOOLS).unwrap()), fold(decode(&back).unwrap()));
@@ -433,10 +433,10 @@ proptest! {
 
     #[test]
     fn bytes_of_any_kind_never_panic(data in proptest::collection::vec(any::<u8>(), 0..80)) {
-        let event = SseEvent { raw: data.clone().into(), name: Bytes::new(), data: data.clone().into() };
+        let event = StreamEvent { raw: data.clone().into(), name: Bytes::new(), data: data.clone().into() };
         drop(OpenAiChat.decoder().push(&event, &mut Vec::new()));
         drop(OpenAiChat.forwarder(&asked(STREAM)).push(Frame::Event(event), &mut Vec::new()));
         drop(OpenAiChat.decode_answer(&data));
-        drop(OpenAiChat.decode_request(&http::HeaderMap::new(), &data));
+        drop(OpenAiChat.decode_request(Head::of(&http::HeaderMap::new()), &data));
     }
 }

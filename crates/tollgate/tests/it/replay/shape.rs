@@ -1,13 +1,13 @@
 //! What every answer in a language obeys, told without the gateway's own decoders.
 
 use bytes::Bytes;
-use dialects::Dialect;
+use dialects::Conversational;
 use serde_json::{Value, json};
 
 use crate::heard;
 
 /// A whole answer.
-pub(super) fn whole(dialect: &dyn Dialect, body: &[u8], model: &str) -> Result<(), String> {
+pub(super) fn whole(dialect: &dyn Conversational, body: &[u8], model: &str) -> Result<(), String> {
     let value: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let place = |pointer: &str| value.pointer(pointer).unwrap_or(&Value::Null);
     let holds = match dialect.id().as_str() {
@@ -31,7 +31,7 @@ pub(super) fn whole(dialect: &dyn Dialect, body: &[u8], model: &str) -> Result<(
 }
 
 /// A stream.
-pub(super) fn stream(dialect: &dyn Dialect, body: &Bytes, model: &str) -> Result<(), String> {
+pub(super) fn stream(dialect: &dyn Conversational, body: &Bytes, model: &str) -> Result<(), String> {
     let events = heard::events(body);
     let mut data = Vec::new();
     for event in events.iter().filter(|event| !event.data.is_empty()) {

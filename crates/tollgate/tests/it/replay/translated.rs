@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dialects::Dialect;
+use dialects::{Conversational, Head};
 use serde_json::{Value, json};
 use types::conversation::{Content, Conversation, StopReason, Target, Tool};
 
@@ -16,7 +16,8 @@ pub(super) async fn check(stage: &Stage, index: usize) -> Result<(), String> {
     let exchange = &stage.exchanges[index];
     let model = stage.public_name(Way::Translated, index);
     let caller = other(exchange.dialect);
-    let asked = exchange.dialect.decode_request(&spoken_headers(exchange), exchange.request.as_bytes());
+    let asked =
+        exchange.dialect.decode_request(Head::of(&spoken_headers(exchange)), exchange.request.as_bytes());
     let mut asked = asked.map_err(|error| error.to_string())?;
     // A caller of Messages has no word for several answers.
     asked.sampling.choices = None;
@@ -68,12 +69,12 @@ fn wrap(arguments: &mut Value) {
     }
 }
 
-fn other(dialect: &dyn Dialect) -> &'static dyn Dialect {
-    dialects::all().iter().copied().find(|other| other.id() != dialect.id()).unwrap()
+fn other(dialect: &dyn Conversational) -> &'static dyn Conversational {
+    dialects::conversational().find(|other| other.id() != dialect.id()).unwrap()
 }
 
 /// The same request in the caller's language.
-fn in_other_words(asked: &Conversation, caller: &dyn Dialect, model: &str) -> Result<String, String> {
+fn in_other_words(asked: &Conversation, caller: &dyn Conversational, model: &str) -> Result<String, String> {
     let target =
         Target { model: model.into(), max_output_tokens: Some(4096), quirks: Arc::default(), strict: false };
     let encoded = caller.encode_request(asked, &target).map_err(|error| error.to_string())?;
@@ -84,7 +85,7 @@ fn in_other_words(asked: &Conversation, caller: &dyn Dialect, model: &str) -> Re
 fn kept(asked: &Conversation, exchange: &Exchange, sent: &Bytes) -> Result<(), String> {
     let sent = exchange
         .dialect
-        .decode_request(&spoken_headers(exchange), sent)
+        .decode_request(Head::of(&spoken_headers(exchange)), sent)
         .map_err(|error| error.to_string())?;
     let (expect, found) = (Request::of(asked), Request::of(&sent));
     if let Some(lost) = expect.texts.iter().find(|text| !found.all_text.contains(text.trim())) {

@@ -1,0 +1,55 @@
+//! What an upstream's answer is made of, as data. The incremental parsers are in `net`.
+
+use bytes::Bytes;
+
+/// One event of a stream: a server-sent event (WHATWG HTML, section 9.2), or what takes its place in another form.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StreamEvent {
+    /// The bytes as they came, what ends the event included.
+    pub raw: Bytes,
+    /// Its name (the `event:` field), empty if it has none.
+    pub name: Bytes,
+    /// What it says (the `data:` lines joined by a line feed), empty if it says nothing (a comment).
+    pub data: Bytes,
+}
+
+impl StreamEvent {
+    /// Where the data begins in the raw event; `None` where it was joined of several lines.
+    pub fn data_at(&self) -> Option<usize> {
+        let at = self.data.as_ptr().addr().checked_sub(self.raw.as_ptr().addr())?;
+        (at + self.data.len() <= self.raw.len()).then_some(at)
+    }
+}
+
+/// What an upstream's answer is made of: a whole body is a stream of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// One event of a stream.
+    Event(StreamEvent),
+    /// A whole body.
+    Whole(Bytes),
+}
+
+/// How a stream is cut into events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum StreamForm {
+    /// Server-sent events (WHATWG HTML, section 9.2).
+    #[default]
+    Events,
+}
+
+impl StreamForm {
+    const ALL: [Self; 1] = [Self::Events];
+
+    /// The media type of such a stream.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Events => "text/event-stream",
+        }
+    }
+
+    /// The form of an answer with this `content-type`; `None` of one that is no stream.
+    pub fn of_content_type(content_type: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|form| content_type.starts_with(form.content_type().as_bytes()))
+    }
+}
