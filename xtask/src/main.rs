@@ -19,6 +19,7 @@ cargo xtask tidy          check the house rules, in seconds and without building
 cargo xtask sdk           install the client libraries that tests run against the gateway
 cargo xtask fuzz          run the fuzz targets for a minute
 cargo xtask instructions  count a request's instructions and compare them with bench/instructions.toml; [--update]
+cargo xtask reference     write docs/reference anew from what the tests find
 cargo xtask bench         compare with nginx and a bare pass-through, and write bench/RESULTS.md;
                           [--rounds N] [--seconds S] [--only PART]
 ";
@@ -44,6 +45,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ("test", []) => Ok(test::run(&root)),
         ("tidy", []) => Ok(exit_code(tidy::run(&root)?)),
         ("fuzz", []) => fuzz::smoke(&root).map(|_| ExitCode::SUCCESS),
+        ("reference", []) => test::write_reference(&root).map(|()| ExitCode::SUCCESS),
         ("sdk", []) => sdk::prepare(&root).map(|()| ExitCode::SUCCESS),
         ("instructions", rest) => bench::instructions(&root, rest).map(|()| ExitCode::SUCCESS),
         ("bench", rest) => bench::run(&root, rest).map(|()| ExitCode::SUCCESS),

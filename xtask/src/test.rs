@@ -30,6 +30,15 @@ pub(crate) fn run(root: &Path) -> ExitCode {
 
 const CLIPPY: &[&str] = &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"];
 
+/// Runs the tests that have a page of the reference to write, and tells them to.
+pub(crate) fn write_reference(root: &Path) -> Result<()> {
+    let mut command = Command::new("cargo");
+    command.args(["test", "--package", "tollgate", "--test", "it", "fidelity"]);
+    command.env("TOLLGATE_WRITE_REFERENCE", "1").current_dir(root).stdin(Stdio::null());
+    let status = command.status().context("cargo cannot be run")?;
+    if status.success() { Ok(()) } else { bail!("cargo test ended with {status}") }
+}
+
 /// Runs one step and says how long it took. A step that has counted its own results counts no further.
 fn step(tally: &mut Tally, name: &str, run: impl FnOnce(&mut Tally) -> Result<()>) {
     println!("\n== {name}");

@@ -6,6 +6,7 @@ mod config;
 mod endings;
 mod exchange;
 mod failures;
+mod fidelity;
 mod fixtures;
 mod heard;
 mod inputs;
