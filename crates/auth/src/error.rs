@@ -55,8 +55,10 @@ pub enum IdentifyError {
 impl fmt::Display for IdentifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // `x-api-key` is not named: agents take an error with that word for one about a provider's key and tell
+            // their user to log in there.
             Self::BadCredential(_) => f.write_str(
-                "no valid key on the request: send a key that begins with tg- as Authorization: Bearer or x-api-key",
+                "no valid key on the request: send a key that begins with tg- as Authorization: Bearer",
             ),
             Self::Conflict(conflict) => conflict.fmt(f),
             Self::Unavailable => f.write_str("keys cannot be checked now: try again shortly"),
