@@ -335,12 +335,17 @@ fn add_advice(headers: &mut HeaderMap, advice: RetryAdvice) {
             headers
                 .insert(header::RETRY_AFTER, HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)));
             headers.insert(RETRY_AFTER_MS, HeaderValue::from(u64::try_from(millis).unwrap_or(u64::MAX)));
+            if wait >= LONGEST_HEEDED {
+                headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+            }
         }
     }
 }
 
 /// When to try again while this process ends: whatever takes its place is there by then, or another one is.
 const DRAINING_WAIT: Duration = Duration::from_secs(1);
+/// Of a longer wait the official SDKs take no notice: they come back within seconds unless they are told not to.
+const LONGEST_HEEDED: Duration = Duration::from_mins(1);
 /// RFC 5842, section 7.2.
 const LOOP_DETECTED: u16 = 508;
 
