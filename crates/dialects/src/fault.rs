@@ -30,7 +30,8 @@ const CONTEXT_WORDS: &[&str] = &[
 /// Words for an account without credit.
 const QUOTA_WORDS: &[&str] = &["insufficient_quota", "billing_error"];
 /// Words for content refused by policy.
-const FILTER_WORDS: &[&str] = &["content_filter", "content_policy_violation", "responsibleaipolicyviolation"];
+const FILTER_WORDS: &[&str] =
+    &["content_filter", "content_policy_violation", "policy_blocked", "responsibleaipolicyviolation"];
 /// Words for a refused credential where the status does not say so (xAI and Google answer 400).
 const CREDENTIAL_WORDS: &[&str] = &["invalid_api_key", "api_key_invalid", "authentication_error"];
 

@@ -6,8 +6,8 @@ use types::{ErrorClass, Fault, FaultKind, Refusal, RequestId};
 use super::wire;
 use crate::{DecodeError, ErrorAnswer, read_fault};
 
-/// The documented error types and the status each comes with.
-const TYPES: [(&str, u16); 11] = [
+/// The documented error types and the status each comes with; the first of a status is the one it means by itself.
+const TYPES: [(&str, u16); 12] = [
     ("invalid_request_error", 400),
     ("authentication_error", 401),
     ("billing_error", 402),
@@ -19,6 +19,9 @@ const TYPES: [(&str, u16); 11] = [
     ("api_error", 500),
     ("timeout_error", 504),
     ("overloaded_error", 529),
+    // Gateways say so of what they do not let through: agents give up at this word, where they try an
+    // `invalid_request_error` again without one feature after the other.
+    ("policy_blocked", 400),
 ];
 
 #[derive(Serialize)]

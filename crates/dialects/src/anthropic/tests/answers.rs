@@ -200,10 +200,13 @@ fn errors_have_the_documented_types() {
     };
     check_error(&kept, 422, "billing_error");
     check_error(
-        &Refusal { upstream_kind: Some("model_not_found".into()), ..kept },
+        &Refusal { upstream_kind: Some("model_not_found".into()), ..kept.clone() },
         422,
         "invalid_request_error",
     );
+    let blocked = Refusal { status: Some(400), upstream_kind: Some("policy_blocked".into()), ..kept };
+    check_error(&blocked, 400, "policy_blocked");
+    check_error(&Refusal { upstream_kind: None, ..blocked }, 400, "invalid_request_error");
 }
 
 #[test]
