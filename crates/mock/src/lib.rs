@@ -4,7 +4,8 @@
 //! IO: given a request, it says what to answer and when; whoever holds it plays that out.
 //!
 //! `mock` greets and repeats what it was told; `echo` repeats the last message and nothing else. Behind a `?`
-//! stands a [`Program`]: `mock?ttft=300ms&tps=60&tokens=200`, `mock?fail=429@10%`, `mock?tool=get_weather`.
+//! stands a [`Program`]: `mock?ttft=300ms&tps=60&tokens=200`, `mock?fail=429@10%`, `mock?tool=get_weather`,
+//! `mock?tool=read&args={"path":"/tmp/note"}`.
 
 mod program;
 mod sample;

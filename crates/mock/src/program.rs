@@ -18,6 +18,9 @@ pub struct Program {
     pub think: usize,
     /// `tool=get_weather` or `tool=a,b`: call these tools.
     pub tools: Vec<String>,
+    /// `args={"path":"/tmp"}`: call them with this object and not with a sample of their schemas. JSON writes `&` as
+    /// `\u0026`.
+    pub arguments: Option<String>,
     /// `json`: answer with a JSON object.
     pub json: Json,
     /// `fail=429@10%`: fail this way, for this share of the requests.
@@ -78,7 +81,7 @@ impl fmt::Display for ProgramError {
             Self::Value { part } => write!(f, "the mock cannot read `{part}`"),
             Self::Unknown { part } => write!(
                 f,
-                "the mock knows ttft, tps, tokens, think, tool, json, fail and cut, but not `{part}`"
+                "the mock knows ttft, tps, tokens, think, tool, args, json, fail and cut, but not `{part}`"
             ),
         }
     }
@@ -109,6 +112,7 @@ impl Program {
             "tool" => {
                 self.tools = value.split(',').filter(|tool| !tool.is_empty()).map(str::to_owned).collect();
             }
+            "args" => self.arguments = Some(object(value).ok_or_else(wrong)?),
             "json" => self.json = Json::Always,
             "fail" => self.fail = Some(failure(value).ok_or_else(wrong)?),
             "cut" => self.cut = Some(share(value).ok_or_else(wrong)?),
@@ -159,6 +163,12 @@ fn duration(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds * scale).ok().filter(|wait| *wait <= MAX_WAIT)
 }
 
+/// The text of a JSON object.
+fn object(text: &str) -> Option<String> {
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
+    serde_json::to_string(&object).ok()
+}
+
 /// `10%` or `0.1`.
 fn share(text: &str) -> Option<f64> {
     let share = match text.strip_suffix('%') {
@@ -193,11 +203,20 @@ mod tests {
         assert_eq!(program.fail, Some((Failure::Status(429), 0.1)));
         assert_eq!((program.cut, program.tools.len(), program.json), (Some(0.5), 2, Json::Always));
         assert_eq!(Program::of_model("echo").unwrap().echo, Echo::Repeat);
+        let program = Program::of_model(r#"mock?tool=a&args={"text": "x=1 \u0026 y"}"#).unwrap();
+        assert_eq!(program.arguments.as_deref(), Some(r#"{"text":"x=1 & y"}"#));
     }
 
     #[test]
     fn what_means_nothing_is_refused() {
-        for model in ["mock?ttft=soon", "mock?tps=0", "mock?fail=200", "mock?cut=150%", "mock?speed=1"] {
+        for model in [
+            "mock?ttft=soon",
+            "mock?tps=0",
+            "mock?fail=200",
+            "mock?cut=150%",
+            "mock?tool=a&args=[1]",
+            "mock?speed=1",
+        ] {
             assert!(Program::of_model(model).is_err(), "{model}");
         }
     }

@@ -113,7 +113,7 @@ fn calls(conversation: &Conversation, program: &Program) -> Vec<Content> {
     let call = |(index, name): (usize, &String)| Content::ToolCall {
         id: format!("call_mock_{index}"),
         name: name.clone(),
-        arguments: arguments(conversation, name),
+        arguments: program.arguments.clone().unwrap_or_else(|| sampled(conversation, name)),
         cache: None,
     };
     names.iter().enumerate().map(call).collect()
@@ -126,7 +126,8 @@ fn name_of(tool: &Tool) -> Option<&str> {
     }
 }
 
-fn arguments(conversation: &Conversation, wanted: &str) -> String {
+/// Arguments that fit the tool's schema.
+fn sampled(conversation: &Conversation, wanted: &str) -> String {
     let schema = conversation.tools.iter().find_map(|tool| match tool {
         Tool::Function { name, parameters, .. } if name == wanted => parameters.as_ref()?.to(),
         Tool::Function { .. } | Tool::Opaque { .. } => None,
