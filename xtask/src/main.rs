@@ -16,7 +16,7 @@ use anyhow::{Result, bail};
 const HELP: &str = "\
 cargo xtask test          install what tests need, then check everything; ends with `N passed, N failed`
 cargo xtask tidy          check the house rules, in seconds and without building
-cargo xtask sdk           install the client libraries that tests run against the gateway
+cargo xtask sdk           install the client libraries and coding agents that tests run against the gateway
 cargo xtask fuzz          run the fuzz targets for a minute
 cargo xtask instructions  count a request's instructions and compare them with bench/instructions.toml; [--update]
 cargo xtask reference     write docs/reference anew from what the tests find

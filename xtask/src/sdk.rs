@@ -1,6 +1,6 @@
-//! The client libraries that run against the gateway in tests: Python's in a virtual environment, Node's in a folder of
-//! modules, both below `target/sdk`. What is wanted stands in `crates/tollgate/tests/sdk`, to the version; it is
-//! installed again only when that changes.
+//! The clients that run against the gateway in tests: Python's libraries in a virtual environment, Node's in a folder of
+//! modules, coding agents in another, all below `target/sdk`. What is wanted stands in `crates/tollgate/tests/sdk` and
+//! `crates/tollgate/tests/agents`, to the version; it is installed again only when that changes.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use std::{fs, io};
 use anyhow::{Context, Result, bail};
 
 /// Where the lists of what is wanted are.
-const WANTED: &str = "crates/tollgate/tests/sdk";
+const WANTED: &str = "crates/tollgate/tests";
 /// Where it is installed.
 const PLACE: &str = "target/sdk";
 
@@ -17,8 +17,11 @@ const PLACE: &str = "target/sdk";
 pub(crate) fn prepare(root: &Path) -> Result<()> {
     let (wanted, place) = (root.join(WANTED), root.join(PLACE));
     fs::create_dir_all(&place).with_context(|| format!("{} cannot be made", place.display()))?;
-    python(&wanted.join("python"), &place).context("Python's client libraries cannot be installed")?;
-    node(&wanted.join("node"), &place).context("Node's client libraries cannot be installed")
+    python(&wanted.join("sdk/python"), &place).context("Python's client libraries cannot be installed")?;
+    modules(&wanted.join("sdk/node"), &place, "node")
+        .context("Node's client libraries cannot be installed")?;
+    // Apart from the libraries: they are large, and each kind changes on its own.
+    modules(&wanted.join("agents"), &place, "agents").context("coding agents cannot be installed")
 }
 
 fn python(wanted: &Path, place: &Path) -> Result<()> {
@@ -37,19 +40,20 @@ fn python(wanted: &Path, place: &Path) -> Result<()> {
     stamp.leave()
 }
 
-fn node(wanted: &Path, place: &Path) -> Result<()> {
+/// Installs a list of npm's packages into the folder `name`. None of their own scripts runs.
+fn modules(wanted: &Path, place: &Path, name: &str) -> Result<()> {
     let lists = ["package.json", "package-lock.json"];
     let texts = lists.map(|name| read(&wanted.join(name)));
     let [package, lock] = texts;
-    let stamp = Stamp::new(place, "node", &[package?, lock?]);
-    let folder = place.join("node");
+    let stamp = Stamp::new(place, name, &[package?, lock?]);
+    let folder = place.join(name);
     if stamp.is_there() && folder.join("node_modules").exists() {
         return Ok(());
     }
     remove(&folder)?;
     fs::create_dir_all(&folder)?;
-    for name in lists {
-        fs::copy(wanted.join(name), folder.join(name))?;
+    for list in lists {
+        fs::copy(wanted.join(list), folder.join(list))?;
     }
     let quietly = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
     run(Command::new("npm").args(quietly).current_dir(&folder))?;

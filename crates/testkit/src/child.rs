@@ -1,4 +1,4 @@
-//! The gateway's process: started with an environment of its own, its output read line by line.
+//! A child process: started with an environment of its own, its output read line by line.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -74,8 +74,13 @@ impl Process {
 
     /// Waits for the end of the process and of everything it printed.
     pub(crate) async fn wait(&mut self) -> ExitStatus {
+        patiently("the process to end", self.ended()).await
+    }
+
+    /// The end of the process and of everything it printed.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
         let mut printed = self.printed.clone();
-        let ended = patiently("the process to end", printed.wait_for(|printed| printed.ended == 2)).await;
+        let ended = printed.wait_for(|printed| printed.ended == 2).await;
         drop(ended.expect("the output is read to its end"));
         self.child.wait().expect("a child")
     }

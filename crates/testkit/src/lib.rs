@@ -1,5 +1,5 @@
-//! Parts for tests: a scripted upstream on a real socket, and the real gateway as a child process with a client for
-//! it. Whatever goes wrong here fails the test it happens in.
+//! Parts for tests: a scripted upstream on a real socket, the real gateway as a child process with a client for it, and
+//! other people's programs. Whatever goes wrong here fails the test it happens in.
 
 #![expect(
     clippy::expect_used,
@@ -12,6 +12,7 @@ mod call;
 mod child;
 mod gateway;
 mod playing;
+mod program;
 mod random;
 mod reply;
 mod upstream;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 pub use call::{Call, Response, Streaming};
 pub use gateway::{Builder, Gateway};
+pub use program::{Program, Ran};
 pub use random::Random;
 pub use reply::{Reply, Split};
 pub use upstream::{FakeUpstream, Received};

@@ -124,7 +124,7 @@ fn passes(mut command: Command, stage: &Stage) {
 
 /// What `cargo xtask sdk` has installed.
 #[track_caller]
-fn installed(path: &str) -> PathBuf {
+pub(crate) fn installed(path: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
     let path = root.join("target/sdk").join(path);
     assert!(path.exists(), "{} is not there: `cargo xtask sdk` installs it", path.display());
