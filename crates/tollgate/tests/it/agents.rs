@@ -3,7 +3,7 @@
 
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
-mod claude_code;
+pub(crate) mod claude_code;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,12 +22,12 @@ const BOUND: Duration = Duration::from_mins(3);
 const NOTE: &str = "the ferry leaves at noon";
 
 /// A home that no other agent has been in, and a folder to work in with one file.
-struct Desk {
+pub(crate) struct Desk {
     folder: TempDir,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let desk = Self { folder: tempfile::tempdir().unwrap() };
         for folder in [desk.home(), desk.work()] {
             std::fs::create_dir(folder).unwrap();
@@ -45,7 +45,7 @@ impl Desk {
     }
 
     /// The one file.
-    fn note(&self) -> PathBuf {
+    pub(crate) fn note(&self) -> PathBuf {
         self.work().join("note.txt")
     }
 
@@ -73,7 +73,7 @@ async fn requests(gateway: &mut Gateway) -> Vec<Value> {
 }
 
 /// The built-in model behind a socket that remembers what it was asked, in this language.
-async fn remembering(dialect: &'static dyn Dialect) -> FakeUpstream {
+pub(crate) async fn remembering(dialect: &'static dyn Dialect) -> FakeUpstream {
     let mock = Mock::default();
     FakeUpstream::start(move |request| played(&mock, dialect, request)).await
 }

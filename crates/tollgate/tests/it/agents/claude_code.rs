@@ -18,7 +18,7 @@ const QUIET: &[&str] = &[
 ];
 
 /// Claude Code at this desk, with this base URL and key.
-pub(super) fn claude(desk: &Desk, url: &str, key: &str) -> Program {
+pub(crate) fn claude(desk: &Desk, url: &str, key: &str) -> Program {
     let program = desk.program(&binary()).env("ANTHROPIC_BASE_URL", url).env("ANTHROPIC_AUTH_TOKEN", key);
     QUIET.iter().fold(program, |program, name| program.env(name, "1"))
 }
@@ -32,12 +32,12 @@ fn binary() -> PathBuf {
 }
 
 /// Says "say hi" to this model.
-pub(super) async fn greet(program: Program, model: &str) -> Ran {
+pub(crate) async fn greet(program: Program, model: &str) -> Ran {
     program.args(&["-p", "say hi", "--model", model]).run(BOUND).await
 }
 
 /// A model that calls this tool.
-pub(super) fn calling(tool: &str, arguments: &Value) -> String {
+pub(crate) fn calling(tool: &str, arguments: &Value) -> String {
     format!("mock?tool={tool}&args={arguments}")
 }
 
