@@ -62,6 +62,9 @@ fn entrance(route: Option<Route>, parts: &Parts, gateway: &Gateway) -> Result<Ro
         return Err(Cause::Draining);
     }
     let Some(route) = route else { return Err(Cause::UnknownPath(parts.uri.path().to_owned())) };
+    if parts.method == Method::GET && parts.headers.contains_key(header::UPGRADE) {
+        return Err(Cause::Upgrade);
+    }
     if parts.method != Method::POST {
         return Err(Cause::Method(parts.method.clone()));
     }

@@ -52,6 +52,7 @@ pub(crate) enum Cause {
     NotOffered(Operation),
     Reserve(limits::ReserveError),
     UnknownPath(String),
+    Upgrade,
     Upstream(Fault),
 }
 
@@ -72,6 +73,10 @@ impl Rejection {
         answer::add_common(response.headers_mut(), &account);
         if let Cause::Method(_) = cause {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        }
+        if let Cause::Upgrade = cause {
+            // RFC 9110, section 15.5.22: the protocol that is wanted instead.
+            response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("HTTP/1.1"));
         }
         if account.facts.closes {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -129,6 +134,14 @@ impl Cause {
             .with_param("model"),
             Self::Reserve(error) => classified(error),
             Self::UnknownPath(path) => unknown_path(path),
+            // 426 is what agents take for "then without a WebSocket"; of any other status they try the upgrade again.
+            Self::Upgrade => Refusal {
+                status: Some(StatusCode::UPGRADE_REQUIRED.as_u16()),
+                ..Refusal::new(
+                    Code::UpgradeRefused,
+                    "this endpoint takes POST over plain HTTP and no WebSocket",
+                )
+            },
             // A gateway further on has noticed what this one is part of.
             Self::Upstream(fault) if fault.status == Some(LOOP_DETECTED) => Self::Loop.refusal(account),
             Self::Upstream(fault) => upstream(fault, account),

@@ -79,6 +79,7 @@ codes! {
     RequestLoop "TG-0110" Loop "the request came back to the gateway that sent it";
     UnsupportedEncoding "TG-0111" InvalidRequest "the body's content encoding is not supported";
     MalformedHttp "TG-0112" InvalidRequest "the request is not valid HTTP";
+    UpgradeRefused "TG-0113" MethodNotAllowed "the endpoint speaks plain HTTP only";
     BadCredential "TG-1001" Authentication "no valid key";
     CredentialConflict "TG-1002" InvalidRequest "two different keys on one request";
     ModelNotAllowed "TG-1003" Permission "the key may not use this model";

@@ -299,6 +299,10 @@ async fn what_is_not_there_or_not_posted_to_says_so() {
         check_advice(&response);
         assert_eq!(response.header("allow"), "POST");
     }
+    let upgrade =
+        gateway.get(CHAT).header("upgrade", "websocket").header("connection", "upgrade").send().await;
+    check_error(CHAT, &upgrade, 426, "TG-0113");
+    assert_eq!((upgrade.header("upgrade"), upgrade.header("allow")), ("HTTP/1.1", ""));
     let packed = gateway.post(CHAT, "\x1f").header("content-encoding", "gzip").send().await;
     check_error(CHAT, &packed, 400, "TG-0111");
     let unknown = gateway.get("/v1/models/nonsense").send().await;
