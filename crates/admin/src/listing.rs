@@ -142,6 +142,21 @@ fn capabilities(model: &Model) -> Vec<&'static str> {
     model.capabilities.iter().map(|capability| capability.as_str()).collect()
 }
 
+/// What a coding agent tells a model that it knows from this listing alone: it has nothing else to say to it, and
+/// takes no catalogue without it.
+const AGENT_INSTRUCTIONS: &str = "\
+You are a coding agent that works in a user's terminal, in the folder the user has opened. Work on the task with the tools \
+you are given until it is done, then say briefly what you did and what is left.
+
+- Look before you write: read the files a change touches, and the project's own instructions (AGENTS.md) where there are \
+any. Follow the style you find.
+- Change what the task needs and nothing else. Never undo or overwrite work that is not yours, and ask before anything that \
+cannot be taken back.
+- Prefer fast searches (`rg`), and commands that end by themselves and print little.
+- Check your work with the project's own tests and tools, and say plainly what you have not checked.
+- Be brief. Name files by path and line. Do not repeat what the tools have shown already.
+";
+
 /// The entry Codex demands: every field of its `ModelInfo` that has no default.
 fn codex(config: &ListingConfig<'_>, priority: u32) -> Value {
     let can = |capability| config.model.is_some_and(|model| model.can(capability));
@@ -161,7 +176,7 @@ fn codex(config: &ListingConfig<'_>, priority: u32) -> Value {
         "supported_in_api": true,
         "priority": priority,
         "upgrade": null,
-        "base_instructions": "",
+        "base_instructions": AGENT_INSTRUCTIONS,
         "supports_reasoning_summaries": can(Capability::Reasoning),
         "support_verbosity": false,
         "default_verbosity": null,

@@ -4,6 +4,7 @@
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
 pub(crate) mod claude_code;
+mod codex;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
