@@ -34,8 +34,8 @@ fn unfold_block(choice: u32, block: u32, content: &Content, events: &mut Vec<Eve
             (Opening::Thinking, deltas)
         }
         Content::RedactedThinking { data } => (Opening::RedactedThinking { data: data.clone() }, vec![]),
-        Content::ToolCall { id, name, arguments, .. } => (
-            Opening::ToolCall { id: id.clone(), name: name.clone() },
+        Content::ToolCall { id, name, arguments, signature, .. } => (
+            Opening::ToolCall { id: id.clone(), name: name.clone(), signature: signature.clone() },
             vec![Delta::Arguments(arguments.clone())],
         ),
         Content::Opaque { kind, json } => {
@@ -112,8 +112,8 @@ impl Fold {
             Opening::Refusal => Content::Refusal(String::new()),
             Opening::Text => Content::text(String::new()),
             Opening::Thinking => Content::Thinking { text: String::new(), signature: None },
-            Opening::ToolCall { id, name } => {
-                Content::ToolCall { id, name, arguments: String::new(), cache: None }
+            Opening::ToolCall { id, name, signature } => {
+                Content::ToolCall { id, name, arguments: String::new(), signature, cache: None }
             }
         };
         let blocks = &mut self.choice(choice).content;

@@ -114,6 +114,7 @@ fn calls(conversation: &Conversation, program: &Program) -> Vec<Content> {
         id: format!("call_mock_{index}"),
         name: name.clone(),
         arguments: program.arguments.clone().unwrap_or_else(|| sampled(conversation, name)),
+        signature: None,
         cache: None,
     };
     names.iter().enumerate().map(call).collect()

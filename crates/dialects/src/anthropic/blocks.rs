@@ -105,6 +105,7 @@ fn tool_use(object: &mut Object<'_>) -> Result<Content, DecodeError> {
         id: ids::original(object.required_text("id")?),
         name: object.required_text("name")?,
         arguments: object.take("input").map_or_else(|| "{}".to_owned(), |input| input.get().to_owned()),
+        signature: None,
         cache: cache(object)?,
     })
 }

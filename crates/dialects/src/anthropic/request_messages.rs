@@ -153,7 +153,7 @@ impl<'a> Writer<'a> {
                 None
             }
             Content::RedactedThinking { data } => Some(Block::RedactedThinking { data }),
-            Content::ToolCall { id, name, arguments, cache } => {
+            Content::ToolCall { id, name, arguments, cache, .. } => {
                 let input = input(arguments).or_else(|| {
                     self.changes.push(Change::rewritten(path.as_str()));
                     types::Json::of(&std::collections::BTreeMap::from([("arguments", arguments)]))

@@ -171,6 +171,7 @@ impl StreamDecoder {
             _ => Opening::ToolCall {
                 id: ids::original(block.id.unwrap_or_default()),
                 name: block.name.unwrap_or_default(),
+                signature: None,
             },
         };
         let whole = block.input.map(RawValue::get).filter(|input| *input != "{}" && *input != "null");

@@ -242,7 +242,7 @@ impl Waiting {
             Opening::RedactedThinking { data } => Block::RedactedThinking { data },
             Opening::Refusal | Opening::Text => Block::Text { text: "", cache_control: None },
             Opening::Thinking => Block::Thinking { thinking: "", signature: "" },
-            Opening::ToolCall { id, name } => {
+            Opening::ToolCall { id, name, .. } => {
                 let Some(input) = wire::input("") else { return false };
                 Block::ToolUse { id: ids::fit(id), name: name.into(), input, cache_control: None }
             }

@@ -261,7 +261,8 @@ fn called(
     cache: Option<CacheMark>,
 ) -> Result<Content, DecodeError> {
     let name = function.require_text("name")?;
-    Ok(Content::ToolCall { id, name, arguments: arguments(function.take("arguments")?), cache })
+    let arguments = arguments(function.take("arguments")?);
+    Ok(Content::ToolCall { id, name, arguments, signature: None, cache })
 }
 
 /// Arguments as JSON text. Some providers send the object itself; nothing at all means no arguments.

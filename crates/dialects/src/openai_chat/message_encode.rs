@@ -200,7 +200,7 @@ impl<'c> Writer<'c> {
                     parts.extend(self.thinking(content, &mut message, &path));
                 }
                 Content::Refusal(text) => message.refusal.get_or_insert_default().push_str(text),
-                Content::ToolCall { id, name, arguments, cache } => {
+                Content::ToolCall { id, name, arguments, cache, .. } => {
                     let cache_control = self.mark(*cache, &path);
                     let (sent_id, sent_name) = (self.tool_call_id(id), self.tool_name(name));
                     if sent_id != *id || sent_name != *name {

@@ -131,7 +131,7 @@ impl StreamEncoder {
                 self.function(choice, number, ToolFunction { name: Some(name), arguments: "" }, out);
                 Block::Tool { number, has_arguments: false }
             }
-            Opening::ToolCall { id, name } => {
+            Opening::ToolCall { id, name, .. } => {
                 let number = self.next_tool(choice);
                 let function = ToolFunction { name: Some(name), arguments: "" };
                 let call = ToolDelta { index: number, id: Some(id), kind: Some("function"), function };

@@ -174,7 +174,8 @@ impl Call {
 
     fn open(&mut self, number: usize, blocks: &mut Blocks<'_>) {
         self.identify(number, blocks);
-        let block = blocks.open(Opening::ToolCall { id: self.id.clone(), name: self.name.clone() });
+        let (id, name) = (self.id.clone(), self.name.clone());
+        let block = blocks.open(Opening::ToolCall { id, name, signature: None });
         self.progress = Progress::Open { block, nesting: Nesting::default() };
     }
 

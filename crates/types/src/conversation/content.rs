@@ -81,6 +81,8 @@ pub enum Content {
         name: String,
         /// The arguments, as JSON text. Never empty: no arguments are `{}`.
         arguments: String,
+        /// The provider's proof that its model made the call; goes back on the same call, unchanged.
+        signature: Option<String>,
         /// A prompt-cache marker after this block.
         cache: Option<CacheMark>,
     },

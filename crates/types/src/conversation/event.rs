@@ -94,6 +94,8 @@ pub enum Opening {
         id: String,
         /// The tool's name.
         name: String,
+        /// The provider's proof that its model made the call.
+        signature: Option<String>,
     },
 }
 

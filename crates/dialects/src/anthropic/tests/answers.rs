@@ -27,8 +27,13 @@ fn usage() -> Usage {
 #[test]
 fn an_answer_is_read_into_canonical_words() {
     let answer = Anthropic.decode_answer(ANSWER.as_bytes()).unwrap();
-    let call =
-        Content::ToolCall { id: "t".into(), name: "f".into(), arguments: r#"{"a":1.0}"#.into(), cache: None };
+    let call = Content::ToolCall {
+        id: "t".into(),
+        name: "f".into(),
+        arguments: r#"{"a":1.0}"#.into(),
+        signature: None,
+        cache: None,
+    };
     let opaque = Content::Opaque {
         kind: "anthropic:fancy_result".into(),
         json: Json::parse(r#"{"type":"fancy_result","x":1.0}"#).unwrap(),
@@ -55,6 +60,7 @@ fn an_answer_of_another_dialect_is_written_in_this_one_s_words() {
         id: "functions.f:0".into(),
         name: "f".into(),
         arguments: arguments.into(),
+        signature: None,
         cache: None,
     };
     let choice = Choice {

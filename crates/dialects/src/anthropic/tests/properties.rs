@@ -54,6 +54,7 @@ fn tool_call() -> impl Strategy<Value = Content> {
         id,
         name,
         arguments,
+        signature: None,
         cache: None,
     })
 }

@@ -28,7 +28,13 @@ fn user(text: &str) -> types::conversation::Message {
 }
 
 fn call(id: &str, arguments: &str) -> Content {
-    Content::ToolCall { id: id.into(), name: "f".into(), arguments: arguments.into(), cache: None }
+    Content::ToolCall {
+        id: id.into(),
+        name: "f".into(),
+        arguments: arguments.into(),
+        signature: None,
+        cache: None,
+    }
 }
 
 fn result(id: &str) -> Content {

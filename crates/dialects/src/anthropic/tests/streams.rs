@@ -61,7 +61,7 @@ fn open(block: u32, opening: Opening) -> Event {
 }
 
 fn tool(id: &str) -> Opening {
-    Opening::ToolCall { id: id.into(), name: "f".into() }
+    Opening::ToolCall { id: id.into(), name: "f".into(), signature: None }
 }
 
 fn delta(block: u32, delta: Delta) -> Event {
@@ -91,6 +91,7 @@ fn a_stream_with_every_kind_of_block_is_read() {
         id: id.into(),
         name: name.into(),
         arguments: arguments.into(),
+        signature: None,
         cache: None,
     };
     let search =

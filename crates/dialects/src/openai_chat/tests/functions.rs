@@ -65,6 +65,7 @@ fn a_called_function_is_a_called_tool() {
         id: "call_chatcmpl7_0_0".to_owned(),
         name: "f".to_owned(),
         arguments: "{}".to_owned(),
+        signature: None,
         cache: None,
     };
     assert_eq!((choice.content, choice.stop), (vec![call], Some(StopReason::ToolUse)));
@@ -90,6 +91,7 @@ fn a_caller_that_offers_functions_is_told_of_one() {
         id: id.to_owned(),
         name: "f".to_owned(),
         arguments: r#"{"a":1}"#.to_owned(),
+        signature: None,
         cache: None,
     };
     let choice = types::conversation::Choice {

@@ -473,6 +473,7 @@ fn any_message() -> impl Strategy<Value = Message> {
         id,
         name,
         arguments: r#"{"a": 1.0}"#.to_owned(),
+        signature: None,
         cache,
     });
     let thought = (words(), words())

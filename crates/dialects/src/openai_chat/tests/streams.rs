@@ -55,6 +55,7 @@ fn call(id: &str, name: &str, arguments: &str) -> Content {
         id: id.to_owned(),
         name: name.to_owned(),
         arguments: arguments.to_owned(),
+        signature: None,
         cache: None,
     }
 }
@@ -288,7 +289,7 @@ fn a_written_stream_has_the_language_s_shape() {
         Event::Open {
             choice: 0,
             block: 1,
-            opening: Opening::ToolCall { id: "a".to_owned(), name: "f".to_owned() },
+            opening: Opening::ToolCall { id: "a".to_owned(), name: "f".to_owned(), signature: None },
         },
         Event::Close { choice: 0, block: 1 },
         Event::Finish { choice: 0, reason: StopReason::ToolUse, stop_sequence: None },
