@@ -16,7 +16,6 @@ mod request_decode;
 mod request_encode;
 mod request_messages;
 mod request_tools;
-mod schema;
 mod stream_decode;
 mod stream_encode;
 mod usage;

@@ -12,11 +12,10 @@ use super::peek::{VERSION_HEADER, Version};
 use super::reasoning::{Plan, Thinking};
 use super::request_messages::Turn;
 use super::request_tools::{Choice, ToolOut};
-use super::schema;
 use super::wire::{self, Block};
 use crate::extras::{Named, carry};
 use crate::place::told;
-use crate::{EncodeError, Encoded, ToolNames, names, quirks};
+use crate::{EncodeError, Encoded, ToolNames, names, quirks, schema};
 
 /// The limit where neither the caller nor the catalogue says one, without what is meant for thinking.
 const DEFAULT_MAX_TOKENS: u64 = 4096;

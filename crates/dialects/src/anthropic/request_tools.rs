@@ -8,9 +8,8 @@ use types::conversation::{Change, Content, Tool, ToolChoice};
 
 use super::reasoning::Plan;
 use super::request_encode::Writer;
-use super::schema;
 use super::wire::{CacheControl, is_own};
-use crate::names;
+use crate::{names, schema};
 
 /// The longest name of a tool that the wire takes.
 const MAX_NAME: usize = 128;

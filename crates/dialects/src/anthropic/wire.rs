@@ -68,11 +68,6 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// The fields in order.
-    pub(super) fn fields(&self) -> &[(String, &'a RawValue)] {
-        &self.fields
-    }
-
     /// Where the field `name` stands.
     pub(super) fn path(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }

@@ -7,11 +7,11 @@ use types::{Fault, FaultKind, Json, Usage};
 
 use super::error::{fault_inside, unreadable};
 use super::message_decode::{MESSAGE_FIELD, OTHER_CALL, assistant, is_empty, message_field};
-use super::object::{Object, Path, keep};
 use super::usage::{ReadUsage, WrappedUsage, WriteUsage};
 use super::wire::{CalledFunction, FunctionCall, ThinkingBlock, WireToolCall};
 use super::{answer_id, call_id, json_bytes};
 use crate::extras::Named;
+use crate::object::{Object, Path, keep};
 use crate::surrogates::mend;
 use crate::{Asked, Calls, DecodeError};
 

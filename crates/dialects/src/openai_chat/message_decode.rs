@@ -4,9 +4,9 @@ use serde_json::value::RawValue;
 use types::Json;
 use types::conversation::{CacheMark, Content, Media, MediaSource, Message, Role};
 
-use super::object::{Object, Path, keep};
 use crate::DecodeError;
 use crate::media::is_base64;
+use crate::object::{Object, Path, keep};
 
 /// The prefix of [`Content::Opaque`]'s kind for a field of the message itself.
 pub(super) const MESSAGE_FIELD: &str = "message.";

@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Message, Role, Target};
 
 use super::message_decode::{MESSAGE_FIELD, OTHER_CALL};
-use super::object::Path;
 use super::wire::{
     CacheControl, FunctionCall, Part, ThinkingBlock, WireAudio, WireContent, WireFile, WireImage,
     WireMessage, WireToolCall,
 };
 use crate::extras::Named;
 use crate::media::{image_mime, is_base64, is_web};
+use crate::object::Path;
 use crate::{ToolNames, quirks};
 
 /// The messages written so far.

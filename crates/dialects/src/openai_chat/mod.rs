@@ -11,7 +11,6 @@ mod limits;
 mod message_decode;
 mod message_encode;
 mod naming;
-mod object;
 mod peek;
 mod place;
 mod reasoning;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use types::conversation::Change;
 
 use super::message_encode::Writer;
-use super::object::Path;
+use crate::object::Path;
 use crate::{names, quirks};
 
 /// The longest id of a call and the longest name of a tool that `OpenAI` takes.

@@ -7,8 +7,8 @@ use types::conversation::{
 use types::{Json, ModelName};
 
 use super::message_decode::{cache_mark, messages};
-use super::object::{Object, Path, keep};
 use super::{ID, MAX_DEPTH};
+use crate::object::{Object, Path, keep};
 use crate::surrogates::mend;
 use crate::{DecodeError, Fields};
 

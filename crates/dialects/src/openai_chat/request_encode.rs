@@ -9,11 +9,11 @@ use types::conversation::{Change, Conversation, Delivery, OutputFormat, Sampling
 
 use super::adapt;
 use super::message_encode::Writer;
-use super::object::Path;
 use super::reasoning::{self, Plan};
 use super::wire::{CacheControl, WireMessage};
 use super::{ID, json_bytes};
 use crate::extras::{Named, carry};
+use crate::object::Path;
 use crate::place::told;
 use crate::{EncodeError, Encoded, quirks};
 

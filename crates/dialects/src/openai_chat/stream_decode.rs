@@ -9,10 +9,10 @@ use types::{Fault, StreamEvent};
 use super::answer::{Said, refine, stop_reason};
 use super::chunk::{Chunk, ChunkChoice, ChunkDelta};
 use super::error::{broken_off, empty_stream, fault_inside, fault_of_event, is_truthy, unreadable};
-use super::object::keep;
 use super::stream_tools::Tools;
 use super::{DONE, message_decode};
 use crate::Decoder;
+use crate::object::keep;
 use crate::surrogates::mend;
 
 /// The most choices of one stream that are told apart; `OpenAI`'s own limit for `n`.
@@ -218,7 +218,7 @@ impl Blocks<'_> {
         let parts: Vec<&RawValue> = serde_json::from_str(content.get()).unwrap_or_default();
         for part in parts {
             use types::conversation::Content;
-            match message_decode::part(part, &super::object::Path::Root) {
+            match message_decode::part(part, &crate::object::Path::Root) {
                 Ok(Content::Text { text, .. }) => self.words(Words::Text, &text),
                 Ok(Content::Refusal(text)) => self.words(Words::Refusal, &text),
                 Ok(Content::Thinking { text, signature }) => {

@@ -11,7 +11,7 @@ use crate::{DecodeError, ScanError};
 
 /// Where a value stands, for error messages and for the names of changes.
 #[derive(Clone, Copy)]
-pub(super) enum Path<'p> {
+pub(crate) enum Path<'p> {
     Root,
     Field(&'p Path<'p>, &'p str),
     Item(&'p Path<'p>, usize),
@@ -31,7 +31,7 @@ impl fmt::Display for Path<'_> {
 
 impl Path<'_> {
     /// The error that the value here is not what it has to be.
-    pub(super) fn wrong(&self, problem: impl Into<String>) -> DecodeError {
+    pub(crate) fn wrong(&self, problem: impl Into<String>) -> DecodeError {
         let field = match self {
             Self::Root => "the body".to_owned(),
             Self::Field(..) | Self::Item(..) => self.to_string(),
@@ -41,14 +41,14 @@ impl Path<'_> {
 }
 
 /// The fields of one object that have not been taken yet.
-pub(super) struct Object<'a, 'p> {
+pub(crate) struct Object<'a, 'p> {
     path: &'p Path<'p>,
     fields: Pairs<'a>,
 }
 
 impl<'a, 'p> Object<'a, 'p> {
     /// The object that `text` must be.
-    pub(super) fn read(text: &'a str, path: &'p Path<'p>) -> Result<Self, DecodeError> {
+    pub(crate) fn read(text: &'a str, path: &'p Path<'p>) -> Result<Self, DecodeError> {
         match serde_json::from_str(text) {
             Ok(fields) => Ok(Self { path, fields }),
             Err(_) => Err(path.wrong("must be an object")),
@@ -56,12 +56,17 @@ impl<'a, 'p> Object<'a, 'p> {
     }
 
     /// Where the object stands.
-    pub(super) const fn path(&self) -> &'p Path<'p> {
+    pub(crate) const fn path(&self) -> &'p Path<'p> {
         self.path
     }
 
+    /// The fields that have not been taken yet, in order.
+    pub(crate) fn fields(&self) -> &[(Cow<'a, str>, &'a RawValue)] {
+        &self.fields.0
+    }
+
     /// Takes a field out. A field that is null is not there.
-    pub(super) fn take(&mut self, name: &str) -> Result<Option<&'a RawValue>, DecodeError> {
+    pub(crate) fn take(&mut self, name: &str) -> Result<Option<&'a RawValue>, DecodeError> {
         let fields = &mut self.fields.0;
         let Some(at) = fields.iter().position(|(key, _)| key == name) else { return Ok(None) };
         let (_, value) = fields.remove(at);
@@ -73,7 +78,7 @@ impl<'a, 'p> Object<'a, 'p> {
     }
 
     /// Takes a field that must be a `T`; `expected` says so in words, e.g. `must be a string`.
-    pub(super) fn take_as<T: Deserialize<'a>>(
+    pub(crate) fn take_as<T: Deserialize<'a>>(
         &mut self,
         name: &str,
         expected: &str,
@@ -86,34 +91,34 @@ impl<'a, 'p> Object<'a, 'p> {
     }
 
     /// Takes a field that must be text.
-    pub(super) fn take_text(&mut self, name: &str) -> Result<Option<String>, DecodeError> {
+    pub(crate) fn take_text(&mut self, name: &str) -> Result<Option<String>, DecodeError> {
         self.take_as(name, "must be a string")
     }
 
     /// Takes a field that must be there and be text.
-    pub(super) fn require_text(&mut self, name: &str) -> Result<String, DecodeError> {
+    pub(crate) fn require_text(&mut self, name: &str) -> Result<String, DecodeError> {
         self.take_text(name)?.ok_or_else(|| Path::Field(self.path, name).wrong("is missing"))
     }
 
     /// Takes a field that must be a list; nothing is an empty one.
-    pub(super) fn take_list(&mut self, name: &str) -> Result<Vec<&'a RawValue>, DecodeError> {
+    pub(crate) fn take_list(&mut self, name: &str) -> Result<Vec<&'a RawValue>, DecodeError> {
         Ok(self.take_as(name, "must be an array")?.unwrap_or_default())
     }
 
     /// Puts a field back that turned out not to be understood after all.
-    pub(super) fn put_back(&mut self, name: &'static str, value: &'a RawValue) {
+    pub(crate) fn put_back(&mut self, name: &'static str, value: &'a RawValue) {
         self.fields.0.push((Cow::Borrowed(name), value));
     }
 
     /// What has not been taken and is not null.
-    pub(super) fn rest(self) -> impl Iterator<Item = (String, Json)> {
+    pub(crate) fn rest(self) -> impl Iterator<Item = (String, Json)> {
         let said = self.fields.0.into_iter().filter(|(_, value)| value.get() != "null");
         said.map(|(name, value)| (name.into_owned(), keep(value)))
     }
 }
 
 /// A value kept as it came.
-pub(super) fn keep(value: &RawValue) -> Json {
+pub(crate) fn keep(value: &RawValue) -> Json {
     Json::from(value.to_owned())
 }
 

@@ -1,15 +1,15 @@
-//! JSON schemas as the wire wants them.
+//! JSON schemas, completed for providers that are strict about them.
 
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 use types::Json;
 
-use super::wire::Object;
+use crate::object::{Object, Path};
 use crate::splice::quoted;
 
 /// The schema of a tool's arguments: with a type, which is `object`.
-pub(super) fn of_arguments(parameters: Option<&Json>) -> Json {
+pub(crate) fn of_arguments(parameters: Option<&Json>) -> Json {
     let fields = parameters.and_then(Json::to::<BTreeMap<String, &RawValue>>);
     match (parameters, fields) {
         (Some(json), Some(fields)) if fields.contains_key("type") => json.clone(),
@@ -27,14 +27,14 @@ fn empty() -> Json {
     Json::parse(r#"{"type":"object","properties":{}}"#).expect("the constant is JSON")
 }
 
-/// The schema of an answer with every object in it closed, which the wire demands; none if it is so already. An
+/// The schema of an answer with every object in it closed, which some demand; none if it is so already. An
 /// object that says itself what else it may hold is left to the provider.
-pub(super) fn closed(schema: &Json) -> Option<Json> {
+pub(crate) fn closed(schema: &Json) -> Option<Json> {
     Json::parse(close(schema.as_str())?)
 }
 
 fn close(schema: &str) -> Option<String> {
-    let object = Object::parse(schema, String::new()).ok()?;
+    let object = Object::read(schema, &Path::Root).ok()?;
     let mut is_changed = false;
     let mut written = String::from("{");
     let (mut is_object, mut says_more) = (false, false);
@@ -42,7 +42,7 @@ fn close(schema: &str) -> Option<String> {
         let value = value.get();
         is_object |= name == "properties" || (name == "type" && value.contains("\"object\""));
         says_more |= name == "additionalProperties";
-        let inner = match name.as_str() {
+        let inner = match name.as_ref() {
             "$defs" | "definitions" | "properties" => close_named(value),
             "allOf" | "anyOf" | "oneOf" => close_listed(value),
             "items" => close(value),
@@ -61,7 +61,7 @@ fn close(schema: &str) -> Option<String> {
 
 /// The same for schemas by name.
 fn close_named(schemas: &str) -> Option<String> {
-    let object = Object::parse(schemas, String::new()).ok()?;
+    let object = Object::read(schemas, &Path::Root).ok()?;
     let mut is_changed = false;
     let mut written = String::from("{");
     for (name, schema) in object.fields() {
