@@ -4,6 +4,7 @@
 //! both sides passes the bytes through a [`Conduit`] that changes only what must change; two languages meet in
 //! `types::conversation`.
 
+mod calls;
 mod conduit;
 mod extras;
 mod fault;
@@ -21,9 +22,11 @@ mod schema;
 mod shape;
 mod splice;
 mod surrogates;
+mod thinking;
 mod translation;
 
 pub mod anthropic;
+pub mod frames;
 pub mod openai_chat;
 
 use bytes::Bytes;
@@ -87,6 +90,11 @@ pub trait Dialect: Send + Sync {
 
     /// Passes an answer of this language through to a caller of the same language.
     fn forwarder(&self, asked: &Asked) -> Box<dyn Conduit>;
+
+    /// Reads an upstream's error answer.
+    fn read_fault(&self, status: u16, _headers: &HeaderMap, body: &[u8]) -> Fault {
+        read_fault(status, body)
+    }
 
     /// Writes an error as a whole answer.
     fn encode_error(&self, refusal: &Refusal, request: RequestId) -> ErrorAnswer;
@@ -206,6 +214,8 @@ pub struct Asked {
 pub struct ErrorAnswer {
     /// The HTTP status.
     pub status: u16,
+    /// Headers in which this language says a part of it.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The JSON body.
     pub body: Vec<u8>,
 }

@@ -31,3 +31,11 @@ pub(crate) fn image_mime<'a>(declared: Option<&'a str>, data: &str) -> Option<&'
     let declared = declared.map(|mime| mime.split_once(';').map_or(mime, |(mime, _)| mime));
     seen.or(declared).map(|mime| if mime == "image/jpg" { "image/jpeg" } else { mime })
 }
+
+/// How MIME types end that are text without saying so.
+const TEXTUAL: &[&str] = &["json", "xml", "yaml", "javascript", "x-sh"];
+
+/// Whether a document of this MIME type is text.
+pub(crate) fn is_textual(mime: &str) -> bool {
+    mime.starts_with("text/") || TEXTUAL.iter().any(|kind| mime.ends_with(kind))
+}

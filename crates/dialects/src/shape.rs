@@ -1,11 +1,17 @@
-//! Reads a JSON object as a struct, and nothing else as one.
+//! JSON objects as structs: read, and nothing else as one, and written.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The object that `json` is, or `None` if it is no such object. Serde by itself takes an array for a struct, its items
 /// for the fields in their order: what a caller wrote would then mean something that its provider never reads in it.
 pub(crate) fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
     json.starts_with(b"{").then(|| serde_json::from_slice(json).ok())?
+}
+
+/// Writes `value` as JSON to the end of `out`.
+#[expect(clippy::expect_used, reason = "our own structs have text keys, and a Vec takes every write")]
+pub(crate) fn write(out: &mut Vec<u8>, value: &impl Serialize) {
+    serde_json::to_writer(out, value).expect("our own structs are JSON");
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dialects::{Delivered, ToolNames};
+use dialects::{Delivered, Dialect, ToolNames};
+use http::response::Parts;
 use http::{HeaderMap, StatusCode, header};
 use net::client::SendTimers;
 use router::{Candidate, Claim};
@@ -232,7 +233,7 @@ impl Try<'_> {
         };
         let (parts, body) = response.into_parts();
         if !parts.status.is_success() {
-            return Err(self.read_fault(destination, parts.status, &parts.headers, body).await);
+            return Err(self.read_fault(destination, dialect, &parts, body).await);
         }
         let (form, delivered) = delivered(&parts.headers);
         let conduit = relay::conduit(dialect, self.request, account, tool_names, delivered)?;
@@ -266,8 +267,8 @@ impl Try<'_> {
     async fn read_fault(
         &self,
         destination: &Destination,
-        status: StatusCode,
-        headers: &HeaderMap,
+        dialect: &dyn Dialect,
+        head: &Parts,
         mut body: UpstreamBody,
     ) -> Fault {
         let mut text = Vec::new();
@@ -284,8 +285,8 @@ impl Try<'_> {
         };
         // What has come by then is judged; a slow error body is no reason to wait longer.
         let _ = deadline::within(limit, reading).await;
-        let fault = dialects::read_fault(status.as_u16(), &text);
-        let retry_after = retry_after(headers).or(fault.retry_after);
+        let fault = dialect.read_fault(head.status.as_u16(), &head.headers, &text);
+        let retry_after = retry_after(&head.headers).or(fault.retry_after);
         Fault { retry_after, ..destination.catalogue.classify(fault) }
     }
 }

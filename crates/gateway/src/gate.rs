@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use dialects::frames::{FrameError, FrameParser};
 use dialects::{Conduit, Tally};
 use net::sse::{SseParser, Tail};
 use types::conversation::Delivery;
@@ -27,6 +28,7 @@ pub(crate) struct Source {
 /// How the body is cut into frames: a whole answer is a stream of one.
 enum Framing {
     Events(SseParser),
+    Frames(FrameParser),
     Whole { gathered: Gathered, cap: usize },
 }
 
@@ -53,6 +55,7 @@ impl Source {
     ) -> Self {
         let framing = match form {
             Some(StreamForm::Events) => Framing::Events(SseParser::new(caps.event)),
+            Some(StreamForm::Frames) => Framing::Frames(FrameParser::new(caps.event)),
             None => Framing::Whole { gathered: Gathered::default(), cap: caps.answer },
         };
         Self { body, framing, conduit, out: Vec::new(), ended: false }
@@ -85,6 +88,13 @@ impl Source {
                 }
                 Ok(())
             }
+            Framing::Frames(parser) => {
+                parser.push(bytes);
+                while let Some(event) = parser.next().map_err(unframed)? {
+                    self.conduit.push(Frame::Event(event), &mut self.out)?;
+                }
+                Ok(())
+            }
         }
     }
 
@@ -100,6 +110,8 @@ impl Source {
                     self.conduit.push(Frame::Event(event), &mut self.out)?;
                 }
             }
+            // Half a frame says nothing.
+            Framing::Frames(_) => {}
         }
         self.conduit.end(&mut self.out)
     }
@@ -113,7 +125,7 @@ impl Source {
     pub(crate) fn estimate(&self) -> Tally {
         let gathered = match &self.framing {
             Framing::Whole { gathered, .. } => gathered.len(),
-            Framing::Events(_) => 0,
+            Framing::Events(_) | Framing::Frames(_) => 0,
         };
         Tally { output_bytes: gathered as u64, ..Tally::default() }
     }
@@ -175,6 +187,15 @@ impl Gathered {
 
     fn into_bytes(self) -> Bytes {
         if self.more.is_empty() { self.first } else { self.more.freeze() }
+    }
+}
+
+fn unframed(error: FrameError) -> Fault {
+    match error {
+        FrameError::Checksum { .. } | FrameError::Malformed { .. } => {
+            Fault::new(FaultKind::Unreadable, format!("the provider's stream cannot be read: {error}"))
+        }
+        FrameError::TooLarge { .. } => too_large("event"),
     }
 }
 

@@ -155,6 +155,7 @@ pub(crate) fn written(refusal: &Refusal, dialect: &dyn Dialect, request: Request
     let mut response = Response::new(Bytes::from(error.body));
     *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
+    headers.extend(error.headers);
     headers.insert(header::CONTENT_TYPE, answer::JSON);
     headers.insert(CODE, HeaderValue::from_static(refusal.code.as_str()));
     add_advice(headers, refusal.retry);

@@ -166,6 +166,7 @@ pub(crate) fn failed(dialect: &'static dyn Conversational, failure: Failure) -> 
 pub(crate) fn refused(dialect: &'static dyn Dialect, refusal: &Refusal) -> Script {
     let error = dialect.encode_error(refusal, RequestId::generate());
     let mut headers = head("application/json");
+    headers.extend(error.headers);
     if error.status == 429 {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
     }

@@ -1,4 +1,5 @@
-//! What an upstream's answer is made of, as data. The incremental parsers are in `net`.
+//! What an upstream's answer is made of, as data. The incremental parsers are in `net` and
+//! beside the languages.
 
 use bytes::Bytes;
 
@@ -36,15 +37,18 @@ pub enum StreamForm {
     /// Server-sent events (WHATWG HTML, section 9.2).
     #[default]
     Events,
+    /// Binary frames with checksums (Amazon event stream).
+    Frames,
 }
 
 impl StreamForm {
-    const ALL: [Self; 1] = [Self::Events];
+    const ALL: [Self; 2] = [Self::Events, Self::Frames];
 
     /// The media type of such a stream.
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Events => "text/event-stream",
+            Self::Frames => "application/vnd.amazon.eventstream",
         }
     }
 

@@ -10,7 +10,9 @@ use super::blocks::Reader;
 use super::error::{fault_in_answer, unreadable};
 use super::ids;
 use super::usage::{UsageOut, WireUsage};
-use super::wire::{self, Block, Object, input, is_own};
+use super::wire::{self, Block, Object, is_own};
+use crate::calls::{broken_input, input};
+use crate::shape::write;
 use crate::surrogates::mend;
 use crate::{Asked, DecodeError};
 
@@ -85,7 +87,7 @@ pub(super) fn encode(answer: &Answer, asked: &Asked) -> Vec<u8> {
         usage: answer.usage.unwrap_or_default().into(),
     };
     let mut out = Vec::new();
-    wire::write(&mut out, &message);
+    write(&mut out, &message);
     out
 }
 
@@ -109,8 +111,7 @@ fn block(content: &Content) -> Option<Block<'_>> {
         Content::RedactedThinking { data } => Some(Block::RedactedThinking { data }),
         Content::ToolCall { id, name, arguments, .. } => {
             // A model's broken arguments still reach the caller, as the one thing an object can hold them in.
-            let input = input(arguments)
-                .or_else(|| types::Json::of(&std::collections::BTreeMap::from([("arguments", arguments)])))?;
+            let input = input(arguments).or_else(|| broken_input(arguments))?;
             Some(Block::ToolUse { id: ids::fit(id), name: name.into(), input, cache_control: None })
         }
         Content::Opaque { kind, json } => is_own(kind).then_some(Block::Opaque(json)),

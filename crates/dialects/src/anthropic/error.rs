@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 use types::{ErrorClass, Fault, FaultKind, Refusal, RequestId};
 
-use super::wire;
-use crate::{DecodeError, ErrorAnswer, read_fault};
+use crate::{DecodeError, ErrorAnswer, read_fault, shape};
 
 /// The documented error types and the status each comes with; the first of a status is the one it means by itself.
 const TYPES: [(&str, u16); 12] = [
@@ -44,7 +43,8 @@ struct Body<'a> {
 pub(super) fn whole(refusal: &Refusal, request: RequestId) -> ErrorAnswer {
     let mut body = Vec::new();
     write(refusal, request, &mut body);
-    ErrorAnswer { status: upstream_status(refusal).unwrap_or_else(|| of_class(refusal.class).1), body }
+    let status = upstream_status(refusal).unwrap_or_else(|| of_class(refusal.class).1);
+    ErrorAnswer { status, headers: Vec::new(), body }
 }
 
 /// Writes an error inside a stream.
@@ -87,7 +87,7 @@ fn write(refusal: &Refusal, request: RequestId, out: &mut Vec<u8>) {
         param: refusal.param.as_deref(),
         tollgate_code: refusal.code.as_str(),
     };
-    wire::write(out, &Envelope { r#type: "error", error, request_id: request.to_string() });
+    shape::write(out, &Envelope { r#type: "error", error, request_id: request.to_string() });
 }
 
 /// The upstream's own word if it is one of this language's, else the word of the status, else of the class.

@@ -1,17 +1,11 @@
 //! How much to think: words of effort, budgets in tokens, and adaptive thinking.
-//!
-//! | effort | minimal, low | medium | high | xhigh | max |
-//! |---|---|---|---|---|---|
-//! | budget | 1024, 2048 | 8192 | 16384 | 32768 | 65536 |
 
 use serde::Serialize;
-use types::conversation::{Change, Content, Effort, Message, Reasoning, Role};
+use types::conversation::{Change, Effort, Reasoning};
 
 use super::request_encode::Writer;
 use crate::quirks;
-
-/// The least budget the wire takes.
-const MIN_BUDGET: u64 = 1024;
+use crate::thinking::{budget_of, effort_of, fitting, lacks_thinking};
 
 /// What is said about thinking.
 #[derive(Debug, Default)]
@@ -72,7 +66,8 @@ impl Writer<'_> {
         }
         let field = if reasoning.effort.is_some() { "reasoning_effort" } else { "thinking" };
         let budget = reasoning.budget_tokens.unwrap_or_else(|| budget_of(reasoning.effort));
-        match self.fitting(budget) {
+        let limit = self.asked.sampling.max_tokens.or(self.target.max_output_tokens);
+        match fitting(budget, limit) {
             Some(budget_tokens) if !lacks_thinking(&self.asked.messages) => {
                 if reasoning.budget_tokens != Some(budget_tokens) {
                     self.changes.push(Change::emulated(field));
@@ -115,46 +110,4 @@ impl Writer<'_> {
             }
         }
     }
-
-    /// A budget that leaves a fifth of the answer's limit for the answer; none where the limit is too low to
-    /// think at all.
-    fn fitting(&self, budget: u64) -> Option<u64> {
-        let Some(limit) = self.asked.sampling.max_tokens.or(self.target.max_output_tokens) else {
-            return Some(budget.max(MIN_BUDGET));
-        };
-        (limit > MIN_BUDGET).then(|| budget.min(limit / 5 * 4).max(MIN_BUDGET))
-    }
-}
-
-/// The budget an effort stands for. Without a word it is `high`, the wire's own default.
-const fn budget_of(effort: Option<Effort>) -> u64 {
-    match effort {
-        Some(Effort::None | Effort::Minimal) => MIN_BUDGET,
-        Some(Effort::Low) => 2048,
-        Some(Effort::Medium) => 8192,
-        Some(Effort::High) | None => 16384,
-        Some(Effort::Xhigh) => 32768,
-        Some(Effort::Max) => 65536,
-    }
-}
-
-/// The effort whose budget comes closest from above.
-fn effort_of(budget: u64) -> Effort {
-    let words = [Effort::Low, Effort::Medium, Effort::High, Effort::Xhigh];
-    words.into_iter().find(|effort| budget <= budget_of(Some(*effort))).unwrap_or(Effort::Max)
-}
-
-/// Whether the conversation stands inside a tool loop whose calls came without thinking: with a budget, the wire
-/// refuses to go on from there.
-fn lacks_thinking(messages: &[Message]) -> bool {
-    let last = messages.iter().rev().find(|message| message.role == Role::Assistant);
-    let Some(assistant) = last else { return false };
-    let has = |wanted: fn(&Content) -> bool| assistant.content.iter().any(wanted);
-    let thought = has(|content| {
-        matches!(content, Content::Thinking { signature: Some(_), .. } | Content::RedactedThinking { .. })
-    });
-    let in_loop = messages.last().is_some_and(|message| {
-        message.content.iter().any(|content| matches!(content, Content::ToolResult { .. }))
-    });
-    in_loop && !thought && has(|content| matches!(content, Content::ToolCall { .. }))
 }

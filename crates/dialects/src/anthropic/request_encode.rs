@@ -12,10 +12,10 @@ use super::peek::{VERSION_HEADER, Version};
 use super::reasoning::{Plan, Thinking};
 use super::request_messages::Turn;
 use super::request_tools::{Choice, ToolOut};
-use super::wire::{self, Block};
+use super::wire::Block;
 use crate::extras::{Named, carry};
 use crate::place::told;
-use crate::{EncodeError, Encoded, ToolNames, names, quirks, schema};
+use crate::{EncodeError, Encoded, ToolNames, names, quirks, schema, shape};
 
 /// The limit where neither the caller nor the catalogue says one, without what is meant for thinking.
 const DEFAULT_MAX_TOKENS: u64 = 4096;
@@ -131,7 +131,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
         extras: carried.fields,
     };
     let mut bytes = Vec::new();
-    wire::write(&mut bytes, &body);
+    shape::write(&mut bytes, &body);
     let headers = vec![version_header(target)];
     let changes = told(conversation, writer.changes, carried.lost);
     Encoded { body: vec![bytes.into()], headers, changes, tool_names: writer.tool_names }.checked(target)

@@ -6,9 +6,10 @@ use serde::Serialize;
 use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Message, Role};
 
 use super::request_encode::Writer;
-use super::wire::{Block, Source, input};
+use super::wire::{Block, Source};
+use crate::calls::{broken_input, input};
 use super::{ids, wire};
-use crate::media::{image_mime, is_base64, is_web};
+use crate::media::{image_mime, is_base64, is_textual, is_web};
 use crate::{EncodeError, quirks};
 
 /// One turn.
@@ -156,7 +157,7 @@ impl<'a> Writer<'a> {
             Content::ToolCall { id, name, arguments, cache, .. } => {
                 let input = input(arguments).or_else(|| {
                     self.changes.push(Change::rewritten(path.as_str()));
-                    types::Json::of(&std::collections::BTreeMap::from([("arguments", arguments)]))
+                    broken_input(arguments)
                 })?;
                 let sent_name = self.tool_name(name);
                 if sent_name != *name {
@@ -270,9 +271,6 @@ impl<'a> Writer<'a> {
 /// The one kind of document the wire takes as base64.
 const PDF: &str = "application/pdf";
 
-/// How MIME types end that are text without saying so.
-const TEXTUAL: &[&str] = &["json", "xml", "yaml", "javascript", "x-sh"];
-
 /// Whether the wire lets this role say this.
 const fn is_allowed(role: Role, content: &Content) -> bool {
     match content {
@@ -289,7 +287,6 @@ const fn is_allowed(role: Role, content: &Content) -> bool {
 
 /// The text of a document that is text, whatever kind of it; the wire takes only PDF in base64.
 fn decoded(mime: &str, base64: &str) -> Option<String> {
-    let is_text = mime.starts_with("text/") || TEXTUAL.iter().any(|kind| mime.ends_with(kind));
-    let bytes = is_text.then(|| STANDARD.decode(base64).ok()).flatten()?;
+    let bytes = is_textual(mime).then(|| STANDARD.decode(base64).ok()).flatten()?;
     String::from_utf8(bytes).ok().filter(|text| !text.trim().is_empty())
 }

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 use types::Json;
-use types::conversation::{Change, Content, Tool, ToolChoice};
+use types::conversation::{Change, Tool, ToolChoice};
 
 use super::reasoning::Plan;
 use super::request_encode::Writer;
 use super::wire::{CacheControl, is_own};
+use crate::calls::names_in_history;
 use crate::{names, schema};
 
 /// The longest name of a tool that the wire takes.
@@ -148,29 +149,4 @@ impl<'a> Writer<'a> {
             Some(ToolChoice::Named(name)) => Some(Choice::Tool { name: self.tool_name(name), serial }),
         }
     }
-}
-
-/// The names of the tools called in the history, each once. A result whose call is gone counts as one.
-fn names_in_history<'a>(contents: impl Iterator<Item = &'a Content>) -> Vec<&'a str> {
-    let mut names = Vec::new();
-    let mut has_results = false;
-    for content in contents {
-        match content {
-            Content::ToolCall { name, .. } if !names.contains(&name.as_str()) => names.push(name.as_str()),
-            Content::ToolResult { .. } => has_results = true,
-            Content::Audio(_)
-            | Content::Document(_)
-            | Content::Image(_)
-            | Content::Opaque { .. }
-            | Content::RedactedThinking { .. }
-            | Content::Refusal(_)
-            | Content::Text { .. }
-            | Content::Thinking { .. }
-            | Content::ToolCall { .. } => {}
-        }
-    }
-    if names.is_empty() && has_results {
-        names.push("tool");
-    }
-    names
 }

@@ -10,8 +10,9 @@ use types::conversation::{Delta, Event, Opening, StopReason};
 use super::answer::{MessageOut, Said, message_id, stop_word};
 use super::ids;
 use super::usage::UsageOut;
-use super::wire::{self, Block, is_own};
-use crate::{Asked, Encoder};
+use super::wire::{Block, is_own};
+use crate::calls::{input, is_without};
+use crate::{Asked, Encoder, shape};
 
 /// Writes a stream.
 #[derive(Debug)]
@@ -243,7 +244,7 @@ impl Waiting {
             Opening::Refusal | Opening::Text => Block::Text { text: "", cache_control: None },
             Opening::Thinking => Block::Thinking { thinking: "", signature: "" },
             Opening::ToolCall { id, name, .. } => {
-                let Some(input) = wire::input("") else { return false };
+                let Some(input) = input("") else { return false };
                 Block::ToolUse { id: ids::fit(id), name: name.into(), input, cache_control: None }
             }
         };
@@ -273,7 +274,7 @@ impl Waiting {
         let delta = match (delta, &self.opening) {
             // Nothing in front of the first piece: the end of the block says `{}`.
             (Delta::Arguments(piece), Opening::ToolCall { .. })
-                if !self.has_arguments && wire::is_without(piece) =>
+                if !self.has_arguments && is_without(piece) =>
             {
                 return;
             }
@@ -326,6 +327,6 @@ fn write(out: &mut Vec<u8>, name: &str, data: &impl Serialize) {
     out.extend_from_slice(b"event: ");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\ndata: ");
-    wire::write(out, data);
+    shape::write(out, data);
     out.extend_from_slice(b"\n\n");
 }

@@ -226,20 +226,3 @@ impl Serialize for CacheControl {
         Wire { r#type: "ephemeral", ttl }.serialize(serializer)
     }
 }
-
-/// Whether a call comes without arguments: some providers say so by an empty text or by null.
-pub(super) fn is_without(arguments: &str) -> bool {
-    matches!(arguments.trim(), "" | "null")
-}
-
-/// A call's arguments as the object the wire wants: none for what is no JSON object.
-pub(super) fn input(arguments: &str) -> Option<Json> {
-    let text = if is_without(arguments) { "{}" } else { arguments };
-    Json::parse(text).filter(|json| json.as_str().trim_start().starts_with('{'))
-}
-
-/// Writes `value` as JSON to the end of `out`.
-#[expect(clippy::expect_used, reason = "our own structs have text keys, and a Vec takes every write")]
-pub(super) fn write(out: &mut Vec<u8>, value: &impl Serialize) {
-    serde_json::to_writer(out, value).expect("our own structs are JSON");
-}

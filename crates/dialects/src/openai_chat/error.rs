@@ -26,7 +26,8 @@ struct WireErrorBody<'a> {
 
 /// Writes an error as a whole answer.
 pub(super) fn encode(refusal: &Refusal) -> ErrorAnswer {
-    ErrorAnswer { status: refusal.status.unwrap_or(status(refusal.class)), body: json_bytes(&wire(refusal)) }
+    let status = refusal.status.unwrap_or(status(refusal.class));
+    ErrorAnswer { status, headers: Vec::new(), body: json_bytes(&wire(refusal)) }
 }
 
 /// Writes an error inside a stream that has begun.

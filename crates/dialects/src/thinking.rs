@@ -1,0 +1,49 @@
+//! How much to think, in words and in tokens.
+//!
+//! | effort | minimal, low | medium | high | xhigh | max |
+//! |---|---|---|---|---|---|
+//! | budget | 1024, 2048 | 8192 | 16384 | 32768 | 65536 |
+
+use types::conversation::{Content, Effort, Message, Role};
+
+/// The least budget that is taken.
+pub(crate) const MIN_BUDGET: u64 = 1024;
+
+/// The budget an effort stands for. Without a word it is `high`, the default of those who have both.
+pub(crate) const fn budget_of(effort: Option<Effort>) -> u64 {
+    match effort {
+        Some(Effort::None | Effort::Minimal) => MIN_BUDGET,
+        Some(Effort::Low) => 2048,
+        Some(Effort::Medium) => 8192,
+        Some(Effort::High) | None => 16384,
+        Some(Effort::Xhigh) => 32768,
+        Some(Effort::Max) => 65536,
+    }
+}
+
+/// The effort whose budget comes closest from above.
+pub(crate) fn effort_of(budget: u64) -> Effort {
+    let words = [Effort::Low, Effort::Medium, Effort::High, Effort::Xhigh];
+    words.into_iter().find(|effort| budget <= budget_of(Some(*effort))).unwrap_or(Effort::Max)
+}
+
+/// A budget that leaves a fifth of the answer's limit for the answer; none where the limit is too low to think at all.
+pub(crate) fn fitting(budget: u64, limit: Option<u64>) -> Option<u64> {
+    let Some(limit) = limit else { return Some(budget.max(MIN_BUDGET)) };
+    (limit > MIN_BUDGET).then(|| budget.min(limit / 5 * 4).max(MIN_BUDGET))
+}
+
+/// Whether the conversation stands inside a tool loop whose calls came without thinking: with a budget, Anthropic's
+/// models refuse to go on from there.
+pub(crate) fn lacks_thinking(messages: &[Message]) -> bool {
+    let last = messages.iter().rev().find(|message| message.role == Role::Assistant);
+    let Some(assistant) = last else { return false };
+    let has = |wanted: fn(&Content) -> bool| assistant.content.iter().any(wanted);
+    let thought = has(|content| {
+        matches!(content, Content::Thinking { signature: Some(_), .. } | Content::RedactedThinking { .. })
+    });
+    let in_loop = messages.last().is_some_and(|message| {
+        message.content.iter().any(|content| matches!(content, Content::ToolResult { .. }))
+    });
+    in_loop && !thought && has(|content| matches!(content, Content::ToolCall { .. }))
+}
