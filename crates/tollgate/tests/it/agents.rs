@@ -30,7 +30,7 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) fn new() -> Self {
         let desk = Self { folder: tempfile::tempdir().unwrap() };
-        for folder in [desk.home(), desk.work()] {
+        for folder in [desk.home(), desk.temporary(), desk.work()] {
             std::fs::create_dir(folder).unwrap();
         }
         std::fs::write(desk.note(), NOTE).unwrap();
@@ -39,6 +39,10 @@ impl Desk {
 
     fn home(&self) -> PathBuf {
         self.folder.path().join("home")
+    }
+
+    fn temporary(&self) -> PathBuf {
+        self.folder.path().join("temporary")
     }
 
     fn work(&self) -> PathBuf {
@@ -52,7 +56,8 @@ impl Desk {
 
     /// A program that sits here.
     fn program(&self, binary: &Path) -> Program {
-        let program = Program::new(binary, &self.work()).env("HOME", self.home());
+        let program = Program::new(binary, &self.work());
+        let program = program.env("HOME", self.home()).env("TMPDIR", self.temporary());
         // A proxy of the machine's has no business between two processes on it.
         program.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1")
     }

@@ -7,6 +7,7 @@ use testkit::{FakeUpstream, Program, Ran, Reply};
 
 use super::{BOUND, Desk, NOTE, check_told, remembering, requests};
 use crate::gateway;
+use crate::samples::{MESSAGES, ask, call};
 use crate::sdk::installed;
 
 /// What keeps it from talking to anybody but the gateway.
@@ -160,6 +161,45 @@ async fn it_shows_a_refused_key_s_sentence_and_asks_once() {
 async fn it_shows_that_a_request_is_beyond_its_limit_and_asks_once() {
     let limited = json!({"security": {"rate_limiting": {"tokens_per_minute": 1000}}});
     check_refused(limited, "tollgate/mock", None, ("Request rejected (429)", 1)).await;
+}
+
+#[tokio::test]
+async fn it_knows_a_full_context_by_the_words_of_either_provider() {
+    let full = [
+        ("anthropic", "", "prompt is too long: 210000 tokens > 200000 maximum"),
+        (
+            "openai",
+            "/v1",
+            "This model's maximum context length is 128000 tokens. Please reduce the length of the messages.",
+        ),
+    ];
+    for (kind, path, sentence) in full {
+        let error =
+            json!({"type": "invalid_request_error", "code": "context_length_exceeded", "message": sentence});
+        let reply = Reply::json(400, json!({"type": "error", "error": error}).to_string());
+        let upstream = FakeUpstream::start(move |_| reply.clone()).await;
+        let config = json!({
+            "providers": {"a": {"kind": kind, "url": format!("{}{path}", upstream.url()), "key": "sk-a"}},
+            "models": {"m": {"targets": [{"to": "a/x"}]}},
+        });
+        check_refused(config, "m", None, ("Prompt is too long", 1)).await;
+    }
+}
+
+/// Beginnings of header names by which it takes an answer for one of another gateway's.
+const OTHERS: &[&str] =
+    &["cf-aig-", "helicone-", "x-bifrost-", "x-bt-", "x-kong-", "x-litellm-", "x-portkey-"];
+
+#[tokio::test]
+async fn no_answer_looks_like_another_gateway_s() {
+    let gateway = gateway().start().await;
+    for model in ["tollgate/mock", "nowhere"] {
+        let response = call(&gateway, MESSAGES, ask(model)).send().await;
+        let names = response.headers.keys().map(http::HeaderName::as_str);
+        let others: Vec<_> =
+            names.filter(|name| OTHERS.iter().any(|start| name.starts_with(start))).collect();
+        assert!(others.is_empty(), "{others:?}");
+    }
 }
 
 #[tokio::test]

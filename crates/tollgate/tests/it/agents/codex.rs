@@ -13,6 +13,7 @@ use crate::sdk::installed;
 fn codex(desk: &Desk, provider: &str, key: &str) -> Program {
     let config = format!(
         "model_provider = \"tollgate\"\ncheck_for_update_on_startup = false\nanalytics = {{enabled = false}}\n\
+         features = {{plugins = false}}\n\
          [model_providers.tollgate]\nname = \"Tollgate\"\nenv_key = \"TOLLGATE_KEY\"\nwire_api = \"responses\"\n\
          {provider}\n"
     );
