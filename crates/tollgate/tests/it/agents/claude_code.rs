@@ -92,16 +92,19 @@ async fn its_tools_are_called_and_their_results_come_back() {
 
 #[tokio::test]
 async fn it_finds_the_models_that_bear_its_makers_name() {
-    let config = json!({"models": {"claude-here": {"targets": [{"to": "tollgate/mock"}]}}});
-    let gateway = gateway().config(&config.to_string()).start().await;
     let desk = Desk::new();
-    let program = claude(&desk, &gateway.url(), &gateway.key);
+    // What it has understood of the listing it keeps for the next start. It does not wait for that: the model has it
+    // look until the file is there.
+    let kept = desk.home().join(".claude/cache/gateway-models.json");
+    let command = format!("until test -s '{}'; do sleep 0.1; done", kept.display());
+    let model = calling("Bash", &json!({"command": command, "description": "Wait for a file"}));
+    let config = json!({"models": {"claude-here": {"targets": [{"to": format!("tollgate/{model}")}]}}});
+    let gateway = gateway().config(&config.to_string()).start().await;
+    let program = claude(&desk, &gateway.url(), &gateway.key).args(&["--allowedTools", "Bash"]);
     let ran = greet(program.env("CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY", "1"), "claude-here").await;
-    check_told(&ran, "Hello from Tollgate.");
-    // What it has understood of the listing it keeps for the next start.
-    let kept = std::fs::read_to_string(desk.home().join(".claude/cache/gateway-models.json"));
-    let kept: Value =
-        serde_json::from_str(&kept.unwrap_or_else(|error| panic!("{error}: {ran:#?}"))).unwrap();
+    check_told(&ran, "[tool result: ");
+    let kept = std::fs::read_to_string(kept).unwrap_or_else(|error| panic!("{error}: {ran:#?}"));
+    let kept: Value = serde_json::from_str(&kept).unwrap();
     let names: Vec<_> = kept["models"].as_array().unwrap().iter().map(|model| &model["id"]).collect();
     assert_eq!(names, ["claude-here"], "{kept}");
 }
