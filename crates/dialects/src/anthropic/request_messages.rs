@@ -7,8 +7,8 @@ use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Messag
 
 use super::request_encode::Writer;
 use super::wire::{Block, Source};
-use crate::calls::{broken_input, input};
 use super::{ids, wire};
+use crate::calls::{broken_input, input};
 use crate::media::{image_mime, is_base64, is_textual, is_web};
 use crate::{EncodeError, quirks};
 

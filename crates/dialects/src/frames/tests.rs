@@ -73,7 +73,10 @@ fn a_frame_is_written_as_the_specification_says() {
     assert_eq!(bytes[..8], [0, 0, 0, 118, 0, 0, 0, 82]);
     assert_eq!(bytes[12..37], *b"\x0b:event-type\x07\0\x0cmessage");
     check(&bytes, Ok(("messageStart", r#"{"role":"assistant"}"#)));
-    check(&written(&[(FrameKind::Exception, "throttlingException", "{}")]), Ok(("throttlingException", "{}")));
+    check(
+        &written(&[(FrameKind::Exception, "throttlingException", "{}")]),
+        Ok(("throttlingException", "{}")),
+    );
 }
 
 #[test]

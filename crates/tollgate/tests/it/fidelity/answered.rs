@@ -39,6 +39,7 @@ pub(super) const FEATURES: &[Answered] = &[
     Answered { name: "reasoning", make: || thinking(None), hear: thoughts },
     Answered { name: "signed reasoning", make: || thinking(Some("c2lnbmF0dXJl")), hear: proofs },
     Answered { name: "encrypted reasoning", make: hidden, hear: proofs },
+    Answered { name: "signed tool call", make: signed_call, hear: proofs },
     Answered { name: "tool call", make: || calling(1), hear: calls },
     Answered { name: "parallel tool calls", make: || calling(3), hear: calls },
     Answered {
@@ -122,8 +123,17 @@ fn call(index: usize) -> Content {
         id: format!("call_{index}"),
         name: format!("weather_{index}"),
         arguments: format!(r#"{{"city":"Lyon {index}"}}"#),
+        signature: None,
         cache: None,
     }
+}
+
+fn signed_call() -> Answer {
+    let mut call = call(0);
+    if let Content::ToolCall { signature, .. } = &mut call {
+        *signature = Some("c2lnbmF0dXJl".to_owned());
+    }
+    said(vec![call], StopReason::ToolUse)
 }
 
 fn calling(count: usize) -> Answer {
@@ -180,7 +190,7 @@ fn thoughts(answer: &Answer) -> String {
 
 fn proofs(answer: &Answer) -> String {
     let one = |content: &Content| match content {
-        Content::Thinking { signature, .. } => signature.clone(),
+        Content::Thinking { signature, .. } | Content::ToolCall { signature, .. } => signature.clone(),
         Content::RedactedThinking { data } => Some(data.clone()),
         _ => None,
     };

@@ -98,6 +98,7 @@ pub(super) const FEATURES: &[Asked] = &[
     Asked { name: "failed tool", say: failed, hear: failures },
     Asked { name: "signed reasoning in the history", say: thought, hear: thoughts },
     Asked { name: "encrypted reasoning in the history", say: hidden_thought, hear: thoughts },
+    Asked { name: "signed tool call in the history", say: signed_call, hear: proofs },
     Asked { name: "cache marker on a prompt", say: marked_prompt, hear: marks },
     Asked { name: "cache marker for an hour", say: marked_question, hear: marks },
     Asked { name: "cache marker on tools", say: marked_tools, hear: marks },
@@ -286,6 +287,7 @@ fn called(said: &mut Conversation, count: usize, content: &[Content]) {
         id: id.clone(),
         name: "weather".to_owned(),
         arguments: r#"{"city":"Lyon"}"#.to_owned(),
+        signature: None,
         cache: None,
     };
     let result = |id: &String| Content::ToolResult {
@@ -296,6 +298,15 @@ fn called(said: &mut Conversation, count: usize, content: &[Content]) {
     };
     said.messages.push(assistant(ids.iter().map(call).collect()));
     said.messages.push(user(ids.iter().map(result).collect()));
+}
+
+fn signed_call(said: &mut Conversation) {
+    called(said, 1, &[Content::text("sunny")]);
+    for content in said.messages.iter_mut().flat_map(|message| &mut message.content) {
+        if let Content::ToolCall { signature, .. } = content {
+            *signature = Some("c2lnbmF0dXJl".to_owned());
+        }
+    }
 }
 
 fn failed(said: &mut Conversation) {
@@ -497,6 +508,15 @@ fn failures(said: &Conversation) -> String {
         _ => None,
     });
     format!("{:?}", failed.collect::<Vec<_>>())
+}
+
+/// The proofs on tool calls.
+fn proofs(said: &Conversation) -> String {
+    let signed = blocks(said).into_iter().filter_map(|(_, content)| match content {
+        Content::ToolCall { signature, .. } => signature.clone(),
+        _ => None,
+    });
+    format!("{:?}", signed.collect::<Vec<_>>())
 }
 
 fn thoughts(said: &Conversation) -> String {
