@@ -234,8 +234,8 @@ pub fn write(out: &mut Vec<u8>, kind: FrameKind, name: &str, payload: impl FnOnc
 
 /// The lengths and their checksum.
 fn prelude([total, headers]: [u32; 2]) -> [u8; PRELUDE] {
-    let lengths = ((u64::from(total) << 32) | u64::from(headers)).to_be_bytes();
-    let [a, b, c, d, e, f, g, h] = lengths;
-    let [i, j, k, l] = crc32fast::hash(&lengths).to_be_bytes();
-    [a, b, c, d, e, f, g, h, i, j, k, l]
+    let lengths = (u64::from(total) << 32) | u64::from(headers);
+    let checksum = crc32fast::hash(&lengths.to_be_bytes());
+    let [_, _, _, _, prelude @ ..] = ((u128::from(lengths) << 32) | u128::from(checksum)).to_be_bytes();
+    prelude
 }
