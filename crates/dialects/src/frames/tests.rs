@@ -71,7 +71,7 @@ fn check(frame: &[u8], expect: Result<(&str, &str), FrameError>) {
 fn a_frame_is_written_as_the_specification_says() {
     let bytes = written(&[(FrameKind::Event, "messageStart", r#"{"role":"assistant"}"#)]);
     assert_eq!(bytes[..8], [0, 0, 0, 118, 0, 0, 0, 82]);
-    assert_eq!(bytes[12..37], *b"\x0b:event-type\x07\0\x0cmessage");
+    assert_eq!(bytes[12..34], *b"\x0b:event-type\x07\0\x0cmessage");
     check(&bytes, Ok(("messageStart", r#"{"role":"assistant"}"#)));
     check(
         &written(&[(FrameKind::Exception, "throttlingException", "{}")]),
