@@ -1,6 +1,7 @@
 //! The developer's commands. `cargo xtask test` is the one that says whether the tree is sound.
 
 mod bench;
+mod catalogue;
 mod fuzz;
 mod packages;
 mod sdk;
@@ -17,6 +18,7 @@ const HELP: &str = "\
 cargo xtask test          install what tests need, then check everything; ends with `N passed, N failed`
 cargo xtask tidy          check the house rules, in seconds and without building
 cargo xtask sdk           install the client libraries and coding agents that tests run against the gateway
+cargo xtask catalogue     write the models of the catalogue anew from the tables that sources.toml names; [--check]
 cargo xtask fuzz          run the fuzz targets for a minute
 cargo xtask instructions  count a request's instructions and compare them with bench/instructions.toml; [--update]
 cargo xtask reference     write docs/reference anew from what the tests find
@@ -46,6 +48,8 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ("tidy", []) => Ok(exit_code(tidy::run(&root)?)),
         ("fuzz", []) => fuzz::smoke(&root).map(|_| ExitCode::SUCCESS),
         ("reference", []) => test::write_reference(&root).map(|()| ExitCode::SUCCESS),
+        ("catalogue", []) => catalogue::write(&root).map(|()| ExitCode::SUCCESS),
+        ("catalogue", [flag]) if flag == "--check" => Ok(exit_code(catalogue::check(&root)?)),
         ("sdk", []) => sdk::prepare(&root).map(|()| ExitCode::SUCCESS),
         ("instructions", rest) => bench::instructions(&root, rest).map(|()| ExitCode::SUCCESS),
         ("bench", rest) => bench::run(&root, rest).map(|()| ExitCode::SUCCESS),

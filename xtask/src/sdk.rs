@@ -61,21 +61,21 @@ fn modules(wanted: &Path, place: &Path, name: &str) -> Result<()> {
 }
 
 /// A file that says what has been installed. It is written last: an installation that broke off starts over.
-struct Stamp {
+pub(crate) struct Stamp {
     file: std::path::PathBuf,
     text: String,
 }
 
 impl Stamp {
-    fn new(place: &Path, name: &str, texts: &[String]) -> Self {
+    pub(crate) fn new(place: &Path, name: &str, texts: &[String]) -> Self {
         Self { file: place.join(format!("{name}.stamp")), text: texts.concat() }
     }
 
-    fn is_there(&self) -> bool {
+    pub(crate) fn is_there(&self) -> bool {
         fs::read_to_string(&self.file).is_ok_and(|text| text == self.text)
     }
 
-    fn leave(&self) -> Result<()> {
+    pub(crate) fn leave(&self) -> Result<()> {
         fs::write(&self.file, &self.text)
             .with_context(|| format!("{} cannot be written", self.file.display()))
     }
@@ -85,7 +85,7 @@ fn read(file: &Path) -> Result<String> {
     fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))
 }
 
-fn remove(folder: &Path) -> Result<()> {
+pub(crate) fn remove(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("{} cannot be removed", folder.display()))
@@ -101,7 +101,7 @@ fn version(program: &str) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status =
         command.stdin(Stdio::null()).status().with_context(|| format!("{command:?} cannot be run"))?;
     if status.success() { Ok(()) } else { bail!("{command:?} ended with {status}") }

@@ -116,7 +116,7 @@ impl Try<'_> {
             candidate: self.candidate,
             destination,
             endpoint,
-            known: &known,
+            known,
             strict: self.strict,
             span: SpanId::generate(),
         };
@@ -162,7 +162,7 @@ impl Try<'_> {
 
     /// What the attempt at this place is begun with.
     fn begin<'k>(&self, place: &Place<'k>, claim: Claim) -> Begin<'k> {
-        let model = place.known.model.as_ref();
+        let model = place.known.model.as_deref();
         let is_billed = self.request.operation == Operation::Chat;
         Begin {
             served: Served {

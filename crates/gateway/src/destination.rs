@@ -54,13 +54,15 @@ pub struct Destination {
     pub catalogue: Arc<Provider>,
     /// What is known of each model, found without a search.
     known: HashMap<ModelName, Arc<KnownModel>, RandomState>,
+    /// What is known of a model that the catalogue does not list.
+    unlisted: Arc<KnownModel>,
 }
 
 /// What is known of a provider's model.
 #[derive(Debug)]
 pub struct KnownModel {
     /// What the catalogue says of it, if it lists it.
-    pub model: Option<Model>,
+    pub model: Option<Arc<Model>>,
     /// What is odd about it or its provider.
     pub quirks: Arc<[String]>,
 }
@@ -105,15 +107,25 @@ impl Destination {
     pub fn new(config: DestinationConfig) -> Self {
         let DestinationConfig { name, origin, endpoints, headers, catalogue } = config;
         let semconv = Arc::from(catalogue.semconv.as_str());
-        let names =
-            catalogue.models.iter().flat_map(|model| std::iter::once(&model.name).chain(&model.aliases));
-        let known = names.map(|name| (name.clone(), Arc::new(look_up(&catalogue, name.as_str())))).collect();
-        Self { name, semconv, origin, endpoints, headers, catalogue, known }
+        let unlisted = Arc::new(KnownModel { model: None, quirks: catalogue.quirks_of(None).into() });
+        let mut known = HashMap::default();
+        for model in catalogue.models() {
+            // Most models are like their provider, and like each other.
+            let quirks = if model.quirks.is_empty() {
+                Arc::clone(&unlisted.quirks)
+            } else {
+                catalogue.quirks_of(Some(model)).into()
+            };
+            let one = Arc::new(KnownModel { model: Some(Arc::clone(model)), quirks });
+            known.extend(model.names().map(|name| (name.clone(), Arc::clone(&one))));
+        }
+        Self { name, semconv, origin, endpoints, headers, catalogue, known, unlisted }
     }
 
-    /// What is known of the model with this name.
-    pub fn known(&self, model: &ModelName) -> Arc<KnownModel> {
-        self.known.get(model).cloned().unwrap_or_else(|| Arc::new(look_up(&self.catalogue, model.as_str())))
+    /// What is known of the model with this name, as [`Provider::model`] finds it.
+    pub fn known(&self, model: &ModelName) -> &Arc<KnownModel> {
+        let undated = || self.known.get(providers::undated(model.as_str())?);
+        self.known.get(model).or_else(undated).unwrap_or(&self.unlisted)
     }
 
     /// `text` without this provider's credential, should it be quoted there: some proxies' error pages show what
@@ -143,8 +155,3 @@ impl Destination {
 
 /// A header's value that is shorter is a word, and words may stand in any text.
 const SHORTEST_SECRET: usize = 8;
-
-fn look_up(catalogue: &Provider, name: &str) -> KnownModel {
-    let model = catalogue.model(name);
-    KnownModel { model: model.cloned(), quirks: catalogue.quirks_of(model).into() }
-}

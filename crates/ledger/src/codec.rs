@@ -6,13 +6,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use types::{AttemptId, FaultKind, MicroUsd, Operation, RequestId, TokenClass, Tokens, UnixTime, Usage};
+use types::{
+    AttemptId, FaultKind, MicroUsd, Operation, RequestId, ServiceTier, TokenClass, Tokens, UnixTime, Usage,
+};
 use uuid::Uuid;
 
 use crate::record::{Estimated, Intent, Outcome, Record, Settlement};
 use crate::segment::{DIGEST, Header, Link, SegmentNumber};
 
-const VERSION: u8 = 1;
+/// What is written. Version 1, which is still read, had fewer classes of tokens and no service tier.
+const VERSION: u8 = 2;
 const MAGIC: [u8; 8] = *b"tollgate";
 /// No text in a record is longer; so no record comes near the frame's limit.
 const TEXT_MAX: usize = 1024;
@@ -97,10 +100,7 @@ pub(crate) enum Glance {
 
 /// Reads a payload's kind and attempt; `None` if it has none.
 pub(crate) fn glance(payload: &[u8]) -> Option<Glance> {
-    let mut fields = Fields { rest: payload };
-    if fields.byte()? != VERSION {
-        return None;
-    }
+    let mut fields = Fields::of(payload)?;
     Some(match fields.byte()? {
         HEADER => Glance::Header,
         BEGUN => Glance::Begun(AttemptId::from_uuid(fields.id()?)),
@@ -114,10 +114,7 @@ pub(crate) fn glance(payload: &[u8]) -> Option<Glance> {
 
 /// Reads one payload; `None` if it is not one.
 pub(crate) fn decode(payload: &[u8]) -> Option<Entry> {
-    let mut fields = Fields { rest: payload };
-    if fields.byte()? != VERSION {
-        return None;
-    }
+    let mut fields = Fields::of(payload)?;
     let entry = match fields.byte()? {
         HEADER => Entry::Header(fields.header()?),
         BEGUN => Entry::Record(Record::Begun(fields.intent()?)),
@@ -169,6 +166,7 @@ fn put_usage(out: &mut Vec<u8>, usage: &Usage) {
     for class in TokenClass::ALL {
         put_number(out, usage.of(*class).0);
     }
+    out.push(usage.service_tier.map_or(0, service_tier_code));
 }
 
 fn put_option(out: &mut Vec<u8>, text: Option<&str>) {
@@ -204,6 +202,17 @@ const fn operation(code: u8) -> Option<Operation> {
         1 => Some(Operation::Chat),
         2 => Some(Operation::CountTokens),
         _ => None,
+    }
+}
+
+const fn service_tier_code(tier: ServiceTier) -> u8 {
+    match tier {
+        ServiceTier::Balanced => 1,
+        ServiceTier::Batch => 2,
+        ServiceTier::Fast => 3,
+        ServiceTier::Flex => 4,
+        ServiceTier::Priority => 5,
+        ServiceTier::Ultrafast => 6,
     }
 }
 
@@ -256,10 +265,17 @@ const fn outcome(code: u8) -> Option<Outcome> {
 
 /// What is left of a payload.
 struct Fields<'a> {
+    version: u8,
     rest: &'a [u8],
 }
 
 impl<'a> Fields<'a> {
+    /// The fields behind a payload's version; `None` if that is one nobody knows.
+    fn of(payload: &'a [u8]) -> Option<Self> {
+        let (version, rest) = payload.split_first()?;
+        (1..=VERSION).contains(version).then_some(Self { version: *version, rest })
+    }
+
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (array, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
@@ -329,18 +345,39 @@ impl<'a> Fields<'a> {
         self.number().map(Duration::from_nanos)
     }
 
+    /// A count that version 1 did not have.
+    fn later_tokens(&mut self) -> Option<Tokens> {
+        if self.version == 1 { Some(Tokens(0)) } else { self.tokens() }
+    }
+
     /// In the order of [`TokenClass::ALL`].
     fn usage(&mut self) -> Option<Usage> {
         Some(Usage {
             input: self.tokens()?,
             input_audio: self.tokens()?,
+            input_image: self.later_tokens()?,
             cache_read: self.tokens()?,
+            cache_read_audio: self.later_tokens()?,
             cache_write_5m: self.tokens()?,
             cache_write_1h: self.tokens()?,
             output: self.tokens()?,
             output_audio: self.tokens()?,
+            output_image: self.later_tokens()?,
             reasoning: self.tokens()?,
+            service_tier: self.service_tier()?,
         })
+    }
+
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one is a payload that is none, the inner one the usual tier"
+    )]
+    fn service_tier(&mut self) -> Option<Option<ServiceTier>> {
+        let code = if self.version == 1 { 0 } else { self.byte()? };
+        if code == 0 {
+            return Some(None);
+        }
+        ServiceTier::ALL.iter().find(|tier| service_tier_code(**tier) == code).map(|tier| Some(*tier))
     }
 
     fn header(&mut self) -> Option<Header> {

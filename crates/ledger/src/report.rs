@@ -199,6 +199,8 @@ const HEADINGS: [&str; COLUMNS] = [
 
 fn cells(key: &str, model: &str, totals: &Totals) -> [String; COLUMNS] {
     let usage = &totals.usage;
+    let input = [usage.input, usage.input_audio, usage.input_image];
+    let input = input.iter().fold(0_u64, |sum, tokens| sum.saturating_add(tokens.0));
     [
         key.to_owned(),
         plain(model),
@@ -207,8 +209,8 @@ fn cells(key: &str, model: &str, totals: &Totals) -> [String; COLUMNS] {
         totals.open.to_string(),
         totals.failures.to_string(),
         totals.estimated.to_string(),
-        usage.input.0.saturating_add(usage.input_audio.0).to_string(),
-        usage.cache_read.0.to_string(),
+        input.to_string(),
+        usage.cache_read.0.saturating_add(usage.cache_read_audio.0).to_string(),
         usage.cache_write_5m.0.saturating_add(usage.cache_write_1h.0).to_string(),
         usage.output_total().0.to_string(),
         totals.cost.to_string(),

@@ -8,7 +8,8 @@ use std::{fs, io};
 use include_dir::{Dir, include_dir};
 use types::ProviderName;
 
-use crate::check::{self, Folder};
+use crate::check::{self, Folder, ModelTexts};
+use crate::models::Models;
 use crate::{Problem, Provider};
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/catalogue");
@@ -25,16 +26,21 @@ impl Catalogue {
     /// # Errors
     /// Everything that is wrong with the files, at once.
     pub fn embedded() -> Result<Self, Vec<Problem>> {
-        let text = |folder: &Dir<'_>, file: &str| {
-            let found = folder.get_file(folder.path().join(file))?;
-            Some(found.contents_utf8().unwrap_or_default().to_owned())
+        let text = |folder: &Dir<'static>, file: &str| {
+            EMBEDDED.get_file(folder.path().join(file))?.contents_utf8()
         };
-        let folders = EMBEDDED.dirs().map(|folder| Folder {
-            name: folder.path().display().to_string(),
-            provider: text(folder, "provider.toml"),
-            models: text(folder, "models.toml"),
+        let mut problems = Vec::new();
+        let folders: Vec<_> = EMBEDDED.dirs().filter_map(|folder| Some((folder.path().to_str()?, folder))).collect();
+        let folders = folders.into_iter().map(|(name, folder)| {
+            let texts = ModelTexts {
+                table: text(folder, "models.toml"),
+                local: text(folder, "models.local.toml"),
+            };
+            Folder { name, provider: text(folder, "provider.toml"), models: Models::unread(name, texts) }
         });
-        Self { providers: BTreeMap::new() }.with(folders, Vec::new())
+        let mut catalogue = Self { providers: BTreeMap::new() };
+        folders.for_each(|folder| catalogue.take(folder, &mut problems));
+        catalogue.unless(problems)
     }
 
     /// These providers and those of `folder`, which holds a folder for each as `catalogue/` does. One of the same name
@@ -42,9 +48,8 @@ impl Catalogue {
     ///
     /// # Errors
     /// Everything that cannot be read and everything that is wrong with the files, at once.
-    pub fn extended_by(self, folder: &Path) -> Result<Self, Vec<Problem>> {
+    pub fn extended_by(mut self, folder: &Path) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
-        let mut folders = Vec::new();
         let names = subfolders(folder).unwrap_or_else(|error| {
             problems.push(unreadable(folder, &error));
             Vec::new()
@@ -57,10 +62,14 @@ impl Catalogue {
                     None
                 })
             };
-            let (provider, models) = (text("provider.toml"), text("models.toml"));
-            folders.push(Folder { name, provider, models });
+            let [provider, table, local] = ["provider.toml", "models.toml", "models.local.toml"].map(&mut text);
+            let texts = ModelTexts { table: table.as_deref(), local: local.as_deref() };
+            let (models, more) = check::models(&name, texts);
+            let provider = provider.as_deref();
+            self.take(Folder { name: &name, provider, models: models.into() }, &mut problems);
+            problems.extend(more);
         }
-        self.with(folders, problems)
+        self.unless(problems)
     }
 
     /// The provider of this name.
@@ -73,17 +82,14 @@ impl Catalogue {
         self.providers.values()
     }
 
-    fn with(
-        mut self,
-        folders: impl IntoIterator<Item = Folder>,
-        mut problems: Vec<Problem>,
-    ) -> Result<Self, Vec<Problem>> {
-        for folder in folders {
-            match check::provider(&folder) {
-                Ok(provider) => drop(self.providers.insert(provider.name.clone(), Arc::new(provider))),
-                Err(more) => problems.extend(more),
-            }
+    fn take(&mut self, folder: Folder<'_>, problems: &mut Vec<Problem>) {
+        match check::provider(folder) {
+            Ok(provider) => drop(self.providers.insert(provider.name.clone(), Arc::new(provider))),
+            Err(more) => problems.extend(more),
         }
+    }
+
+    fn unless(self, problems: Vec<Problem>) -> Result<Self, Vec<Problem>> {
         if problems.is_empty() { Ok(self) } else { Err(problems) }
     }
 }

@@ -4,6 +4,7 @@
 mod catalogue;
 mod check;
 mod model;
+mod models;
 mod price;
 mod problem;
 mod provider;
@@ -13,11 +14,11 @@ mod raw;
 mod tests;
 
 pub use catalogue::Catalogue;
-pub use model::{Capability, Modality, Model};
-pub use price::Price;
+pub use model::{Capability, Modality, Model, Task, undated};
+pub use price::{Price, Unit};
 pub use problem::Problem;
 pub use provider::{
     CredentialScheme, CredentialVariant, Endpoint, Kind, Limited, Probe, Provider, RateLimit, Reset,
-    ResetUnit, url,
+    ResetUnit, Variable, url,
 };
 pub use quirks::QUIRKS;

@@ -1,5 +1,7 @@
 //! What is known of a model: its limits, what it takes and gives, its price.
 
+use std::sync::Arc;
+
 use types::ModelName;
 
 use crate::Price;
@@ -11,6 +13,8 @@ pub struct Model {
     pub name: ModelName,
     /// Other names the provider accepts for it.
     pub aliases: Vec<ModelName>,
+    /// What it is for.
+    pub task: Task,
     /// The most tokens of input and output together.
     pub context_window: Option<u64>,
     /// The most tokens of output, reasoning included.
@@ -24,7 +28,7 @@ pub struct Model {
     /// What is odd about it, by the names of [`crate::QUIRKS`].
     pub quirks: Vec<String>,
     /// What it costs; `None` where nobody says, which is not the same as nothing.
-    pub price: Option<Price>,
+    pub price: Option<Arc<Price>>,
 }
 
 impl Model {
@@ -33,17 +37,62 @@ impl Model {
         self.capabilities.contains(&capability)
     }
 
-    /// Whether the model goes by exactly this name.
-    pub(crate) fn is_called(&self, name: &str) -> bool {
-        self.name.as_str() == name || self.aliases.iter().any(|alias| alias.as_str() == name)
+    /// Every name it goes by.
+    pub fn names(&self) -> impl Iterator<Item = &ModelName> {
+        std::iter::once(&self.name).chain(&self.aliases)
     }
 }
+
+/// What a model is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Task {
+    /// Conversations.
+    #[default]
+    Chat,
+    /// Going on with a text, as models did before conversations.
+    Completion,
+    /// Vectors of what is sent.
+    Embedding,
+    /// Pictures.
+    Image,
+    /// Judging whether content is harmless.
+    Moderation,
+    /// The text of documents.
+    Ocr,
+    /// Spoken conversations over one connection.
+    Realtime,
+    /// Putting documents in order.
+    Rerank,
+    /// Speech from text.
+    Speech,
+    /// Text from speech.
+    Transcription,
+    /// Films.
+    Video,
+}
+
+/// The words for tasks in `models.toml`.
+pub(crate) const TASKS: &[(&str, Task)] = &[
+    ("chat", Task::Chat),
+    ("completion", Task::Completion),
+    ("embedding", Task::Embedding),
+    ("image", Task::Image),
+    ("moderation", Task::Moderation),
+    ("ocr", Task::Ocr),
+    ("realtime", Task::Realtime),
+    ("rerank", Task::Rerank),
+    ("speech", Task::Speech),
+    ("transcription", Task::Transcription),
+    ("video", Task::Video),
+];
 
 /// Something a model can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Capability {
     /// Answer in JSON that matches a schema.
     JsonSchema,
+    /// Keep the beginning of a prompt for the next one.
+    PromptCaching,
     /// Think before it answers.
     Reasoning,
     /// Stream.
@@ -52,6 +101,8 @@ pub enum Capability {
     Tools,
     /// See pictures.
     Vision,
+    /// Search the web.
+    WebSearch,
 }
 
 impl Capability {
@@ -64,10 +115,12 @@ impl Capability {
 /// The words for capabilities in `models.toml`.
 pub(crate) const CAPABILITIES: &[(&str, Capability)] = &[
     ("json_schema", Capability::JsonSchema),
+    ("prompt_caching", Capability::PromptCaching),
     ("reasoning", Capability::Reasoning),
     ("streaming", Capability::Streaming),
     ("tools", Capability::Tools),
     ("vision", Capability::Vision),
+    ("web_search", Capability::WebSearch),
 ];
 
 /// A kind of content.
@@ -81,6 +134,8 @@ pub enum Modality {
     Image,
     /// Text.
     Text,
+    /// Films.
+    Video,
 }
 
 /// The words for modalities in `models.toml`.
@@ -89,11 +144,12 @@ pub(crate) const MODALITIES: &[(&str, Modality)] = &[
     ("document", Modality::Document),
     ("image", Modality::Image),
     ("text", Modality::Text),
+    ("video", Modality::Video),
 ];
 
 /// `name` without the date it ends in: `gpt-4o-2024-08-06` and `claude-haiku-4-5-20251001`. Shorter numbers are
 /// versions of their own, with their own prices, and stay.
-pub(crate) fn undated(name: &str) -> Option<&str> {
+pub fn undated(name: &str) -> Option<&str> {
     ["-dddd-dd-dd", "-dddddddd"].iter().find_map(|form| {
         let (stem, suffix) = name.split_at_checked(name.len().checked_sub(form.len())?)?;
         (!stem.is_empty() && has_form(suffix, form)).then_some(stem)

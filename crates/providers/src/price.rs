@@ -1,8 +1,8 @@
-//! What tokens cost: exact integers, by class, with the tiers that reprice a long request as a whole.
+//! What an answer costs: exact integers, by token class, with rules for long requests and for service tiers.
 
 use std::sync::Arc;
 
-use types::{MicroUsd, PerMillion, TokenClass, Tokens, Usage};
+use types::{MicroUsd, PerMillion, ServiceTier, TokenClass, Tokens, Usage};
 
 /// A model's price list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,43 +10,117 @@ pub struct Price {
     /// Which list this is, e.g. `2026-11-20`: every ledger entry names it.
     pub version: Arc<str>,
     base: Rates,
-    /// Rates that apply once the input, cached or not, is larger than the count; smallest count first.
-    tiers: Vec<(Tokens, Rates)>,
+    /// The first that fits is in force; the base where none does.
+    rules: Vec<Rule>,
+    units: Vec<(Unit, PerMillion)>,
+}
+
+/// Rates that are in force instead of the base's where all conditions hold, for every token of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rule {
+    /// All input, cached or not, is more than this.
+    pub(crate) above: Tokens,
+    /// The answer was served at this tier.
+    pub(crate) service_tier: Option<ServiceTier>,
+    pub(crate) rates: Rates,
+}
+
+impl Rule {
+    fn fits(&self, input: Tokens, tier: Option<ServiceTier>) -> bool {
+        self.reaches(input) && (self.service_tier.is_none() || self.service_tier == tier)
+    }
+
+    /// Whether so much input is enough, whatever the tier.
+    fn reaches(&self, input: Tokens) -> bool {
+        self.above == Tokens(0) || input > self.above
+    }
 }
 
 impl Price {
-    /// A price list with these base rates and tiers.
-    pub(crate) fn new(version: Arc<str>, base: Rates, mut tiers: Vec<(Tokens, Rates)>) -> Self {
-        tiers.sort_by_key(|(above, _)| *above);
-        Self { version, base, tiers }
+    /// A price list with these base rates, rules and units.
+    pub(crate) const fn new(
+        version: Arc<str>,
+        base: Rates,
+        rules: Vec<Rule>,
+        units: Vec<(Unit, PerMillion)>,
+    ) -> Self {
+        Self { version, base, rules, units }
     }
 
-    /// What a million tokens of `class` cost in a request that no tier reprices.
+    /// What a million tokens of `class` cost in a request to which no rule applies.
     pub fn rate(&self, class: TokenClass) -> PerMillion {
         self.base.of(class)
     }
 
-    /// What `usage` costs. The tier follows from all input and holds for every token of the request.
+    /// What a million of `unit` cost, where the model charges for them.
+    pub fn unit(&self, unit: Unit) -> Option<PerMillion> {
+        self.units.iter().find(|(known, _)| *known == unit).map(|(_, rate)| *rate)
+    }
+
+    /// What `usage` costs: one set of rates holds for every token of the request.
     pub fn cost(&self, usage: &Usage) -> MicroUsd {
-        let rates = self.rates_at(usage.input_total());
+        let input = usage.input_total();
+        let rule = self.rules.iter().find(|rule| rule.fits(input, usage.service_tier));
+        let rates = rule.map_or(&self.base, |rule| &rule.rates);
         MicroUsd::from_exact(
             TokenClass::ALL.iter().map(|class| rates.of(*class).exact(usage.of(*class))).sum(),
         )
     }
 
-    /// The most that `input` and `output` tokens can cost, whatever classes they turn out to be in and whichever
-    /// tier up to theirs applies: what a reservation holds.
+    /// The most that `input` and `output` tokens can cost, whatever classes they turn out to be in, whichever tier
+    /// the provider serves them at and whichever rule up to their number applies: what a reservation holds.
     pub fn ceiling(&self, input: Tokens, output: Tokens) -> MicroUsd {
-        let reached = self.tiers.iter().filter(|(above, _)| input > *above).map(|(_, rates)| rates);
+        let reached = self.rules.iter().filter(|rule| rule.reaches(input)).map(|rule| &rule.rates);
         let worst = |rates: &Rates| {
             rates.dearest(Direction::Input).exact(input) + rates.dearest(Direction::Output).exact(output)
         };
         MicroUsd::from_exact(reached.map(worst).fold(worst(&self.base), u128::max))
     }
 
-    fn rates_at(&self, input: Tokens) -> &Rates {
-        self.tiers.iter().rev().find(|(above, _)| input > *above).map_or(&self.base, |(_, rates)| rates)
+    /// A list that is nowhere cheaper than any of these; `None` where there are none. It has no rules: each class
+    /// costs what the dearest of them asks for it under any rule.
+    pub(crate) fn dearest<'p>(prices: impl IntoIterator<Item = &'p Self>) -> Option<Self> {
+        let mut dearest: Option<Self> = None;
+        for price in prices {
+            let top = dearest.get_or_insert_with(|| {
+                Self::new(Arc::clone(&price.version), price.base, Vec::new(), Vec::new())
+            });
+            let rates = price.rules.iter().map(|rule| &rule.rates).chain([&price.base]);
+            top.base = rates.fold(top.base, |top, rates| top.or_dearer(rates));
+        }
+        dearest
     }
+}
+
+/// Declares what is charged for besides tokens: variant, word, meaning.
+macro_rules! units {
+    ($($variant:ident $text:literal $doc:literal;)+) => {
+        /// Something other than tokens that a model charges for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Unit { $(#[doc = $doc] $variant,)+ }
+
+        impl Unit {
+            /// Every unit.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The word in `models.toml`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+    };
+}
+
+units! {
+    InputCharacter "input_character" "A character of text to speak.";
+    InputImage "input_image" "A picture that is sent.";
+    InputSecond "input_second" "A second of sound or film that is sent.";
+    OutputImage "output_image" "A picture that is made.";
+    OutputSecond "output_second" "A second of sound or film that is made.";
+    Page "page" "A page that is read.";
+    Query "query" "A query, of a reranker a search unit.";
+    Request "request" "A request.";
+    WebSearch "web_search" "A search of the web while answering.";
 }
 
 /// A price for every class, where classes that the list does not name cost what they fall back to.
@@ -54,11 +128,14 @@ impl Price {
 pub(crate) struct Rates {
     input: PerMillion,
     input_audio: PerMillion,
+    input_image: PerMillion,
     cache_read: PerMillion,
+    cache_read_audio: PerMillion,
     cache_write_5m: PerMillion,
     cache_write_1h: PerMillion,
     output: PerMillion,
     output_audio: PerMillion,
+    output_image: PerMillion,
     reasoning: PerMillion,
 }
 
@@ -74,15 +151,19 @@ impl Rates {
         let input = named(TokenClass::Input)?;
         let output = named(TokenClass::Output)?;
         let cache_write_5m = named(TokenClass::CacheWrite5m).unwrap_or(input);
+        let cache_read = named(TokenClass::CacheRead).unwrap_or(input);
         Some(Self {
             input,
             input_audio: named(TokenClass::InputAudio).unwrap_or(input),
-            cache_read: named(TokenClass::CacheRead).unwrap_or(input),
+            input_image: named(TokenClass::InputImage).unwrap_or(input),
+            cache_read,
+            cache_read_audio: named(TokenClass::CacheReadAudio).unwrap_or(cache_read),
             cache_write_5m,
             // A longer life never costs less, so an unnamed one is at least the shorter one's price.
             cache_write_1h: named(TokenClass::CacheWrite1h).unwrap_or(cache_write_5m),
             output,
             output_audio: named(TokenClass::OutputAudio).unwrap_or(output),
+            output_image: named(TokenClass::OutputImage).unwrap_or(output),
             reasoning: named(TokenClass::Reasoning).unwrap_or(output),
         })
     }
@@ -91,11 +172,14 @@ impl Rates {
         match class {
             TokenClass::Input => self.input,
             TokenClass::InputAudio => self.input_audio,
+            TokenClass::InputImage => self.input_image,
             TokenClass::CacheRead => self.cache_read,
+            TokenClass::CacheReadAudio => self.cache_read_audio,
             TokenClass::CacheWrite5m => self.cache_write_5m,
             TokenClass::CacheWrite1h => self.cache_write_1h,
             TokenClass::Output => self.output,
             TokenClass::OutputAudio => self.output_audio,
+            TokenClass::OutputImage => self.output_image,
             TokenClass::Reasoning => self.reasoning,
         }
     }
@@ -105,127 +189,37 @@ impl Rates {
         let classes = TokenClass::ALL.iter().filter(|class| class.is_input() == input);
         classes.map(|class| self.of(*class)).max().unwrap_or_default()
     }
+
+    /// Class by class the dearer of the two.
+    fn or_dearer(&self, other: &Self) -> Self {
+        Self::new(|class| Some(self.of(class).max(other.of(class)))).unwrap_or(*self)
+    }
 }
 
 /// The dearest price that is believed. It also keeps the sum over all classes of any count within 128 bits.
 const LIMIT_DOLLARS: u64 = 1_000_000;
 
-/// Reads dollars per million tokens: digits, and at most six more after a point. Exact, or `None`.
+/// Reads dollars per million: digits, and at most six more after a point. Exact, or `None`.
 pub(crate) fn parse_dollars(text: &str) -> Option<PerMillion> {
+    parse_decimal(text, 6)
+}
+
+/// Reads dollars per thousand: digits, and at most nine more after a point. Exact, or `None`.
+pub(crate) fn parse_dollars_per_thousand(text: &str) -> Option<PerMillion> {
+    parse_decimal(text, 9)
+}
+
+/// A decimal as a whole number of its smallest steps.
+fn parse_decimal(text: &str, places: usize) -> Option<PerMillion> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) || fraction.len() > 6 {
+    if !digits(whole) || !digits(fraction) || fraction.len() > places {
         return None;
     }
     let dollars: u64 = whole.parse().ok().filter(|dollars| *dollars < LIMIT_DOLLARS)?;
-    let micros: u64 = format!("{fraction:0<6}").parse().ok()?;
-    Some(PerMillion(dollars * 1_000_000 + micros))
+    let steps: u64 = format!("{fraction:0<places$}").parse().ok()?;
+    Some(PerMillion(dollars * 10_u64.pow(u32::try_from(places).ok()?) + steps))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rates(prices: &[(TokenClass, u64)]) -> Rates {
-        let named =
-            |class| prices.iter().find(|(known, _)| *known == class).map(|(_, micros)| PerMillion(*micros));
-        Rates::new(named).unwrap()
-    }
-
-    fn list() -> Price {
-        use TokenClass::{CacheRead, CacheWrite1h, CacheWrite5m, Input, Output};
-        let base = rates(&[
-            (Input, 3_000_000),
-            (Output, 15_000_000),
-            (CacheRead, 300_000),
-            (CacheWrite5m, 3_750_000),
-            (CacheWrite1h, 6_000_000),
-        ]);
-        let long = rates(&[(Input, 6_000_000), (Output, 22_500_000), (CacheRead, 600_000)]);
-        Price::new("2026-01-01".into(), base, vec![(Tokens(200_000), long)])
-    }
-
-    #[track_caller]
-    fn check_dollars(text: &str, expect: Option<u64>) {
-        assert_eq!(parse_dollars(text), expect.map(PerMillion), "{text}");
-    }
-
-    #[test]
-    fn dollars_are_read_exactly_or_not_at_all() {
-        check_dollars("0.15", Some(150_000));
-        check_dollars("0", Some(0));
-        check_dollars("12", Some(12_000_000));
-        check_dollars("0.003625", Some(3_625));
-        for wrong in ["", ".5", "1.", "-1", "+1", "1e3", "0.1234567", "1,5", "1.2.3", " 1", "1000000", "٣"] {
-            check_dollars(wrong, None);
-        }
-    }
-
-    #[test]
-    fn each_class_is_charged_at_its_own_rate_and_rounded_once() {
-        let usage = Usage {
-            input: Tokens(1),
-            cache_read: Tokens(1),
-            cache_write_5m: Tokens(1),
-            cache_write_1h: Tokens(1),
-            output: Tokens(1),
-            reasoning: Tokens(1),
-            ..Usage::default()
-        };
-        // 3 + 0.3 + 3.75 + 6 + 15 + 15 = 43.05 micro-dollars.
-        assert_eq!(list().cost(&usage), MicroUsd::from_micros(43));
-    }
-
-    #[test]
-    fn classes_without_a_price_fall_back() {
-        let rates = rates(&[(TokenClass::Input, 2), (TokenClass::Output, 8)]);
-        for class in TokenClass::ALL {
-            assert_eq!(
-                rates.of(*class),
-                PerMillion(if class.is_input() { 2 } else { 8 }),
-                "{}",
-                class.as_str()
-            );
-        }
-    }
-
-    #[test]
-    fn a_long_input_reprices_the_whole_request() {
-        let usage = |input, cache_read| Usage {
-            input: Tokens(input),
-            cache_read: Tokens(cache_read),
-            output: Tokens(1_000),
-            ..Usage::default()
-        };
-        assert_eq!(list().cost(&usage(100_000, 100_000)), MicroUsd::from_micros(300_000 + 30_000 + 15_000));
-        assert_eq!(list().cost(&usage(100_000, 100_001)), MicroUsd::from_micros(600_000 + 60_001 + 22_500));
-    }
-
-    #[test]
-    fn no_usage_within_the_estimate_costs_more_than_the_ceiling() {
-        let (input, output) = (Tokens(200_001), Tokens(5_000));
-        let ceiling = list().ceiling(input, output);
-        for counted in [0, 200_000, 200_001] {
-            for input_class in TokenClass::ALL.iter().filter(|class| class.is_input()) {
-                let mut usage = Usage { reasoning: output, ..Usage::default() };
-                match input_class {
-                    TokenClass::CacheRead => usage.cache_read = Tokens(counted),
-                    TokenClass::CacheWrite1h => usage.cache_write_1h = Tokens(counted),
-                    TokenClass::CacheWrite5m => usage.cache_write_5m = Tokens(counted),
-                    TokenClass::InputAudio => usage.input_audio = Tokens(counted),
-                    TokenClass::Input
-                    | TokenClass::Output
-                    | TokenClass::OutputAudio
-                    | TokenClass::Reasoning => usage.input = Tokens(counted),
-                }
-                assert!(list().cost(&usage) <= ceiling, "{counted} {}", input_class.as_str());
-            }
-        }
-    }
-
-    #[test]
-    fn absurd_counts_saturate() {
-        let usage = Usage { input: Tokens(u64::MAX), output: Tokens(u64::MAX), ..Usage::default() };
-        assert_eq!(list().cost(&usage), MicroUsd::from_micros(u64::MAX));
-    }
-}
+mod tests;

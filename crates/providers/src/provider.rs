@@ -1,9 +1,12 @@
 //! What a provider is: an address, a credential scheme, the languages it speaks, its quirks, errors and models.
 
+use std::sync::Arc;
+
 use types::{Fault, FaultKind, Operation, ProviderName};
 
-use crate::Model;
 use crate::model::undated;
+use crate::models::Models;
+use crate::{Model, Price};
 
 /// Someone who answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub struct Provider {
     /// Environment variables that hold another base URL, tried in order. What a value leaves out of scheme, port and
     /// path, as `OLLAMA_HOST` does, is as in `base_url`.
     pub base_url_env: Vec<String>,
+    /// What stands in braces in `base_url`.
+    pub variables: Vec<Variable>,
     /// OpenTelemetry's `gen_ai.provider.name`.
     pub semconv: String,
     /// How it knows who asks.
@@ -37,15 +42,38 @@ pub struct Provider {
     pub rate_limits: Vec<RateLimit>,
     /// How to find out whether it runs on this host.
     pub probe: Option<Probe>,
-    /// Its models, as far as they are known. A name that is not here may still exist.
-    pub models: Vec<Model>,
+    pub(crate) models: Models,
 }
 
 impl Provider {
+    /// Its models, as far as they are known. A name that is not here may still exist.
+    pub fn models(&self) -> &[Arc<Model>] {
+        self.models.list()
+    }
+
     /// The model of this name: as listed, by alias, or listed without the date that `name` ends in.
-    pub fn model(&self, name: &str) -> Option<&Model> {
-        let exact = |wanted: &str| self.models.iter().find(|model| model.is_called(wanted));
+    pub fn model(&self, name: &str) -> Option<&Arc<Model>> {
+        let is_called = |model: &Model, wanted: &str| model.names().any(|name| name.as_str() == wanted);
+        let exact = |wanted: &str| self.models().iter().find(|model| is_called(model, wanted));
         exact(name).or_else(|| undated(name).and_then(exact))
+    }
+
+    /// A price that is nowhere lower than that of any of its models; `None` where none is known.
+    pub fn dearest_price(&self) -> Option<Price> {
+        Price::dearest(self.models().iter().filter_map(|model| model.price.as_deref()))
+    }
+
+    /// Its address with each variable replaced by what `value` says, or the variable for which it says nothing.
+    ///
+    /// # Errors
+    /// The first variable without a value.
+    pub fn address(&self, value: impl Fn(&str) -> Option<String>) -> Result<String, &Variable> {
+        let mut address = self.base_url.clone();
+        for variable in &self.variables {
+            let value = value(&variable.name).or_else(|| variable.default.clone()).ok_or(variable)?;
+            address = address.replace(&format!("{{{}}}", variable.name), &value);
+        }
+        Ok(address)
     }
 
     /// Where it speaks `dialect`.
@@ -76,6 +104,11 @@ impl Provider {
     }
 }
 
+/// The names that stand in braces in an address.
+pub(crate) fn variables_in(address: &str) -> impl Iterator<Item = &str> {
+    address.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name)
+}
+
 /// The address of `path` under `base_url`. A version segment that both have (`/v1`) counts once, since people give
 /// base URLs in either form.
 pub fn url(base_url: &str, path: &str) -> String {
@@ -90,6 +123,19 @@ pub fn url(base_url: &str, path: &str) -> String {
 
 fn is_version(segment: &str) -> bool {
     segment.strip_prefix('v').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+}
+
+/// A part of a provider's address that differs from customer to customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name, which stands in braces in the base URL.
+    pub name: String,
+    /// What it is, for people: `the name of the Azure resource`.
+    pub meaning: String,
+    /// Environment variables that may hold it, tried in order.
+    pub env: Vec<String>,
+    /// What it is unless someone says otherwise.
+    pub default: Option<String>,
 }
 
 /// Where a provider runs.

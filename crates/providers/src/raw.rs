@@ -14,6 +14,8 @@ pub(crate) struct RawProvider {
     pub(crate) base_url: String,
     #[serde(default)]
     pub(crate) base_url_env: Vec<String>,
+    #[serde(default)]
+    pub(crate) variables: BTreeMap<String, RawVariable>,
     pub(crate) semconv: String,
     pub(crate) credential: Option<RawCredential>,
     pub(crate) dialects: BTreeMap<String, RawEndpoint>,
@@ -27,6 +29,16 @@ pub(crate) struct RawProvider {
     #[serde(default)]
     pub(crate) rate_limits: BTreeMap<String, RawRateLimit>,
     pub(crate) probe: Option<RawProbe>,
+}
+
+/// `[variables.<name>]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawVariable {
+    pub(crate) meaning: String,
+    #[serde(default)]
+    pub(crate) env: Vec<String>,
+    pub(crate) default: Option<String>,
 }
 
 /// `[credential]`.
@@ -84,7 +96,7 @@ pub(crate) struct RawProbe {
     pub(crate) models: String,
 }
 
-/// `models.toml`.
+/// `models.toml` and `models.local.toml`.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawModels {
@@ -94,28 +106,28 @@ pub(crate) struct RawModels {
 }
 
 /// `[[models]]`.
-#[derive(Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawModel {
     pub(crate) name: String,
-    #[serde(default)]
-    pub(crate) aliases: Vec<String>,
+    pub(crate) aliases: Option<Vec<String>>,
+    pub(crate) task: Option<String>,
     pub(crate) context_window: Option<u64>,
     pub(crate) max_output_tokens: Option<u64>,
-    pub(crate) input: Vec<String>,
-    pub(crate) output: Vec<String>,
-    pub(crate) capabilities: Vec<String>,
-    #[serde(default)]
-    pub(crate) quirks: Vec<String>,
+    pub(crate) input: Option<Vec<String>>,
+    pub(crate) output: Option<Vec<String>>,
+    pub(crate) capabilities: Option<Vec<String>>,
+    pub(crate) quirks: Option<Vec<String>>,
     pub(crate) price: Option<BTreeMap<String, String>>,
-    #[serde(default)]
-    pub(crate) tiers: Vec<RawTier>,
+    pub(crate) rules: Option<Vec<RawRule>>,
+    pub(crate) units: Option<BTreeMap<String, String>>,
 }
 
-/// One of a model's `tiers`.
-#[derive(Deserialize)]
+/// One of a model's `rules`.
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RawTier {
-    pub(crate) above: u64,
+pub(crate) struct RawRule {
+    pub(crate) above: Option<u64>,
+    pub(crate) service_tier: Option<String>,
     pub(crate) price: BTreeMap<String, String>,
 }

@@ -109,8 +109,11 @@ pub(crate) fn router(settings: &Settings, catalogue: &Catalogue) -> anyhow::Resu
         .map(|setting| {
             let provider = entry(setting, catalogue)?;
             let listed = setting.models.iter().map(|model| ModelName::from(model.as_str()));
-            let known =
-                provider.models.iter().map(|model| model.name.clone()).filter(|_| setting.models.is_empty());
+            let known = provider
+                .models()
+                .iter()
+                .map(|model| model.name.clone())
+                .filter(|_| setting.models.is_empty());
             Ok(ProviderModels {
                 provider: setting.name.clone(),
                 models: listed.chain(known).collect(),
@@ -153,7 +156,7 @@ pub(crate) fn listing(
             | Resolved::Programmed { candidate, .. } => candidate,
             Resolved::Route(route) => first_target(settings, &route)?,
         };
-        let model = directory.find(&candidate.provider)?.catalogue.model(candidate.model.as_str());
+        let model = directory.find(&candidate.provider)?.known(&candidate.model).model.as_deref();
         let name = ModelName::from(name.as_str());
         Some(ListingConfig { name, provider: candidate.provider, model })
     });

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ServiceTier;
+
 /// A number of tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -32,7 +34,12 @@ macro_rules! classes {
 
         /// What one answer used. The classes are disjoint: no token is in two of them.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-        pub struct Usage { $(#[doc = $doc] #[serde(default)] pub $field: Tokens,)+ }
+        pub struct Usage {
+            $(#[doc = $doc] #[serde(default)] pub $field: Tokens,)+
+            /// The tier it was served at, where the provider named one that may have a price of its own.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub service_tier: Option<ServiceTier>,
+        }
 
         impl Usage {
             /// The count of one class.
@@ -40,10 +47,13 @@ macro_rules! classes {
                 match class { $(TokenClass::$variant => self.$field,)+ }
             }
 
-            /// The sum of two usages, class by class.
+            /// The sum of two usages, class by class. The later one's tier counts.
             #[must_use]
             pub fn plus(&self, other: &Self) -> Self {
-                Self { $($field: Tokens(self.$field.0.saturating_add(other.$field.0)),)+ }
+                Self {
+                    $($field: Tokens(self.$field.0.saturating_add(other.$field.0)),)+
+                    service_tier: other.service_tier.or(self.service_tier),
+                }
             }
 
             /// The same with no more than so much input and output in all; what is beyond is taken from the classes
@@ -51,7 +61,10 @@ macro_rules! classes {
             #[must_use]
             pub fn at_most(&self, input: Tokens, output: Tokens) -> Self {
                 let (mut input, mut output) = (input.0, output.0);
-                Self { $($field: take(if $input { &mut input } else { &mut output }, self.$field),)+ }
+                Self {
+                    $($field: take(if $input { &mut input } else { &mut output }, self.$field),)+
+                    service_tier: self.service_tier,
+                }
             }
         }
     };
@@ -60,11 +73,14 @@ macro_rules! classes {
 classes! {
     input Input "input" true "Text input that no cache served or stored.";
     input_audio InputAudio "input_audio" true "Audio input that no cache served.";
+    input_image InputImage "input_image" true "Pictures that no cache served, where the provider counts them apart.";
     cache_read CacheRead "cache_read" true "Input read from the provider's prompt cache.";
+    cache_read_audio CacheReadAudio "cache_read_audio" true "Audio read from the provider's prompt cache, where it counts that apart.";
     cache_write_5m CacheWrite5m "cache_write_5m" true "Input written to a prompt cache for five minutes (or the provider's default).";
     cache_write_1h CacheWrite1h "cache_write_1h" true "Input written to a prompt cache for an hour.";
     output Output "output" false "Visible output.";
     output_audio OutputAudio "output_audio" false "Audio output.";
+    output_image OutputImage "output_image" false "Pictures as output, where the provider counts them in tokens.";
     reasoning Reasoning "reasoning" false "Output spent on reasoning, billed as output.";
 }
 

@@ -1,7 +1,7 @@
 //! Token counts: the wire's input excludes what a cache read or stored, its output includes reasoning.
 
 use serde::{Deserialize, Deserializer, Serialize};
-use types::{Tokens, Usage};
+use types::{ServiceTier, Tokens, Usage};
 
 use super::ANSWER_DEPTH;
 use crate::outline::{self, Part};
@@ -15,6 +15,7 @@ pub(super) struct WireUsage {
     cache_creation: Option<CacheCreation>,
     output_tokens: Option<u64>,
     output_tokens_details: Option<OutputDetails>,
+    service_tier: Option<ServiceTier>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -56,6 +57,11 @@ impl WireUsage {
                     let thinking_tokens = detail(value, "thinking_tokens").ok()?;
                     read.output_tokens_details = Some(OutputDetails { thinking_tokens });
                 }
+                // Where the usual tier is meant, `speed` may still say that it was the fast mode.
+                b"service_tier" | b"speed" => {
+                    let word = value.text().unwrap_or_default();
+                    read.service_tier = read.service_tier.or(ServiceTier::of_word(word.as_bytes()));
+                }
                 _ => {}
             }
         }
@@ -71,6 +77,7 @@ impl WireUsage {
             cache_creation,
             output_tokens,
             output_tokens_details,
+            service_tier,
         } = later;
         self.input_tokens = input_tokens.or(self.input_tokens);
         self.cache_creation_input_tokens = cache_creation_input_tokens.or(self.cache_creation_input_tokens);
@@ -78,6 +85,7 @@ impl WireUsage {
         self.cache_creation = cache_creation.or(self.cache_creation);
         self.output_tokens = output_tokens.or(self.output_tokens);
         self.output_tokens_details = output_tokens_details.or(self.output_tokens_details);
+        self.service_tier = service_tier.or(self.service_tier);
     }
 
     /// The same in disjoint classes.
@@ -98,12 +106,13 @@ impl WireUsage {
             cache_write_1h: Tokens(long),
             output: Tokens(output - thinking),
             reasoning: Tokens(thinking),
+            service_tier: self.service_tier,
             ..Usage::default()
         }
     }
 }
 
-/// Usage as it is written. Audio, which the wire has no word for, counts as text.
+/// Usage as it is written. Audio and pictures, which the wire has no word for, count as text.
 #[derive(Debug, Serialize)]
 pub(super) struct UsageOut {
     input_tokens: u64,
@@ -120,9 +129,9 @@ impl From<Usage> for UsageOut {
         let written = usage.cache_write_5m.0.saturating_add(usage.cache_write_1h.0);
         let reasoning = usage.reasoning.0;
         Self {
-            input_tokens: usage.input.0.saturating_add(usage.input_audio.0),
+            input_tokens: usage.input.0.saturating_add(usage.input_audio.0).saturating_add(usage.input_image.0),
             cache_creation_input_tokens: written,
-            cache_read_input_tokens: usage.cache_read.0,
+            cache_read_input_tokens: usage.cache_read.0.saturating_add(usage.cache_read_audio.0),
             cache_creation: CacheCreation {
                 ephemeral_5m_input_tokens: Some(usage.cache_write_5m.0),
                 ephemeral_1h_input_tokens: Some(usage.cache_write_1h.0),

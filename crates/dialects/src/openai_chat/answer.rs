@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use types::conversation::{Answer, Choice, Content, StopReason};
-use types::{Fault, FaultKind, Json, Usage};
+use types::{Fault, FaultKind, Json, ServiceTier, Usage};
 
 use super::error::{fault_inside, unreadable};
 use super::message_decode::{MESSAGE_FIELD, OTHER_CALL, assistant, is_empty, message_field};
@@ -42,11 +42,13 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
     })
 }
 
-/// The usage, at its usual place or at Groq's.
+/// The usage, at its usual place or at Groq's, and the tier, which stands beside it.
 fn usage(object: &mut Object<'_, '_>) -> Option<Usage> {
     let usual: Option<ReadUsage> = lenient(object, "usage");
     let usage = usual.or_else(|| lenient(object, "x_groq").and_then(|wrapped: WrappedUsage| wrapped.usage));
-    usage.map(|usage| usage.to_usage())
+    let tier: Option<String> = lenient(object, "service_tier");
+    let tier = tier.and_then(|word| ServiceTier::of_word(word.as_bytes()));
+    usage.map(|usage| usage.to_usage(tier))
 }
 
 /// Gives the calls ids that have none: those of servers that call functions rather than tools.

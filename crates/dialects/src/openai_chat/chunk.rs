@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use types::{ServiceTier, Usage};
 
 use super::usage::{ReadUsage, WrappedUsage};
 use super::wire::lenient;
@@ -22,14 +23,18 @@ pub(super) struct Chunk<'a> {
     usage: Option<ReadUsage>,
     #[serde(default, deserialize_with = "lenient")]
     x_groq: Option<WrappedUsage>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    service_tier: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     pub(super) error: Option<&'a RawValue>,
 }
 
 impl Chunk<'_> {
     /// The usage, at its usual place or wrapped.
-    pub(super) fn usage(&self) -> Option<&ReadUsage> {
-        self.usage.as_ref().or_else(|| self.x_groq.as_ref()?.usage.as_ref())
+    pub(super) fn usage(&self) -> Option<Usage> {
+        let usage = self.usage.as_ref().or_else(|| self.x_groq.as_ref()?.usage.as_ref())?;
+        let tier = self.service_tier.as_deref().unwrap_or_default();
+        Some(usage.to_usage(ServiceTier::of_word(tier.as_bytes())))
     }
 }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use types::conversation::Delivery;
-use types::{Fault, FaultKind, Frame, StreamEvent};
+use types::{Fault, FaultKind, Frame, ServiceTier, StreamEvent};
 
 use super::answer::{Said, refine, stop_reason};
 use super::error::{broken_off, empty_stream, fault_inside, fault_of_event, is_truthy, unreadable};
@@ -122,7 +122,9 @@ impl Forwarder {
         let usage = answer.field("usage").filter(|usage| usage.raw().starts_with(b"{"));
         let wrapped = || answer.field("x_groq")?.field("usage");
         if let Some(read) = usage.and_then(ReadUsage::read).or_else(|| wrapped().and_then(ReadUsage::read)) {
-            self.tally.usage = Some(read.to_usage());
+            let tier = answer.field("service_tier").and_then(Part::text);
+            let tier = tier.and_then(|word| ServiceTier::of_word(word.as_bytes()));
+            self.tally.usage = Some(read.to_usage(tier));
         }
         usage.is_some()
     }

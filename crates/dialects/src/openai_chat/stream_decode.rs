@@ -56,7 +56,7 @@ impl Decoder for StreamDecoder {
             self.choice(position, choice, events)?;
         }
         if let Some(usage) = chunk.usage() {
-            events.push(Event::Usage(usage.to_usage()));
+            events.push(Event::Usage(usage));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
-use types::{Tokens, Usage};
+use types::{ServiceTier, Tokens, Usage};
 
 use super::MAX_DEPTH;
 use crate::outline::{self, Part};
@@ -15,7 +15,7 @@ pub(super) struct ReadUsage {
     total_tokens: Count,
     prompt_tokens_details: ReadPromptDetails,
     completion_tokens_details: ReadCompletionDetails,
-    /// `DeepSeek`'s word for `cached_tokens`.
+    /// `DeepSeek`'s word for `cached_tokens`, which Moonshot writes here as well.
     prompt_cache_hit_tokens: Count,
     /// Words of gateways in front of Anthropic's models.
     cache_read_input_tokens: Count,
@@ -36,6 +36,7 @@ pub(super) struct WrappedUsage {
 struct ReadPromptDetails {
     cached_tokens: Count,
     audio_tokens: Count,
+    image_tokens: Count,
     cache_write_tokens: Count,
     cache_creation_tokens: Count,
 }
@@ -44,6 +45,7 @@ struct ReadPromptDetails {
 struct ReadCompletionDetails {
     reasoning_tokens: Count,
     audio_tokens: Count,
+    image_tokens: Count,
 }
 
 impl<'de> Deserialize<'de> for ReadUsage {
@@ -61,7 +63,7 @@ impl ReadUsage {
                 b"prompt_tokens" => read.prompt_tokens = Count::read(value)?,
                 b"completion_tokens" => read.completion_tokens = Count::read(value)?,
                 b"total_tokens" => read.total_tokens = Count::read(value)?,
-                b"prompt_cache_hit_tokens" => read.prompt_cache_hit_tokens = Count::read(value)?,
+                b"prompt_cache_hit_tokens" | b"cached_tokens" => read.prompt_cache_hit_tokens = Count::read(value)?,
                 b"cache_read_input_tokens" => read.cache_read_input_tokens = Count::read(value)?,
                 b"cache_creation_input_tokens" => read.cache_creation_input_tokens = Count::read(value)?,
                 // Many answers leave the details out, or name none.
@@ -70,6 +72,7 @@ impl ReadUsage {
                     read.prompt_tokens_details = ReadPromptDetails {
                         cached_tokens: Count::of(value, "cached_tokens")?,
                         audio_tokens: Count::of(value, "audio_tokens")?,
+                        image_tokens: Count::of(value, "image_tokens")?,
                         cache_write_tokens: Count::of(value, "cache_write_tokens")?,
                         cache_creation_tokens: Count::of(value, "cache_creation_tokens")?,
                     };
@@ -78,6 +81,7 @@ impl ReadUsage {
                     read.completion_tokens_details = ReadCompletionDetails {
                         reasoning_tokens: Count::of(value, "reasoning_tokens")?,
                         audio_tokens: Count::of(value, "audio_tokens")?,
+                        image_tokens: Count::of(value, "image_tokens")?,
                     };
                 }
                 b"cache_creation" => {
@@ -89,8 +93,9 @@ impl ReadUsage {
         Some(read)
     }
 
-    /// The disjoint classes. Where a provider's parts exceed their whole, the whole holds.
-    pub(super) fn to_usage(&self) -> Usage {
+    /// The disjoint classes, at the tier that the answer names beside them. Where a provider's parts exceed their
+    /// whole, the whole holds.
+    pub(super) fn to_usage(&self, service_tier: Option<ServiceTier>) -> Usage {
         let (prompt, completion) = (self.prompt_tokens.0, self.completion_tokens.0);
         let input_audio = self.prompt_tokens_details.audio_tokens.0;
         let output_audio = self.completion_tokens_details.audio_tokens.0;
@@ -105,18 +110,24 @@ impl ReadUsage {
         let written = take(&mut input_left, self.cache_written());
         let hour = self.ephemeral_1h_input_tokens.0.min(written);
         let input_audio = take(&mut input_left, input_audio);
+        let input_image = take(&mut input_left, self.prompt_tokens_details.image_tokens.0);
         let mut output_left = completion.saturating_add(hidden);
         let output_audio = take(&mut output_left, output_audio);
+        let output_image = take(&mut output_left, self.completion_tokens_details.image_tokens.0);
         let reasoning = take(&mut output_left, reasoning.max(hidden));
         Usage {
             input: Tokens(input_left),
             input_audio: Tokens(input_audio),
+            input_image: Tokens(input_image),
             cache_read: Tokens(cache_read),
+            cache_read_audio: Tokens(0),
             cache_write_5m: Tokens(written.saturating_sub(hour)),
             cache_write_1h: Tokens(hour),
             output: Tokens(output_left),
             output_audio: Tokens(output_audio),
+            output_image: Tokens(output_image),
             reasoning: Tokens(reasoning),
+            service_tier,
         }
     }
 
@@ -211,6 +222,8 @@ struct WritePromptDetails {
     cached_tokens: u64,
     audio_tokens: u64,
     #[serde(skip_serializing_if = "is_zero")]
+    image_tokens: u64,
+    #[serde(skip_serializing_if = "is_zero")]
     cache_write_tokens: u64,
 }
 
@@ -218,6 +231,8 @@ struct WritePromptDetails {
 struct WriteCompletionDetails {
     reasoning_tokens: u64,
     audio_tokens: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    image_tokens: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -232,13 +247,15 @@ impl From<&Usage> for WriteUsage {
             completion_tokens: usage.output_total().0,
             total_tokens: usage.total().0,
             prompt_tokens_details: WritePromptDetails {
-                cached_tokens: usage.cache_read.0,
+                cached_tokens: usage.cache_read.0.saturating_add(usage.cache_read_audio.0),
                 audio_tokens: usage.input_audio.0,
+                image_tokens: usage.input_image.0,
                 cache_write_tokens: usage.cache_write_5m.0.saturating_add(usage.cache_write_1h.0),
             },
             completion_tokens_details: WriteCompletionDetails {
                 reasoning_tokens: usage.reasoning.0,
                 audio_tokens: usage.output_audio.0,
+                image_tokens: usage.output_image.0,
             },
         }
     }

@@ -17,7 +17,7 @@ use crate::counting::{self, Believable};
 pub(super) struct UnderWay {
     record: OpenAttempt,
     claim: Claim,
-    price: Option<Price>,
+    price: Option<Arc<Price>>,
     believable: Believable,
     at: Monotonic,
     /// From its beginning to the first content of its answer.
@@ -31,7 +31,7 @@ pub(super) struct UnderWay {
 pub(crate) struct Begin<'a> {
     pub(crate) served: Served,
     pub(crate) claim: Claim,
-    pub(crate) price: Option<&'a Price>,
+    pub(crate) price: Option<&'a Arc<Price>>,
     pub(crate) most_output: Tokens,
     pub(crate) believable: Believable,
     pub(crate) span: SpanId,

@@ -36,15 +36,20 @@ fn texts() -> impl Strategy<Value = String> {
 }
 
 fn usages() -> impl Strategy<Value = Usage> {
-    any::<[u64; 8]>().prop_map(|[a, b, c, d, e, f, g, h]| Usage {
+    let tiers = option::of(prop::sample::select(ServiceTier::ALL));
+    (any::<[u64; 11]>(), tiers).prop_map(|([a, b, c, d, e, f, g, h, i, j, k], service_tier)| Usage {
         input: Tokens(a),
         input_audio: Tokens(b),
-        cache_read: Tokens(c),
-        cache_write_5m: Tokens(d),
-        cache_write_1h: Tokens(e),
-        output: Tokens(f),
-        output_audio: Tokens(g),
-        reasoning: Tokens(h),
+        input_image: Tokens(c),
+        cache_read: Tokens(d),
+        cache_read_audio: Tokens(e),
+        cache_write_5m: Tokens(f),
+        cache_write_1h: Tokens(g),
+        output: Tokens(h),
+        output_audio: Tokens(i),
+        output_image: Tokens(j),
+        reasoning: Tokens(k),
+        service_tier,
     })
 }
 
@@ -158,8 +163,30 @@ proptest! {
 fn a_long_text_is_cut_between_characters() {
     let mut out = Vec::new();
     put_text(&mut out, &"é".repeat(2_000));
-    assert_eq!(Fields { rest: &out }.text(), Some("é".repeat(512).as_str()));
+    assert_eq!(Fields { version: VERSION, rest: &out }.text(), Some("é".repeat(512).as_str()));
     out.clear();
     put_text(&mut out, &format!("a{}", "é".repeat(2_000)));
-    assert_eq!(Fields { rest: &out }.text().map(str::len), Some(1_023));
+    assert_eq!(Fields { version: VERSION, rest: &out }.text().map(str::len), Some(1_023));
+}
+
+#[test]
+fn records_of_the_first_version_are_still_read() {
+    let attempt = AttemptId::from_uuid(Uuid::from_u128(7));
+    let mut payload = vec![1, CHECKPOINT];
+    put_id(&mut payload, attempt.as_uuid());
+    payload.extend([1, 2, 3, 4, 5, 6, 7, 8]);
+    let usage = Usage {
+        input: Tokens(1),
+        input_audio: Tokens(2),
+        cache_read: Tokens(3),
+        cache_write_5m: Tokens(4),
+        cache_write_1h: Tokens(5),
+        output: Tokens(6),
+        output_audio: Tokens(7),
+        reasoning: Tokens(8),
+        ..Usage::default()
+    };
+    assert_eq!(decode(&payload), Some(Entry::Record(Record::Checkpoint { attempt, usage })));
+    payload[0] = VERSION + 1;
+    assert_eq!(decode(&payload), None);
 }

@@ -7,51 +7,54 @@ use std::collections::BTreeMap;
 
 use types::{FaultKind, Operation};
 
-use crate::provider::{KINDS, LIMITED, RESET_UNITS};
-use crate::raw::{RawCredential, RawEndpoint, RawProbe, RawProvider, RawRateLimit};
+use crate::models::Models;
+use crate::provider::{KINDS, LIMITED, RESET_UNITS, variables_in};
+use crate::raw::{RawCredential, RawEndpoint, RawProbe, RawProvider, RawRateLimit, RawVariable};
 use crate::{
-    CredentialScheme, CredentialVariant, Endpoint, Kind, Model, Probe, Problem, Provider, RateLimit, Reset,
+    CredentialScheme, CredentialVariant, Endpoint, Kind, Probe, Problem, Provider, RateLimit, Reset, Variable,
 };
 use findings::Findings;
 
+pub(crate) use models::{ModelTexts, read as models};
+
 /// One provider's files.
-pub(crate) struct Folder {
+pub(crate) struct Folder<'t> {
     /// The folder's own name, which is the provider's.
-    pub(crate) name: String,
+    pub(crate) name: &'t str,
     /// The text of `provider.toml`.
-    pub(crate) provider: Option<String>,
-    /// The text of `models.toml`.
-    pub(crate) models: Option<String>,
+    pub(crate) provider: Option<&'t str>,
+    /// Its models.
+    pub(crate) models: Models,
 }
 
 /// The provider that `folder` describes, or everything that is wrong with it.
-pub(crate) fn provider(folder: &Folder) -> Result<Provider, Vec<Problem>> {
-    let mut findings = Findings::new(format!("{}/provider.toml", folder.name));
-    let (models, more) = models::read(folder);
-    let name = &folder.name;
+pub(crate) fn provider(folder: Folder<'_>) -> Result<Provider, Vec<Problem>> {
+    let Folder { name, provider, models } = folder;
+    let mut findings = Findings::new(format!("{name}/provider.toml"));
     if !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
         findings
             .report("", format!("the folder's name `{name}` is not lower-case letters, digits and hyphens"));
     }
-    let raw = folder.provider.as_deref().and_then(|text| findings.parse::<RawProvider>(text));
-    if folder.provider.is_none() {
+    let raw = provider.and_then(|text| findings.parse::<RawProvider>(text));
+    if provider.is_none() {
         findings.report("", "is missing");
     }
     let provider = raw.map(|raw| checked(name, raw, models, &mut findings));
-    let problems: Vec<Problem> = findings.into_iter().chain(more).collect();
+    let problems: Vec<Problem> = findings.into_iter().collect();
     match provider {
         Some(provider) if problems.is_empty() => Ok(provider),
         Some(_) | None => Err(problems),
     }
 }
 
-fn checked(name: &str, raw: RawProvider, models: Vec<Model>, findings: &mut Findings) -> Provider {
+fn checked(name: &str, raw: RawProvider, models: Models, findings: &mut Findings) -> Provider {
     let kind = findings.word("kind", &raw.kind, KINDS).unwrap_or(Kind::Hosted);
     address(kind, &raw.base_url, findings);
     for (field, value) in [("title", &raw.title), ("docs", &raw.docs), ("semconv", &raw.semconv)] {
         findings.filled(field, value);
     }
     findings.variables("base_url_env", &raw.base_url_env);
+    let variables = variables(raw.variables, &raw.base_url, findings);
     let headers = headers("headers", raw.headers, findings);
     findings.quirks("quirks", &raw.quirks);
     Provider {
@@ -61,6 +64,7 @@ fn checked(name: &str, raw: RawProvider, models: Vec<Model>, findings: &mut Find
         kind,
         base_url: raw.base_url,
         base_url_env: raw.base_url_env,
+        variables,
         semconv: raw.semconv,
         credential: raw.credential.map(|raw| credential(raw, findings)).unwrap_or_default(),
         dialects: dialects(raw.dialects, raw.prefers.as_deref(), &headers, findings),
@@ -89,6 +93,29 @@ fn address(kind: Kind, base_url: &str, findings: &mut Findings) {
     if base_url.ends_with('/') {
         findings.report("base_url", "ends in a slash");
     }
+}
+
+/// The variables of the base URL: each is declared, and each that is declared occurs.
+fn variables(
+    raw: BTreeMap<String, RawVariable>,
+    base_url: &str,
+    findings: &mut Findings,
+) -> Vec<Variable> {
+    for name in variables_in(base_url).filter(|name| !raw.contains_key(*name)) {
+        findings.report("base_url", format!("there is no variable `{name}`"));
+    }
+    let mut variables = Vec::new();
+    for (name, variable) in raw {
+        let field = format!("variables.{name}");
+        if !variables_in(base_url).any(|used| used == name) {
+            findings.report(&field, "does not occur in `base_url`");
+        }
+        findings.filled(&format!("{field}.meaning"), &variable.meaning);
+        findings.variables(&format!("{field}.env"), &variable.env);
+        let RawVariable { meaning, env, default } = variable;
+        variables.push(Variable { name, meaning, env, default });
+    }
+    variables
 }
 
 fn credential(raw: RawCredential, findings: &mut Findings) -> CredentialScheme {

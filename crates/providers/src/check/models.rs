@@ -1,66 +1,187 @@
-//! `models.toml`: limits, capabilities and prices.
+//! The models of a folder: those of the tables (`models.toml`), corrected and extended by hand (`models.local.toml`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use types::{TokenClass, Tokens};
+use types::{PerMillion, ServiceTier, TokenClass, Tokens};
 
-use super::Folder;
 use super::findings::Findings;
-use crate::model::{CAPABILITIES, MODALITIES, has_form};
-use crate::price::{Rates, parse_dollars};
-use crate::raw::{RawModel, RawModels};
-use crate::{Model, Price, Problem};
+use crate::model::{CAPABILITIES, MODALITIES, TASKS, has_form};
+use crate::price::{Rates, Rule, parse_dollars, parse_dollars_per_thousand};
+use crate::raw::{RawModel, RawModels, RawRule};
+use crate::{Model, Price, Problem, Unit};
 
-/// The models of `folder`, and what is wrong with them.
-pub(super) fn read(folder: &Folder) -> (Vec<Model>, Vec<Problem>) {
-    let mut findings = Findings::new(format!("{}/models.toml", folder.name));
-    let raw = folder.models.as_deref().and_then(|text| findings.parse::<RawModels>(text)).unwrap_or_default();
-    let version = raw.price_version.as_deref().map(Arc::from);
-    if raw.price_version.as_deref().is_some_and(|date| !has_form(date, "dddd-dd-dd")) {
-        findings.report("price_version", "is not a date such as 2026-11-20");
-    }
-    if version.is_none() && raw.models.iter().any(|model| model.price.is_some()) {
-        findings.report("price_version", "is missing, but there are prices");
-    }
-    let version = version.unwrap_or_else(|| Arc::from(""));
-    let numbered = raw.models.into_iter().enumerate();
-    let models: Vec<Model> = numbered
-        .map(|(index, raw)| model(&format!("models[{index}]"), raw, &version, &mut findings))
-        .collect();
-    unique(&models, &mut findings);
-    (models, findings.into_iter().collect())
+/// The texts of a folder's files on models.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ModelTexts<'t> {
+    /// `models.toml`.
+    pub(crate) table: Option<&'t str>,
+    /// `models.local.toml`, which wins.
+    pub(crate) local: Option<&'t str>,
 }
 
-fn model(field: &str, raw: RawModel, version: &Arc<str>, findings: &mut Findings) -> Model {
-    findings.filled(&format!("{field}.name"), &raw.name);
-    findings.quirks(&format!("{field}.quirks"), &raw.quirks);
+/// The models that the files of the folder `name` describe, and what is wrong with them.
+pub(crate) fn read(name: &str, texts: ModelTexts<'_>) -> (Vec<Arc<Model>>, Vec<Problem>) {
+    let table = File::read(format!("{name}/models.toml"), texts.table);
+    let local = File::read(format!("{name}/models.local.toml"), texts.local);
+    let mut read = table.models;
+    correct(&mut read, local.models);
+    let mut problems: Vec<Problem> = table.findings.into_iter().chain(local.findings).collect();
+    let mut models = Vec::new();
+    let mut seen = BTreeSet::new();
+    for read in read {
+        let mut findings = Findings::new(read.file.clone());
+        let model = model(read, &mut findings);
+        for name in model.names() {
+            if !seen.insert(name.clone()) {
+                findings.report("models", format!("`{name}` is listed twice"));
+            }
+        }
+        models.push(Arc::new(model));
+        problems.extend(findings);
+    }
+    (models, problems)
+}
+
+/// One file as it was read.
+struct File {
+    models: Vec<Read>,
+    findings: Findings,
+}
+
+/// A model as it was read.
+struct Read {
+    raw: RawModel,
+    /// The file that spoke last of it.
+    file: String,
+    /// The version of the file that its price stands in.
+    version: Arc<str>,
+}
+
+impl File {
+    fn read(file: String, text: Option<&str>) -> Self {
+        let mut findings = Findings::new(file.clone());
+        let raw = text.and_then(|text| findings.parse::<RawModels>(text)).unwrap_or_default();
+        if raw.price_version.as_deref().is_some_and(|date| !has_form(date, "dddd-dd-dd")) {
+            findings.report("price_version", "is not a date such as 2026-11-20");
+        }
+        let has_price = |model: &RawModel| model.price.is_some() || model.units.is_some();
+        if raw.price_version.is_none() && raw.models.iter().any(has_price) {
+            findings.report("price_version", "is missing, but there are prices");
+        }
+        let version: Arc<str> = raw.price_version.unwrap_or_default().into();
+        let read = |raw| Read { raw, file: file.clone(), version: Arc::clone(&version) };
+        Self { models: raw.models.into_iter().map(read).collect(), findings }
+    }
+}
+
+/// Takes the corrections in, field by field: what they say wins, what they leave out stays. A price comes with its
+/// rules. A name that a correction gives to its model is no longer a model of its own.
+fn correct(models: &mut Vec<Read>, corrections: Vec<Read>) {
+    let aliases: BTreeSet<&String> =
+        corrections.iter().flat_map(|correction| correction.raw.aliases.iter().flatten()).collect();
+    models.retain(|model| !aliases.contains(&model.raw.name));
+    let places: HashMap<String, usize> =
+        models.iter().enumerate().map(|(place, model)| (model.raw.name.clone(), place)).collect();
+    for correction in corrections {
+        let place = places.get(&correction.raw.name).copied();
+        match place.and_then(|place| models.get_mut(place)) {
+            Some(model) => merge(model, correction),
+            None => models.push(correction),
+        }
+    }
+}
+
+fn merge(model: &mut Read, correction: Read) {
+    let (old, new) = (std::mem::take(&mut model.raw), correction.raw);
+    let keeps_price = new.price.is_none() && new.units.is_none();
+    model.raw = RawModel {
+        name: new.name,
+        aliases: new.aliases.or(old.aliases),
+        task: new.task.or(old.task),
+        context_window: new.context_window.or(old.context_window),
+        max_output_tokens: new.max_output_tokens.or(old.max_output_tokens),
+        input: new.input.or(old.input),
+        output: new.output.or(old.output),
+        capabilities: new.capabilities.or(old.capabilities),
+        quirks: new.quirks.or(old.quirks),
+        price: if keeps_price { old.price } else { new.price },
+        rules: if keeps_price { old.rules } else { new.rules },
+        units: if keeps_price { old.units } else { new.units },
+    };
+    model.file = correction.file;
+    if !keeps_price {
+        model.version = correction.version;
+    }
+}
+
+fn model(Read { raw, version, .. }: Read, findings: &mut Findings) -> Model {
+    let field = format!("model `{}`", raw.name);
+    if raw.name.trim().is_empty() {
+        findings.report("models", "a name is empty");
+    }
+    let quirks = raw.quirks.clone().unwrap_or_default();
+    findings.quirks(&format!("{field}.quirks"), &quirks);
     if raw.max_output_tokens.zip(raw.context_window).is_some_and(|(output, window)| output > window) {
         findings.report(&format!("{field}.max_output_tokens"), "is larger than the context window");
     }
+    let text = || vec!["text".to_owned()];
+    let task = raw.task.as_deref().and_then(|word| findings.word(&format!("{field}.task"), word, TASKS));
     Model {
-        input: findings.words(&format!("{field}.input"), &raw.input, MODALITIES),
-        output: findings.words(&format!("{field}.output"), &raw.output, MODALITIES),
-        capabilities: findings.words(&format!("{field}.capabilities"), &raw.capabilities, CAPABILITIES),
-        price: price(field, &raw, version, findings),
+        task: task.unwrap_or_default(),
+        input: findings.words(
+            &format!("{field}.input"),
+            &raw.input.clone().unwrap_or_else(text),
+            MODALITIES,
+        ),
+        output: findings.words(
+            &format!("{field}.output"),
+            &raw.output.clone().unwrap_or_else(text),
+            MODALITIES,
+        ),
+        capabilities: findings.words(
+            &format!("{field}.capabilities"),
+            raw.capabilities.as_deref().unwrap_or_default(),
+            CAPABILITIES,
+        ),
+        price: price(&field, &raw, version, findings).map(Arc::new),
         name: raw.name.into(),
-        aliases: raw.aliases.into_iter().map(Into::into).collect(),
+        aliases: raw.aliases.into_iter().flatten().map(Into::into).collect(),
         context_window: raw.context_window,
         max_output_tokens: raw.max_output_tokens,
-        quirks: raw.quirks,
+        quirks,
     }
 }
 
-fn price(field: &str, raw: &RawModel, version: &Arc<str>, findings: &mut Findings) -> Option<Price> {
-    if raw.price.is_none() && !raw.tiers.is_empty() {
-        findings.report(&format!("{field}.tiers"), "there are tiers, but no price");
+fn price(field: &str, raw: &RawModel, version: Arc<str>, findings: &mut Findings) -> Option<Price> {
+    let rules = raw.rules.as_deref().unwrap_or_default();
+    if raw.price.is_none() && !rules.is_empty() {
+        findings.report(&format!("{field}.rules"), "there are rules, but no price");
     }
-    let base = rates(&format!("{field}.price"), raw.price.as_ref()?, findings)?;
-    let tiers = raw.tiers.iter().enumerate().filter_map(|(index, tier)| {
-        let rates = rates(&format!("{field}.tiers[{index}].price"), &tier.price, findings)?;
-        Some((Tokens(tier.above), rates))
-    });
-    Some(Price::new(Arc::clone(version), base, tiers.collect()))
+    let units = units(field, raw, findings);
+    let base = match &raw.price {
+        Some(price) => rates(&format!("{field}.price"), price, findings)?,
+        // What charges for other things alone charges nothing for tokens.
+        None if !units.is_empty() => Rates::new(|_| Some(PerMillion(0)))?,
+        None => return None,
+    };
+    let numbered = rules.iter().enumerate();
+    let rules =
+        numbered.filter_map(|(index, raw)| rule(&format!("{field}.rules[{index}]"), raw, findings)).collect();
+    Some(Price::new(version, base, rules, units))
+}
+
+fn rule(field: &str, raw: &RawRule, findings: &mut Findings) -> Option<Rule> {
+    if raw.above.is_none() && raw.service_tier.is_none() {
+        findings.report(field, "needs `above`, `service_tier` or both");
+    }
+    let tiers: Vec<_> = ServiceTier::ALL.iter().map(|tier| (tier.as_str(), *tier)).collect();
+    let service_tier = match &raw.service_tier {
+        Some(word) => Some(findings.word(&format!("{field}.service_tier"), word, &tiers)?),
+        None => None,
+    };
+    let rates = rates(&format!("{field}.price"), &raw.price, findings)?;
+    Some(Rule { above: Tokens(raw.above.unwrap_or(0)), service_tier, rates })
 }
 
 fn rates(field: &str, raw: &BTreeMap<String, String>, findings: &mut Findings) -> Option<Rates> {
@@ -81,13 +202,16 @@ fn rates(field: &str, raw: &BTreeMap<String, String>, findings: &mut Findings) -
     rates
 }
 
-fn unique(models: &[Model], findings: &mut Findings) {
-    let mut seen = BTreeSet::new();
-    for (index, model) in models.iter().enumerate() {
-        for name in std::iter::once(&model.name).chain(&model.aliases) {
-            if !seen.insert(name) {
-                findings.report(&format!("models[{index}]"), format!("`{name}` is listed twice"));
-            }
+fn units(field: &str, raw: &RawModel, findings: &mut Findings) -> Vec<(Unit, PerMillion)> {
+    let words: Vec<_> = Unit::ALL.iter().map(|unit| (unit.as_str(), *unit)).collect();
+    let mut units = Vec::new();
+    for (unit, dollars) in raw.units.iter().flatten() {
+        let field = format!("{field}.units.{unit}");
+        let price = parse_dollars_per_thousand(dollars);
+        if price.is_none() {
+            findings.report(&field, format!("`{dollars}` is not dollars with at most nine decimals"));
         }
+        units.extend(findings.word(&field, unit, &words).zip(price));
     }
+    units
 }

@@ -104,11 +104,15 @@ const fn usage(input: u64, output: u64) -> Usage {
         input: Tokens(input),
         output: Tokens(output),
         cache_read: Tokens(0),
+        cache_read_audio: Tokens(0),
         cache_write_1h: Tokens(0),
         cache_write_5m: Tokens(0),
         input_audio: Tokens(0),
+        input_image: Tokens(0),
         output_audio: Tokens(0),
+        output_image: Tokens(0),
         reasoning: Tokens(0),
+        service_tier: None,
     }
 }
 
