@@ -9,10 +9,31 @@ use types::{Fault, FaultKind};
 const MAX_MESSAGE: usize = 4096;
 
 /// Where the sentence stands, in the order they are tried: `OpenAI`, Anthropic and Google; Mistral, Cerebras,
-/// Cohere and Bedrock; `FastAPI` servers; pydantic lists; xAI, Ollama and Hugging Face; problem details.
-const MESSAGE: &[&str] = &["/error/message", "/message", "/detail", "/detail/0/msg", "/error", "/title"];
+/// Cohere and Bedrock; `FastAPI` servers; pydantic lists; xAI, Ollama and Hugging Face; problem details; the list that
+/// Google wraps an error of `OpenAI`'s language in; the lists of Cloudflare and IBM.
+const MESSAGE: &[&str] = &[
+    "/error/message",
+    "/message",
+    "/detail",
+    "/detail/0/msg",
+    "/error",
+    "/title",
+    "/0/error/message",
+    "/errors/0/message",
+];
 /// Where the type or code stands: the more specific first.
-const KIND: &[&str] = &["/error/code", "/error/type", "/code", "/error_type", "/type", "/error/status"];
+const KIND: &[&str] = &[
+    "/error/code",
+    "/error/type",
+    "/reason",
+    "/error_code",
+    "/code",
+    "/error_type",
+    "/type",
+    "/error/status",
+    "/0/error/status",
+    "/errors/0/code",
+];
 const PARAM: &[&str] = &["/error/param", "/param"];
 
 /// Words for a full context window, in the sentences and codes of the providers.
@@ -139,6 +160,18 @@ mod tests {
             r#"{"detail":[{"loc":["body"],"msg":"Input should be a list"}]}"#,
             FaultKind::Invalid,
             "Input should be a list",
+        );
+        check(
+            400,
+            r#"[{"error":{"code":400,"message":"Please use a valid role","status":"INVALID_ARGUMENT"}}]"#,
+            FaultKind::Invalid,
+            "Please use a valid role",
+        );
+        check(
+            401,
+            r#"{"errors":[{"message":"Authentication error","code":10000}],"success":false}"#,
+            FaultKind::Credential,
+            "Authentication error",
         );
         check(404, r#"{"error":"model not found"}"#, FaultKind::Invalid, "model not found");
         check(

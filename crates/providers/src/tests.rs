@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use types::{Fault, FaultKind, MicroUsd, TokenClass, Tokens, Usage};
 
-use crate::{Capability, Catalogue, Endpoint, Kind, Limited, Provider, QUIRKS, ResetUnit, url};
+use crate::{Capability, Catalogue, Endpoint, Kind, Limited, Provider, QUIRKS, ResetUnit, Task, url};
 
 fn catalogue() -> Catalogue {
     Catalogue::embedded().unwrap_or_else(|problems| {
@@ -40,18 +40,35 @@ fn every_folder_is_built_in_and_the_same_as_on_disk() {
 }
 
 #[test]
-fn every_hosted_provider_lists_models_that_can_stream_and_fit_their_window() {
+fn there_are_more_than_forty_providers_and_their_models_are_known() {
+    let catalogue = catalogue();
+    assert!(catalogue.providers().count() >= 40);
+    let models = catalogue.providers().flat_map(|provider| provider.models());
+    let (priced, unpriced): (Vec<_>, Vec<_>) = models.partition(|model| model.price.is_some());
+    assert!(priced.len() >= 2_500, "{} priced, {} not", priced.len(), unpriced.len());
+}
+
+#[test]
+fn every_hosted_provider_lists_models_that_can_what_they_take() {
     for provider in catalogue().providers() {
-        let listed = !provider.models.is_empty();
+        let listed = !provider.models().is_empty();
         assert_eq!(listed, provider.kind != Kind::Local, "{}", provider.name);
         assert_eq!(provider.probe.is_some(), provider.kind == Kind::Local, "{}", provider.name);
-        for model in &provider.models {
-            assert!(model.can(Capability::Streaming), "{}/{}", provider.name, model.name);
+        for model in provider.models().iter().filter(|model| model.task == Task::Chat) {
             let vision = model.input.contains(&crate::Modality::Image);
             assert_eq!(model.can(Capability::Vision), vision, "{}/{}", provider.name, model.name);
             let silent = !model.can(Capability::Reasoning);
             let says_so = !model.quirks.iter().any(|quirk| quirk == "no_reasoning");
             assert!(silent || says_so, "{}/{}", provider.name, model.name);
+        }
+    }
+}
+
+#[test]
+fn every_table_of_models_says_which_prices_it_has() {
+    for provider in catalogue().providers() {
+        for price in provider.models().iter().filter_map(|model| model.price.as_deref()) {
+            assert_eq!(price.version.len(), "2026-11-20".len(), "{}", provider.name);
         }
     }
 }
@@ -80,7 +97,7 @@ fn a_model_is_found_by_name_alias_and_date() {
 #[track_caller]
 fn check_cost(provider_name: &str, model: &str, usage: Usage, expect: u64) {
     let provider = provider(provider_name);
-    let price = provider.model(model).unwrap().price.clone().unwrap();
+    let price = provider.model(model).unwrap().price.as_ref().unwrap();
     assert_eq!(price.cost(&usage), MicroUsd::from_micros(expect));
 }
 
@@ -102,7 +119,8 @@ fn known_usages_cost_what_the_price_lists_say() {
 
 #[test]
 fn long_lived_cache_writes_have_their_own_price() {
-    let price = provider("anthropic").model("claude-opus-5-5").unwrap().price.clone().unwrap();
+    let provider = provider("anthropic");
+    let price = provider.model("claude-opus-5-5").unwrap().price.as_ref().unwrap();
     assert!(price.rate(TokenClass::CacheWrite1h) > price.rate(TokenClass::CacheWrite5m));
     assert!(price.rate(TokenClass::CacheRead) < price.rate(TokenClass::Input));
     assert_eq!(price.rate(TokenClass::Reasoning), price.rate(TokenClass::Output));
@@ -121,9 +139,10 @@ fn an_endpoints_headers_are_the_providers_and_its_own() {
 
 #[test]
 fn quirks_of_provider_and_model_add_up_without_repeating() {
-    let mut deepseek = provider("deepseek");
-    deepseek.models[0].quirks.push("reasoning_content".to_owned());
-    let quirks = deepseek.quirks_of(deepseek.models.first());
+    let deepseek = provider("deepseek");
+    let mut model = deepseek.models()[0].as_ref().clone();
+    model.quirks.extend(["reasoning_content", "no_image"].map(str::to_owned));
+    let quirks = deepseek.quirks_of(Some(&model));
     assert!(quirks.contains(&"no_image".to_owned()) && quirks.contains(&"thinking_switch".to_owned()));
     assert_eq!(quirks.iter().filter(|quirk| *quirk == "reasoning_content").count(), 1);
     assert_eq!(deepseek.quirks_of(None), deepseek.quirks);
@@ -320,7 +339,9 @@ fn each_providers_own_words_tell_its_faults() {
         for (file, kind) in &expected.errors {
             let status = file.split('.').nth(1).unwrap().parse().unwrap();
             let body = json(provider, file);
-            let error = body.get("error").filter(|error| error.is_object()).unwrap_or(&body);
+            let body = body.get(0).unwrap_or(&body);
+            let body = body.pointer("/errors/0").unwrap_or(body);
+            let error = body.get("error").filter(|error| error.is_object()).unwrap_or(body);
             let text = |field: &str| match &error[field] {
                 Value::String(text) => Some(text.clone()),
                 Value::Number(number) => Some(number.to_string()),
@@ -329,7 +350,8 @@ fn each_providers_own_words_tell_its_faults() {
             let message =
                 text("message").or_else(|| text("error")).or_else(|| text("detail")).unwrap_or_default();
             let mut fault = Fault::new(by_status(status), message);
-            fault.upstream_kind = text("code").or_else(|| text("type"));
+            let kinds = ["reason", "error_code", "code", "error_type", "type"];
+            fault.upstream_kind = kinds.iter().find_map(|field| text(field));
             assert_eq!(provider.classify(fault).kind.as_str(), kind, "{}/{file}", provider.name);
         }
     }
@@ -384,7 +406,7 @@ fn a_folder_adds_a_provider_and_takes_the_place_of_another() {
     );
     assert!(!acme.credential.required && acme.credential.header.is_empty());
     assert_eq!(after.provider("groq").unwrap().base_url, "https://acme.test/v1");
-    assert!(after.provider("groq").unwrap().models.is_empty());
+    assert!(after.provider("groq").unwrap().models().is_empty());
     assert_eq!(after.provider("openai"), before.provider("openai"));
 }
 
@@ -428,13 +450,13 @@ fn all_problems_of_all_files_are_told_at_once() {
             "acme/provider.toml: errors.\"broke\": `poor` is none of context_length, credential, filtered, invalid, \
              overloaded, quota, server, timeout",
             "acme/provider.toml: rate_limits.requests: `reset` and `reset_unit` belong together",
-            "acme/models.toml: models[0].price.input: `15 cents` is not dollars with at most six decimals",
-            "acme/models.toml: models[0].price.ouput: `ouput` is none of input, input_audio, cache_read, \
-             cache_write_5m, cache_write_1h, output, output_audio, reasoning",
-            "acme/models.toml: models[1].max_output_tokens: is larger than the context window",
-            "acme/models.toml: models[1].input: `smell` is none of audio, document, image, text",
-            "acme/models.toml: models[1].price: needs both `input` and `output`",
-            "acme/models.toml: models[1]: `anvil` is listed twice",
+            "acme/models.toml: model `anvil`.price.input: `15 cents` is not dollars with at most six decimals",
+            "acme/models.toml: model `anvil`.price.ouput: `ouput` is none of input, input_audio, input_image, \
+             cache_read, cache_read_audio, cache_write_5m, cache_write_1h, output, output_audio, output_image, reasoning",
+            "acme/models.toml: model `anvil`.max_output_tokens: is larger than the context window",
+            "acme/models.toml: model `anvil`.input: `smell` is none of audio, document, image, text, video",
+            "acme/models.toml: model `anvil`.price: needs both `input` and `output`",
+            "acme/models.toml: models: `anvil` is listed twice",
         ],
     );
 }
