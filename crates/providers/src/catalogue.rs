@@ -26,16 +26,14 @@ impl Catalogue {
     /// # Errors
     /// Everything that is wrong with the files, at once.
     pub fn embedded() -> Result<Self, Vec<Problem>> {
-        let text = |folder: &Dir<'static>, file: &str| {
-            EMBEDDED.get_file(folder.path().join(file))?.contents_utf8()
-        };
+        let text =
+            |folder: &Dir<'static>, file: &str| EMBEDDED.get_file(folder.path().join(file))?.contents_utf8();
         let mut problems = Vec::new();
-        let folders: Vec<_> = EMBEDDED.dirs().filter_map(|folder| Some((folder.path().to_str()?, folder))).collect();
+        let folders: Vec<_> =
+            EMBEDDED.dirs().filter_map(|folder| Some((folder.path().to_str()?, folder))).collect();
         let folders = folders.into_iter().map(|(name, folder)| {
-            let texts = ModelTexts {
-                table: text(folder, "models.toml"),
-                local: text(folder, "models.local.toml"),
-            };
+            let texts =
+                ModelTexts { table: text(folder, "models.toml"), local: text(folder, "models.local.toml") };
             Folder { name, provider: text(folder, "provider.toml"), models: Models::unread(name, texts) }
         });
         let mut catalogue = Self { providers: BTreeMap::new() };
@@ -62,7 +60,8 @@ impl Catalogue {
                     None
                 })
             };
-            let [provider, table, local] = ["provider.toml", "models.toml", "models.local.toml"].map(&mut text);
+            let [provider, table, local] =
+                ["provider.toml", "models.toml", "models.local.toml"].map(&mut text);
             let texts = ModelTexts { table: table.as_deref(), local: local.as_deref() };
             let (models, more) = check::models(&name, texts);
             let provider = provider.as_deref();

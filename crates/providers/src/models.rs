@@ -21,9 +21,8 @@ impl Models {
     }
 
     pub(crate) fn list(&self) -> &[Arc<Model>] {
-        self.read.get_or_init(|| {
-            self.unread.map(|(name, texts)| check::models(name, texts).0).unwrap_or_default()
-        })
+        self.read
+            .get_or_init(|| self.unread.map(|(name, texts)| check::models(name, texts).0).unwrap_or_default())
     }
 }
 

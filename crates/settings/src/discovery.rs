@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use http::Uri;
 use types::ProviderName;
 
-use crate::{Environment, ProviderSetting, SecretSetting};
+use crate::{Environment, KnownVariable, ProviderSetting, SecretSetting};
 
 /// What Tollgate's own keys begin with.
 const OWN_KEY: &str = "tg-";
@@ -22,6 +22,8 @@ pub struct KnownProvider {
     pub url_env: Vec<String>,
     /// Its address in the catalogue: what an address without scheme, port or path is completed with.
     pub url: String,
+    /// What that address leaves open.
+    pub variables: Vec<KnownVariable>,
 }
 
 /// What a person should hear about the environment.
@@ -44,6 +46,15 @@ pub enum Notice {
         /// The variable that made it known.
         variable: String,
     },
+    /// A provider's key is there, but not what its address leaves open; it is left out.
+    MissingPart {
+        /// The provider.
+        provider: ProviderName,
+        /// The variable that holds the key.
+        variable: String,
+        /// The variables of which one is needed.
+        needed: Vec<String>,
+    },
     /// A variable meant for clients points at Tollgate itself; taken as an upstream it would be a loop.
     OwnAddress {
         /// The variable.
@@ -62,6 +73,9 @@ impl fmt::Display for Notice {
             Self::BadAddress { variable } => write!(f, "{variable} is not an address and is ignored"),
             Self::EmptyVariable { variable } => write!(f, "{variable} is empty and is ignored"),
             Self::Found { provider, variable } => write!(f, "found {provider} by {variable}"),
+            Self::MissingPart { provider, variable, needed } => {
+                write!(f, "{variable} is set, but {provider} needs {} as well", needed.join(" or "))
+            }
             Self::OwnAddress { variable } => {
                 write!(f, "{variable} points at this gateway and is ignored as an upstream")
             }
@@ -111,15 +125,46 @@ fn find(
     let by_url = url.as_ref().map(|(variable, _)| *variable).filter(|_| known.key_env.is_empty());
     let variable = by_key.or(by_url)?;
     let provider = ProviderName::from(known.name.as_str());
+    let parts = match &url {
+        Some(_) => Vec::new(),
+        None => parts(environment, known, variable, notices)?,
+    };
     notices.push(Notice::Found { provider: provider.clone(), variable: variable.to_owned() });
     Some(ProviderSetting {
         name: provider,
         kind: known.name.clone(),
         key: key.map(|(variable, value)| SecretSetting::of_variable(variable, value)),
         url: url.map(|(_, url)| url),
+        variables: parts,
         headers: Vec::new(),
         models: Vec::new(),
     })
+}
+
+/// What the provider's address leaves open; none, and a notice, where something is needed and nowhere to be found.
+fn parts(
+    environment: &Environment,
+    known: &KnownProvider,
+    key: &str,
+    notices: &mut Vec<Notice>,
+) -> Option<Vec<(String, String)>> {
+    let mut parts = Vec::new();
+    for part in &known.variables {
+        match part.of_environment(environment) {
+            Ok(Some(value)) => parts.push((part.name.clone(), value)),
+            Ok(None) if part.has_default => {}
+            Ok(None) => {
+                let (provider, variable) = (known.name.as_str().into(), key.to_owned());
+                notices.push(Notice::MissingPart { provider, variable, needed: part.env.clone() });
+                return None;
+            }
+            Err(variable) => {
+                notices.push(Notice::BadAddress { variable: variable.to_owned() });
+                return None;
+            }
+        }
+    }
+    Some(parts)
 }
 
 /// The first of these variables that holds anything.

@@ -32,6 +32,7 @@ mod shown;
 mod source;
 mod store;
 mod unparsed;
+mod variables;
 mod watch;
 mod words;
 
@@ -48,10 +49,11 @@ pub use schema::schema;
 pub use secret::SecretSetting;
 pub use security::{
     Acceptance, Authentication, CertificateFiles, Encryption, LimitStrategy, RateLimit, Security, TlsVersion,
-    TokenIssuer,
+    TokenIssuer, UnknownPrice,
 };
 pub use server::{Caps, Server, Timers};
 pub use settings::{Kinds, Settings, load};
 pub use source::{Source, find_file};
 pub use store::{Durability, LedgerSetting, StateStore, Store};
+pub use variables::{KnownKind, KnownVariable, variables_from_environment};
 pub use watch::FileWatch;

@@ -10,6 +10,7 @@ use crate::read::{At, Named, Refused, Scalar, Shape};
 use crate::reading::{Reading, joined};
 use crate::secret::SecretSetting;
 use crate::shown::Shown;
+use crate::variables::AddressPart;
 
 /// One configured provider.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct ProviderSetting {
     pub key: Option<SecretSetting>,
     /// Where it is, if not where the catalogue says.
     pub url: Option<String>,
+    /// What the catalogue's address leaves open, by name.
+    pub variables: Vec<(String, String)>,
     /// Headers to send with every request, by name.
     pub headers: Vec<(String, SecretSetting)>,
     /// The models it has, if not those it lists itself.
@@ -38,6 +41,8 @@ section! {
         key: Option<SecretSetting> = None,
         /// The base address. Unless set: the catalogue's.
         url: Option<String> as HttpUrl = None,
+        /// What the catalogue's address leaves open, such as a region. Unless set: what environment variables say.
+        variables: Named<String> as Named<AddressPart> = Named::default(),
         /// Headers to send with every request.
         headers: Named<SecretSetting> as NamedHeaders = Named::default(),
         /// The models it has. Unless set: those it lists itself.
@@ -61,6 +66,7 @@ impl ProviderSetting {
             name: ProviderName::from(name),
             key: raw.key,
             url: raw.url,
+            variables: raw.variables.0,
             headers: raw.headers.0,
             models: raw.models,
         }
@@ -72,6 +78,7 @@ impl ProviderSetting {
             kind: Some(self.kind.clone()),
             key: self.key.clone(),
             url: self.url.clone(),
+            variables: Named(self.variables.clone()),
             headers: Named(self.headers.clone()),
             models: self.models.clone(),
         };

@@ -13,6 +13,7 @@ use crate::problem::{Mask, Position, Problem, ProblemCode, Problems};
 use crate::providers::ProviderSetting;
 use crate::read::At;
 use crate::schema::known_keys;
+use crate::variables::KnownKind;
 
 /// What a reading notes down on its way through the tree.
 pub(crate) struct Reading<'e> {
@@ -58,6 +59,11 @@ impl<'e> Reading<'e> {
         } else {
             Err(Problems::new(self.problems, self.masks))
         }
+    }
+
+    /// The environment that the settings are read in.
+    pub(crate) const fn environment(&self) -> &'e Environment {
+        self.environment
     }
 
     /// How many problems there are so far.
@@ -171,14 +177,19 @@ impl<'e> Reading<'e> {
         }
     }
 
-    /// Notes every provider of a kind that does not exist.
-    pub(crate) fn check_kinds(&mut self, providers: &[ProviderSetting], kinds: &[String]) {
-        for provider in providers.iter().filter(|provider| !kinds.contains(&provider.kind)) {
+    /// Notes every provider of a kind that does not exist, and every variable of an address that nobody sets.
+    pub(crate) fn check_kinds(&mut self, providers: &[ProviderSetting], kinds: &[KnownKind]) {
+        let names: Vec<&str> = kinds.iter().map(|kind| kind.name.as_str()).collect();
+        for provider in providers {
+            if let Some(kind) = kinds.iter().find(|kind| kind.name == provider.kind) {
+                self.check_variables(provider, kind);
+                continue;
+            }
             let section = joined("providers", provider.name.as_str());
             let written = joined(&section, "kind");
             let path = if self.origin_of(&written).is_some() { written } else { section };
-            let help = did_you_mean(&provider.kind, kinds.iter().map(String::as_str));
-            let help = help.unwrap_or_else(|| format!("give it a `kind`; there are {}", kinds.join(", ")));
+            let help = did_you_mean(&provider.kind, names.iter().copied());
+            let help = help.unwrap_or_else(|| format!("give it a `kind`; there are {}", names.join(", ")));
             let message = format!("there is no kind of provider `{}`", provider.kind);
             self.note(ProblemCode::UnknownReference, &path, message, Some(help));
         }

@@ -21,6 +21,20 @@ section! {
         rate_limiting: Option<RateLimit> = None,
         /// The listener's encryption. Unless set: none.
         encryption: Option<Encryption> = None,
+        /// What becomes of a request whose price nobody knows.
+        unknown_price: UnknownPrice = UnknownPrice::Free,
+    }
+}
+
+words! {
+    /// What becomes of a request to a model whose price is not in the catalogue. The answer says so in `x-tollgate-unknown-price`, and the log once for each model.
+    pub enum UnknownPrice, expected "a policy" {
+        /// It is charged the dearest price of its provider for each class of tokens; nothing where the catalogue knows none.
+        Ceiling = "ceiling",
+        /// It is served and costs nothing.
+        Free = "free",
+        /// It is refused before anything is sent.
+        Refuse = "refuse",
     }
 }
 

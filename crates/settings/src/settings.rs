@@ -20,6 +20,7 @@ use crate::shown::{Show, Shown};
 use crate::source::Source;
 use crate::store::Store;
 use crate::unparsed;
+use crate::variables::KnownKind;
 
 /// The provider that is built in and answers offline.
 const BUILT_IN: &str = "tollgate";
@@ -67,7 +68,7 @@ section! {
 
 /// The kinds of provider there are, given the folder of further ones that `server.catalogue` may name; `None` where
 /// that folder cannot be used, so that nobody knows.
-pub type Kinds<'a> = &'a dyn Fn(&Server) -> Option<Vec<String>>;
+pub type Kinds<'a> = &'a dyn Fn(&Server) -> Option<Vec<KnownKind>>;
 
 /// The settings that `source` and the environment make together, with defaults for the rest. The environment's
 /// twins win over the file.

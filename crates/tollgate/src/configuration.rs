@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow};
 use providers::{Catalogue, Kind};
 use settings::{
-    Environment, FileWatch, KnownProvider, LogFormat, Notice, ProviderSetting, Server, Settings, Source,
+    Environment, FileWatch, KnownKind, KnownProvider, KnownVariable, LogFormat, Notice, ProviderSetting,
+    Server, Settings, Source,
 };
 
 use crate::args::FileArguments;
@@ -63,9 +64,24 @@ fn read(arguments: &FileArguments) -> anyhow::Result<Option<Source>> {
 }
 
 /// The kinds of provider there are. A folder that cannot be read is reported when it is used.
-fn kinds(server: &Server) -> Option<Vec<String>> {
+fn kinds(server: &Server) -> Option<Vec<KnownKind>> {
     let catalogue = catalogue(server).ok()?;
-    Some(catalogue.providers().map(|provider| provider.name.to_string()).collect())
+    let kind = |provider: &std::sync::Arc<providers::Provider>| KnownKind {
+        name: provider.name.to_string(),
+        variables: variables(provider),
+    };
+    Some(catalogue.providers().map(kind).collect())
+}
+
+/// What a provider's address leaves open.
+fn variables(provider: &providers::Provider) -> Vec<KnownVariable> {
+    let known = |variable: &providers::Variable| KnownVariable {
+        name: variable.name.clone(),
+        meaning: variable.meaning.clone(),
+        env: variable.env.clone(),
+        has_default: variable.default.is_some(),
+    };
+    provider.variables.iter().map(known).collect()
 }
 
 /// The providers that are built in, and those in the configured folder.
@@ -85,6 +101,7 @@ fn catalogue(server: &Server) -> anyhow::Result<Catalogue> {
 fn complete(settings: &mut Settings, catalogue: &Catalogue, environment: &Environment) -> Vec<Notice> {
     if !settings.providers.is_empty() {
         add_keys(settings, catalogue, environment);
+        add_variables(settings, catalogue, environment);
         add_targeted_builtins(settings, catalogue);
         return Vec::new();
     }
@@ -124,6 +141,15 @@ fn add_keys(settings: &mut Settings, catalogue: &Catalogue, environment: &Enviro
     }
 }
 
+/// Takes what addresses leave open and the file does not say from the catalogue's variables.
+fn add_variables(settings: &mut Settings, catalogue: &Catalogue, environment: &Environment) {
+    for provider in &mut settings.providers {
+        let Some(entry) = catalogue.provider(&provider.kind) else { continue };
+        let more = settings::variables_from_environment(provider, &variables(entry), environment);
+        provider.variables.extend(more);
+    }
+}
+
 /// The variables that may hold a provider's key.
 fn key_variables(provider: &providers::Provider) -> Vec<String> {
     let credential = &provider.credential;
@@ -139,6 +165,7 @@ fn known(provider: &std::sync::Arc<providers::Provider>) -> KnownProvider {
         key_env,
         url_env: provider.base_url_env.clone(),
         url: provider.base_url.clone(),
+        variables: variables(provider),
     }
 }
 
@@ -149,6 +176,7 @@ pub(crate) fn bare(name: &str) -> ProviderSetting {
         kind: name.to_owned(),
         key: None,
         url: None,
+        variables: Vec::new(),
         headers: Vec::new(),
         models: Vec::new(),
     }

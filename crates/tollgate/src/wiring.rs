@@ -24,7 +24,7 @@ pub(crate) fn directory(settings: &Settings, catalogue: &Catalogue) -> anyhow::R
 
 fn destination(setting: &ProviderSetting, catalogue: &Catalogue) -> anyhow::Result<Destination> {
     let provider = entry(setting, catalogue)?;
-    let base = setting.url.as_ref().unwrap_or(&provider.base_url);
+    let base = address(setting, provider)?;
     let mut origin = None;
     let mut endpoints = Vec::new();
     for endpoint in &provider.dialects {
@@ -33,7 +33,7 @@ fn destination(setting: &ProviderSetting, catalogue: &Catalogue) -> anyhow::Resu
             if provider.kind == Kind::Builtin {
                 return Ok(UpstreamPath::parse(path)?);
             }
-            let url = providers::url(base, path);
+            let url = providers::url(&base, path);
             let (found, path) =
                 Origin::parse(&url).with_context(|| format!("providers.{}: {url}", setting.name))?;
             origin = Some(found);
@@ -52,6 +52,20 @@ fn destination(setting: &ProviderSetting, catalogue: &Catalogue) -> anyhow::Resu
     let headers = credentials(setting, provider)?;
     let catalogue = Arc::clone(provider);
     Ok(Destination::new(DestinationConfig { name, origin, endpoints, headers, catalogue }))
+}
+
+/// Where a provider is: where its setting says, or the catalogue with what that leaves open.
+fn address(setting: &ProviderSetting, provider: &Provider) -> anyhow::Result<String> {
+    if let Some(url) = &setting.url {
+        return Ok(url.clone());
+    }
+    let said = |wanted: &str| {
+        let (_, value) = setting.variables.iter().find(|(name, _)| name == wanted)?;
+        Some(value.clone())
+    };
+    provider.address(said).map_err(|variable| {
+        anyhow!("providers.{}.variables.{} is needed: {}", setting.name, variable.name, variable.meaning)
+    })
 }
 
 /// The catalogue's entry for a configured provider.

@@ -67,8 +67,11 @@ fn without_dated(entries: BTreeMap<String, Entry>) -> BTreeMap<String, Entry> {
     let is_repeated = |name: &str, entry: &Entry| {
         undated(name).and_then(|stem| entries.get(stem)).is_some_and(|same| same.costs_as(entry))
     };
-    let repeated: Vec<String> =
-        entries.iter().filter(|(name, entry)| is_repeated(name, entry)).map(|(name, _)| name.clone()).collect();
+    let repeated: Vec<String> = entries
+        .iter()
+        .filter(|(name, entry)| is_repeated(name, entry))
+        .map(|(name, _)| name.clone())
+        .collect();
     let mut entries = entries;
     entries.retain(|name, _| !repeated.contains(name));
     entries
@@ -78,16 +81,17 @@ fn without_dated(entries: BTreeMap<String, Entry>) -> BTreeMap<String, Entry> {
 fn undated(name: &str) -> Option<&str> {
     ["-dddd-dd-dd", "-dddddddd"].iter().find_map(|form| {
         let (stem, suffix) = name.split_at_checked(name.len().checked_sub(form.len())?)?;
-        let fits = |(byte, wanted): (u8, u8)| if wanted == b'd' { byte.is_ascii_digit() } else { byte == wanted };
+        let fits =
+            |(byte, wanted): (u8, u8)| if wanted == b'd' { byte.is_ascii_digit() } else { byte == wanted };
         (!stem.is_empty() && suffix.bytes().zip(form.bytes()).all(fits)).then_some(stem)
     })
 }
 
 fn table(entries: &BTreeMap<String, Entry>, date: &str) -> String {
-    let mut text = String::from(
-        "# Written by `cargo xtask catalogue`. What is wrong here is put right in models.local.toml.\n",
+    let mut text = format!(
+        "# Written by `cargo xtask catalogue`. What is wrong here is put right in models.local.toml.\n\
+         price_version = \"{date}\"\n"
     );
-    text.push_str(&format!("price_version = \"{date}\"\n"));
     for (name, entry) in entries {
         entry.write(name, &mut text);
     }

@@ -20,7 +20,7 @@ pub(super) struct Entry {
     prices: Prices,
 }
 
-/// LiteLLM's modes and what they are called here. What is missing is not for models.
+/// `LiteLLM`'s modes and what they are called here. What is missing is not for models.
 const TASKS: &[(&str, &str)] = &[
     ("chat", "chat"),
     ("responses", "chat"),
@@ -37,7 +37,7 @@ const TASKS: &[(&str, &str)] = &[
     ("video_generation", "video"),
 ];
 
-/// What a model can do: our word, LiteLLM's, and what is meant where the table is silent.
+/// What a model can do: our word, `LiteLLM`'s, and what is meant where the table is silent.
 const CAPABILITIES: &[(&str, &str)] = &[
     ("tools", "supports_function_calling"),
     ("json_schema", "supports_response_schema"),
@@ -46,7 +46,7 @@ const CAPABILITIES: &[(&str, &str)] = &[
     ("web_search", "supports_web_search"),
 ];
 
-/// What models take besides text: our word, LiteLLM's word in lists, and its flag.
+/// What models take besides text: our word, `LiteLLM`'s word in lists, and its flag.
 const INPUTS: &[(&str, &str, &str)] = &[
     ("image", "image", "supports_vision"),
     ("document", "pdf", "supports_pdf_input"),
@@ -72,7 +72,8 @@ impl Entry {
         let count = |name: &str| facts.get(name).and_then(number).filter(|count| *count > 0);
         let max_output_tokens = count("max_output_tokens");
         // Some windows are told without what is kept free for the output.
-        let context_window = count("max_input_tokens").max(max_output_tokens).filter(|_| count("max_input_tokens").is_some());
+        let context_window =
+            count("max_input_tokens").max(max_output_tokens).filter(|_| count("max_input_tokens").is_some());
         let is_talk = matches!(task, "chat" | "completion" | "realtime");
         let mut entry = Self {
             task,
@@ -214,7 +215,7 @@ pub(super) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             grouped.push('_');
         }
         grouped.push(digit);

@@ -25,18 +25,14 @@ struct Rule {
 /// Dollars per million by class, in the order of [`CLASSES`], without what a class falls back to anyway.
 type Rates = Vec<(&'static str, String)>;
 
-/// A class: our word, what LiteLLM's keys for it begin with, and the class it falls back to.
+/// A class: our word, what `LiteLLM`'s keys for it begin with, and the class it falls back to.
 struct Class {
     word: &'static str,
     keys: &'static [&'static str],
     fallback: Option<&'static str>,
 }
 
-const fn class(
-    word: &'static str,
-    keys: &'static [&'static str],
-    fallback: Option<&'static str>,
-) -> Class {
+const fn class(word: &'static str, keys: &'static [&'static str], fallback: Option<&'static str>) -> Class {
     Class { word, keys, fallback }
 }
 
@@ -54,7 +50,7 @@ const CLASSES: &[Class] = &[
     class("reasoning", &["output_cost_per_reasoning_token"], Some("output")),
 ];
 
-/// Our words for service tiers, and how LiteLLM's keys for them end.
+/// Our words for service tiers, and how `LiteLLM`'s keys for them end.
 const TIERS: &[(&str, &str)] = &[
     ("balanced", "_balanced"),
     ("batch", "_batches"),
@@ -63,7 +59,7 @@ const TIERS: &[(&str, &str)] = &[
     ("ultrafast", "_ultrafast"),
 ];
 
-/// Our words for units, LiteLLM's keys, and the tasks of which they are true; of all where there are none.
+/// Our words for units, `LiteLLM`'s keys, and the tasks of which they are true; of all where there are none.
 const UNITS: &[(&str, &str, &[&str])] = &[
     ("input_character", "input_cost_per_character", &[]),
     ("input_image", "input_cost_per_image", &["chat", "embedding"]),
@@ -103,7 +99,11 @@ impl Prices {
         let mut rules = Vec::new();
         for above in thresholds(facts) {
             rules.extend(TIERS.iter().filter_map(|(tier, suffix)| {
-                Some(Rule { above, tier: Some(tier), rates: Point { facts, above, tier: suffix }.rates(&standard)? })
+                Some(Rule {
+                    above,
+                    tier: Some(tier),
+                    rates: Point { facts, above, tier: suffix }.rates(&standard)?,
+                })
             }));
             if above.is_some() {
                 let rates = Point { facts, above, tier: "" }.rates(&standard);
@@ -172,7 +172,7 @@ fn thresholds(facts: &Facts) -> Vec<Option<u64>> {
 /// Anthropic's fast mode: a multiple of everything.
 fn fast(facts: &Facts, standard: &Point<'_>) -> Option<Rule> {
     let multiple = facts.get("provider_specific_entry")?.get("fast")?.as_f64()?;
-    let rates = standard.fill(|class| Some(standard.own(class)? * multiple))?;
+    let rates = Point::fill(|class| Some(standard.own(class)? * multiple))?;
     Some(Rule { above: None, tier: Some("fast"), rates })
 }
 
@@ -192,7 +192,7 @@ impl Point<'_> {
     }
 
     fn base(&self) -> Option<Rates> {
-        self.fill(|class| self.own(class))
+        Self::fill(|class| self.own(class))
     }
 
     /// The rates here. What the table leaves out differs from the standard as input and output do.
@@ -211,11 +211,11 @@ impl Point<'_> {
             let is_output = class.word.starts_with("output") || class.word == "reasoning";
             if is_output { output } else { input }.unwrap_or(1.0)
         };
-        self.fill(|class| self.own(class).or_else(|| Some(standard.own(class)? * scale(class))))
+        Self::fill(|class| self.own(class).or_else(|| Some(standard.own(class)? * scale(class))))
     }
 
     /// Every class by `dollars`, per million, without those that cost what they fall back to.
-    fn fill(&self, dollars: impl Fn(&Class) -> Option<f64>) -> Option<Rates> {
+    fn fill(dollars: impl Fn(&Class) -> Option<f64>) -> Option<Rates> {
         let input = CLASSES.first()?;
         let mut all: Vec<(&'static str, String)> = Vec::new();
         let mut rates = Rates::new();

@@ -29,7 +29,7 @@ pub(super) struct Packages {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Source {
-    /// The providers of LiteLLM's table, the preferred one first.
+    /// The providers of `LiteLLM`'s table, the preferred one first.
     pub(super) litellm: Vec<String>,
     /// The providers of the table of genai-prices: for models that the other table lacks.
     pub(super) genai_prices: Vec<String>,

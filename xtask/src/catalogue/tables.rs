@@ -36,7 +36,15 @@ impl Tables {
         if !stamp.is_there() {
             remove(&unpacked)?;
             let mut pip = Command::new("python3");
-            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target"]);
+            pip.args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--target",
+            ]);
             run(pip.arg(&unpacked).args(&wanted))?;
             stamp.leave()?;
         }
@@ -77,7 +85,9 @@ impl Tables {
         let Some(same) = self.same_elsewhere(name) else { return facts.clone() };
         let mut joined: Facts = same
             .iter()
-            .filter(|(key, _)| key.starts_with("supports_") || key.starts_with("supported_") || key.starts_with("max_"))
+            .filter(|(key, _)| {
+                key.starts_with("supports_") || key.starts_with("supported_") || key.starts_with("max_")
+            })
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
         joined.extend(facts.clone());
@@ -88,7 +98,8 @@ impl Tables {
     fn same_elsewhere(&self, name: &str) -> Option<&Facts> {
         let plain = name.split_once(':').map_or(name, |(plain, _)| plain);
         let last = plain.rsplit('/').next()?;
-        let (dashed, maker) = (last.replace('.', "-"), plain.replace("x-ai/", "xai/").replace("google/", "gemini/"));
+        let (dashed, maker) =
+            (last.replace('.', "-"), plain.replace("x-ai/", "xai/").replace("google/", "gemini/"));
         [plain, last, &dashed, &maker].into_iter().find_map(|name| self.litellm.get(name))
     }
 }

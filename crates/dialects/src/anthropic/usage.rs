@@ -129,7 +129,11 @@ impl From<Usage> for UsageOut {
         let written = usage.cache_write_5m.0.saturating_add(usage.cache_write_1h.0);
         let reasoning = usage.reasoning.0;
         Self {
-            input_tokens: usage.input.0.saturating_add(usage.input_audio.0).saturating_add(usage.input_image.0),
+            input_tokens: usage
+                .input
+                .0
+                .saturating_add(usage.input_audio.0)
+                .saturating_add(usage.input_image.0),
             cache_creation_input_tokens: written,
             cache_read_input_tokens: usage.cache_read.0.saturating_add(usage.cache_read_audio.0),
             cache_creation: CacheCreation {

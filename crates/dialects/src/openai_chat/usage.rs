@@ -42,6 +42,7 @@ struct ReadPromptDetails {
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "the wire's own names")]
 struct ReadCompletionDetails {
     reasoning_tokens: Count,
     audio_tokens: Count,
@@ -63,7 +64,9 @@ impl ReadUsage {
                 b"prompt_tokens" => read.prompt_tokens = Count::read(value)?,
                 b"completion_tokens" => read.completion_tokens = Count::read(value)?,
                 b"total_tokens" => read.total_tokens = Count::read(value)?,
-                b"prompt_cache_hit_tokens" | b"cached_tokens" => read.prompt_cache_hit_tokens = Count::read(value)?,
+                b"prompt_cache_hit_tokens" | b"cached_tokens" => {
+                    read.prompt_cache_hit_tokens = Count::read(value)?;
+                }
                 b"cache_read_input_tokens" => read.cache_read_input_tokens = Count::read(value)?,
                 b"cache_creation_input_tokens" => read.cache_creation_input_tokens = Count::read(value)?,
                 // Many answers leave the details out, or name none.
@@ -228,6 +231,7 @@ struct WritePromptDetails {
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the wire's own names")]
 struct WriteCompletionDetails {
     reasoning_tokens: u64,
     audio_tokens: u64,

@@ -96,11 +96,7 @@ fn address(kind: Kind, base_url: &str, findings: &mut Findings) {
 }
 
 /// The variables of the base URL: each is declared, and each that is declared occurs.
-fn variables(
-    raw: BTreeMap<String, RawVariable>,
-    base_url: &str,
-    findings: &mut Findings,
-) -> Vec<Variable> {
+fn variables(raw: BTreeMap<String, RawVariable>, base_url: &str, findings: &mut Findings) -> Vec<Variable> {
     for name in variables_in(base_url).filter(|name| !raw.contains_key(*name)) {
         findings.report("base_url", format!("there is no variable `{name}`"));
     }

@@ -22,8 +22,8 @@ pub(crate) struct ModelTexts<'t> {
 
 /// The models that the files of the folder `name` describe, and what is wrong with them.
 pub(crate) fn read(name: &str, texts: ModelTexts<'_>) -> (Vec<Arc<Model>>, Vec<Problem>) {
-    let table = File::read(format!("{name}/models.toml"), texts.table);
-    let local = File::read(format!("{name}/models.local.toml"), texts.local);
+    let table = File::read(&format!("{name}/models.toml"), texts.table);
+    let local = File::read(&format!("{name}/models.local.toml"), texts.local);
     let mut read = table.models;
     correct(&mut read, local.models);
     let mut problems: Vec<Problem> = table.findings.into_iter().chain(local.findings).collect();
@@ -59,8 +59,8 @@ struct Read {
 }
 
 impl File {
-    fn read(file: String, text: Option<&str>) -> Self {
-        let mut findings = Findings::new(file.clone());
+    fn read(file: &str, text: Option<&str>) -> Self {
+        let mut findings = Findings::new(file.to_owned());
         let raw = text.and_then(|text| findings.parse::<RawModels>(text)).unwrap_or_default();
         if raw.price_version.as_deref().is_some_and(|date| !has_form(date, "dddd-dd-dd")) {
             findings.report("price_version", "is not a date such as 2026-11-20");
@@ -70,7 +70,7 @@ impl File {
             findings.report("price_version", "is missing, but there are prices");
         }
         let version: Arc<str> = raw.price_version.unwrap_or_default().into();
-        let read = |raw| Read { raw, file: file.clone(), version: Arc::clone(&version) };
+        let read = |raw| Read { raw, file: file.to_owned(), version: Arc::clone(&version) };
         Self { models: raw.models.into_iter().map(read).collect(), findings }
     }
 }
@@ -129,11 +129,7 @@ fn model(Read { raw, version, .. }: Read, findings: &mut Findings) -> Model {
     let task = raw.task.as_deref().and_then(|word| findings.word(&format!("{field}.task"), word, TASKS));
     Model {
         task: task.unwrap_or_default(),
-        input: findings.words(
-            &format!("{field}.input"),
-            &raw.input.clone().unwrap_or_else(text),
-            MODALITIES,
-        ),
+        input: findings.words(&format!("{field}.input"), &raw.input.clone().unwrap_or_else(text), MODALITIES),
         output: findings.words(
             &format!("{field}.output"),
             &raw.output.clone().unwrap_or_else(text),

@@ -66,12 +66,7 @@ fn each_class_is_charged_at_its_own_rate_and_rounded_once() {
 fn classes_without_a_price_fall_back() {
     let rates = rates(&[(TokenClass::Input, 2), (TokenClass::Output, 8)]);
     for class in TokenClass::ALL {
-        assert_eq!(
-            rates.of(*class),
-            PerMillion(if class.is_input() { 2 } else { 8 }),
-            "{}",
-            class.as_str()
-        );
+        assert_eq!(rates.of(*class), PerMillion(if class.is_input() { 2 } else { 8 }), "{}", class.as_str());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use settings::{KnownProvider, providers_from_environment};
 
-use crate::environment;
+use crate::{cloud, environment};
 
 fn known() -> Vec<KnownProvider> {
     let provider = |name: &str, key: &[&str], url: &[&str], address: &str| KnownProvider {
@@ -10,6 +10,7 @@ fn known() -> Vec<KnownProvider> {
         key_env: key.iter().map(|name| (*name).to_owned()).collect(),
         url_env: url.iter().map(|name| (*name).to_owned()).collect(),
         url: address.to_owned(),
+        variables: if name == "azure" { cloud() } else { Vec::new() },
     };
     vec![
         provider("openai", &["OPENAI_API_KEY"], &["OPENAI_BASE_URL"], "https://api.openai.com/v1"),
@@ -19,6 +20,7 @@ fn known() -> Vec<KnownProvider> {
             &[],
             "https://generativelanguage.googleapis.com",
         ),
+        provider("azure", &["AZURE_API_KEY"], &[], "https://{resource}.azure.test/{region}"),
         provider("ollama", &[], &["OLLAMA_HOST"], "http://127.0.0.1:11434/v1"),
     ]
 }
@@ -125,4 +127,26 @@ fn an_address_that_is_the_gateway_itself_is_ignored() {
         let provider = format!("openai ${{OPENAI_API_KEY}} {written}");
         check(&pairs, "127.0.0.1:8080", &[&provider], &["found openai by OPENAI_API_KEY"]);
     }
+}
+
+#[test]
+fn what_an_address_leaves_open_is_in_the_environment_too_or_the_provider_is_left_out() {
+    let own = "127.0.0.1:8080";
+    check(
+        &[("AZURE_API_KEY", "k")],
+        own,
+        &[],
+        &["AZURE_API_KEY is set, but azure needs CLOUD_RESOURCE as well"],
+    );
+    check(
+        &[("AZURE_API_KEY", "k"), ("CLOUD_RESOURCE", "acme/evil")],
+        own,
+        &[],
+        &["CLOUD_RESOURCE is not an address and is ignored"],
+    );
+    let pairs = [("AZURE_API_KEY", "k"), ("CLOUD_RESOURCE", "https://acme/")];
+    check(&pairs, own, &["azure ${AZURE_API_KEY} -"], &["found azure by AZURE_API_KEY"]);
+    let listener = own.parse().expect("an address");
+    let (found, _) = providers_from_environment(&environment(&pairs), &known(), listener);
+    assert_eq!(found[0].variables, [("resource".to_owned(), "acme".to_owned())]);
 }

@@ -15,16 +15,29 @@ mod secrets;
 mod twins;
 mod typos;
 
-use settings::{Environment, Problems, Server, Settings, Source, load};
+use settings::{Environment, KnownKind, KnownVariable, Problems, Server, Settings, Source, load};
 
 /// Every key there is, at least once.
 const LONG: &str = include_str!("long.yaml");
 
 /// The kinds of provider there are, as far as these tests go.
 #[expect(clippy::unnecessary_wraps, reason = "a catalogue may be unreadable; this one is not")]
-fn kinds(_: &Server) -> Option<Vec<String>> {
-    let known = ["openai", "anthropic", "mistral", "vllm", "a", "a/b", "claude", "gpu", "My-GPU"];
-    Some(known.map(str::to_owned).to_vec())
+fn kinds(_: &Server) -> Option<Vec<KnownKind>> {
+    let known = ["openai", "anthropic", "mistral", "vllm", "a", "a/b", "claude", "gpu", "My-GPU", "azure"];
+    let variables = |name: &str| if name == "azure" { cloud() } else { Vec::new() };
+    let kind = |name: &str| KnownKind { name: name.to_owned(), variables: variables(name) };
+    Some(known.map(kind).to_vec())
+}
+
+/// What the address of a provider in a cloud leaves open.
+fn cloud() -> Vec<KnownVariable> {
+    let variable = |name: &str, env: &str, has_default| KnownVariable {
+        name: name.to_owned(),
+        meaning: format!("the {name} of the account"),
+        env: vec![env.to_owned()],
+        has_default,
+    };
+    vec![variable("region", "CLOUD_REGION", true), variable("resource", "CLOUD_RESOURCE", false)]
 }
 
 /// An environment with these variables.

@@ -227,3 +227,22 @@ fn every_code_has_its_page() {
         }
     }
 }
+
+#[test]
+fn what_an_address_leaves_open_is_needed_unless_the_whole_address_is_said() {
+    check("providers:\n  azure: {}\n", &["TG-0205 2:3 providers.azure.variables.resource"]);
+    check(
+        "providers:\n  azure: {variables: {resource: a/b, regoin: eu}}\n",
+        &["TG-0204 2:33 providers.azure.variables.resource", "TG-0203 2:46 providers.azure.variables.regoin"],
+    );
+    check_words(
+        "providers:\n  azure: {}\n",
+        "`resource` is needed: the resource of the account",
+        "write it, or set CLOUD_RESOURCE",
+    );
+    for text in ["{url: \"https://proxy.test\"}", "{variables: {resource: acme}}"] {
+        crate::settings(&format!("providers:\n  azure: {text}\n"));
+    }
+    let found = environment(&[("CLOUD_RESOURCE", "acme")]);
+    assert!(crate::read("providers: {azure: {}}", &found).is_ok());
+}
