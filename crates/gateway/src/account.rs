@@ -23,6 +23,7 @@ use types::{
 use self::under_way::UnderWay;
 use crate::Gateway;
 use crate::destination::Destination;
+use crate::pricing::Assumed;
 use crate::rejection::{Cause, Rejection};
 
 pub(crate) use self::under_way::{Begin, given_up};
@@ -80,6 +81,8 @@ pub(crate) struct Facts {
     begun: Option<Duration>,
     pub(crate) usage: Usage,
     pub(crate) cost: MicroUsd,
+    /// What the last attempt is charged by, where nobody knows its price.
+    pub(crate) assumed_price: Option<Assumed>,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
 }
@@ -122,6 +125,7 @@ impl Account {
             begun: None,
             usage: Usage::default(),
             cost: MicroUsd::ZERO,
+            assumed_price: None,
             bytes_in: 0,
             bytes_out: 0,
         };

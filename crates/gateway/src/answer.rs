@@ -10,6 +10,7 @@ use types::RequestId;
 use types::conversation::Change;
 
 use crate::account::Account;
+use crate::pricing::Assumed;
 use crate::relay::Relay;
 
 /// As many as an answer usually has, so that their table is made once.
@@ -25,7 +26,9 @@ pub(crate) fn whole(mut account: Box<Account>, upstream: &HeaderMap, pieces: Vec
     headers.insert(header::CONTENT_TYPE, JSON);
     add_common(&mut headers, &account);
     add_served(&mut headers, &account, upstream);
-    if let Ok(cost) = HeaderValue::try_from(account.facts.cost.to_string()) {
+    // Of what nobody knows the price of, nobody knows the cost.
+    let is_known = account.facts.assumed_price != Some(Assumed::Free);
+    if is_known && let Ok(cost) = HeaderValue::try_from(account.facts.cost.to_string()) {
         headers.insert(COST, cost);
     }
     account.close(StatusCode::OK.as_u16(), None);
@@ -109,6 +112,9 @@ fn add_served(headers: &mut HeaderMap, account: &Account, upstream: &HeaderMap) 
         insert(headers, MODEL, served.candidate.model.as_str());
     }
     headers.insert(ATTEMPTS, HeaderValue::from(facts.attempts));
+    if let Some(assumed) = facts.assumed_price {
+        headers.insert(UNKNOWN_PRICE, HeaderValue::from_static(assumed.as_str()));
+    }
     if !facts.changes.is_empty() {
         insert(headers, CHANGED, &changed(&facts.changes));
     }
@@ -167,4 +173,5 @@ const MODEL: HeaderName = HeaderName::from_static("x-tollgate-model");
 const PROVIDER: HeaderName = HeaderName::from_static("x-tollgate-provider");
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+const UNKNOWN_PRICE: HeaderName = HeaderName::from_static("x-tollgate-unknown-price");
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");

@@ -8,7 +8,7 @@ use http::response::Parts;
 use http::{HeaderMap, StatusCode, header};
 use net::client::SendTimers;
 use router::{Candidate, Claim};
-use telemetry::events::CircuitChanged;
+use telemetry::events::{CircuitChanged, PriceUnknown};
 use types::conversation::Delivery;
 use types::{CircuitState, Fault, FaultKind, Monotonic, Operation, SpanId, StreamForm, Tokens};
 
@@ -18,6 +18,7 @@ use crate::destination::Destination;
 use crate::gate::Source;
 use crate::outbound::{self, Place, Understood};
 use crate::plan::Planned;
+use crate::pricing::{Charge, Unpriced};
 use crate::receive::Request;
 use crate::rejection::{Cause, Rejection};
 use crate::upstream::{Outbound, UpstreamBody};
@@ -71,8 +72,11 @@ pub(crate) async fn until_success(planned: Planned, gateway: &Gateway) -> Result
         let try_one = Try { gateway, request: &request, candidate, strict, deadline };
         match try_one.run(&mut account, &mut understood).await {
             Ok(begun) => return Ok(Answered { account, begun, deadline }),
-            // What one target's language cannot say, another's may; that an upstream failed is the better news.
-            Err(Failure::Refused(cause @ (Cause::Encode(_) | Cause::NotOffered(_)))) => {
+            // What one target's language cannot say, or its prices do not tell, another's may; that an upstream failed
+            // is the better news.
+            Err(Failure::Refused(
+                cause @ (Cause::Encode(_) | Cause::NotOffered(_) | Cause::UnknownPrice { .. }),
+            )) => {
                 if !matches!(last, Cause::Upstream(_)) {
                     last = cause;
                 }
@@ -112,6 +116,7 @@ impl Try<'_> {
         };
         let path = path.of(&self.candidate.model).map_err(|_| Failure::Refused(Cause::long_model_name()))?;
         let known = destination.known(&self.candidate.model);
+        let charge = self.charge(destination)?;
         let place = Place {
             candidate: self.candidate,
             destination,
@@ -124,7 +129,7 @@ impl Try<'_> {
         account.look();
         let written = outbound::write(self.request, encoded, &place, account);
         let claim = self.claim(account.now)?;
-        let begin = self.begin(&place, claim);
+        let begin = self.begin(&place, charge, claim);
         // The intent is on record before a byte leaves: a killed process loses nothing.
         account.begin_attempt(begin).map_err(|error| Failure::Refused(Cause::Ledger(error)))?;
         account.facts.changes = written.changes;
@@ -160,10 +165,31 @@ impl Try<'_> {
         }
     }
 
+    /// How the request is charged here. Counting is free: only a conversation is billed.
+    fn charge<'d>(&self, destination: &'d Destination) -> Result<Charge<'d>, Failure> {
+        if self.request.operation != Operation::Chat {
+            return Ok(Charge { price: None, assumed: None });
+        }
+        let Candidate { provider, model, .. } = self.candidate;
+        let charge = destination.charge(model);
+        let policy = match charge {
+            Ok(Charge { assumed: None, .. }) => None,
+            Ok(Charge { assumed: Some(assumed), .. }) => Some(assumed.as_str()),
+            Err(Unpriced) => Some("refuse"),
+        };
+        if let Some(policy) = policy
+            && destination.told.is_news(model)
+        {
+            PriceUnknown { provider, model, policy }.emit(&self.gateway.telemetry);
+        }
+        charge.map_err(|Unpriced| {
+            Failure::Refused(Cause::UnknownPrice { provider: provider.clone(), model: model.clone() })
+        })
+    }
+
     /// What the attempt at this place is begun with.
-    fn begin<'k>(&self, place: &Place<'k>, claim: Claim) -> Begin<'k> {
+    fn begin<'k>(&self, place: &Place<'k>, charge: Charge<'k>, claim: Claim) -> Begin<'k> {
         let model = place.known.model.as_deref();
-        let is_billed = self.request.operation == Operation::Chat;
         Begin {
             served: Served {
                 candidate: self.candidate.clone(),
@@ -171,8 +197,7 @@ impl Try<'_> {
                 dialect: place.endpoint.dialect.id(),
             },
             claim,
-            // Counting is free: only a conversation is billed.
-            price: model.and_then(|model| model.price.as_ref()).filter(|_| is_billed),
+            charge,
             most_output: most_output(self.request, model),
             believable: Believable::of(model),
             span: place.span,

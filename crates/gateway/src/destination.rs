@@ -12,6 +12,7 @@ use types::conversation::Delivery;
 use types::{ModelName, Operation, ProviderName};
 
 use crate::paths::{Paths, UpstreamPath};
+use crate::pricing::{Told, UnknownPrice};
 
 /// Every configured provider by name.
 #[derive(Debug, Default)]
@@ -52,6 +53,10 @@ pub struct Destination {
     pub headers: HeaderMap,
     /// What the catalogue says of it and its models.
     pub catalogue: Arc<Provider>,
+    /// What becomes of requests to models whose price nobody knows.
+    pub(crate) unknown_price: UnknownPrice,
+    /// Of which models that has been said.
+    pub(crate) told: Told,
     /// What is known of each model, found without a search.
     known: HashMap<ModelName, Arc<KnownModel>, RandomState>,
     /// What is known of a model that the catalogue does not list.
@@ -100,12 +105,14 @@ pub struct DestinationConfig {
     pub headers: HeaderMap,
     /// What the catalogue says of it and its models.
     pub catalogue: Arc<Provider>,
+    /// What becomes of requests to models whose price nobody knows.
+    pub unknown_price: UnknownPrice,
 }
 
 impl Destination {
     /// A destination, with what is known of its models looked up once.
     pub fn new(config: DestinationConfig) -> Self {
-        let DestinationConfig { name, origin, endpoints, headers, catalogue } = config;
+        let DestinationConfig { name, origin, endpoints, headers, catalogue, unknown_price } = config;
         let semconv = Arc::from(catalogue.semconv.as_str());
         let unlisted = Arc::new(KnownModel { model: None, quirks: catalogue.quirks_of(None).into() });
         let mut known = HashMap::default();
@@ -119,7 +126,8 @@ impl Destination {
             let one = Arc::new(KnownModel { model: Some(Arc::clone(model)), quirks });
             known.extend(model.names().map(|name| (name.clone(), Arc::clone(&one))));
         }
-        Self { name, semconv, origin, endpoints, headers, catalogue, known, unlisted }
+        let told = Told::default();
+        Self { name, semconv, origin, endpoints, headers, catalogue, unknown_price, told, known, unlisted }
     }
 
     /// What is known of the model with this name, as [`Provider::model`] finds it.

@@ -12,8 +12,8 @@ use net::listener::{MAX_HEADERS, MalformedHead};
 use telemetry::Telemetry;
 use telemetry::events::PanicContained;
 use types::{
-    Classify, Clock, Code, ErrorClass, Fault, FaultKind, ModelName, Operation, Refusal, RequestId, Retry,
-    RetryAdvice,
+    Classify, Clock, Code, ErrorClass, Fault, FaultKind, ModelName, Operation, ProviderName, Refusal,
+    RequestId, Retry, RetryAdvice,
 };
 
 use tracing::error;
@@ -52,6 +52,11 @@ pub(crate) enum Cause {
     NotOffered(Operation),
     Reserve(limits::ReserveError),
     UnknownPath(String),
+    /// Nobody knows what the model costs at its provider, and such requests are refused.
+    UnknownPrice {
+        provider: ProviderName,
+        model: ModelName,
+    },
     Upgrade,
     Upstream(Fault),
 }
@@ -134,6 +139,11 @@ impl Cause {
             .with_param("model"),
             Self::Reserve(error) => classified(error),
             Self::UnknownPath(path) => unknown_path(path),
+            Self::UnknownPrice { provider, model } => Refusal::new(
+                Code::UnknownPrice,
+                format!("the price of `{model}` at {provider} is not known, and this gateway refuses such requests"),
+            )
+            .with_param("model"),
             // 426 is what agents take for "then without a WebSocket"; of any other status they try the upgrade again.
             Self::Upgrade => Refusal {
                 status: Some(StatusCode::UPGRADE_REQUIRED.as_u16()),

@@ -160,6 +160,7 @@ fn built_in() -> Destination {
         endpoints: vec![endpoint],
         headers: http::HeaderMap::new(),
         catalogue: Arc::clone(catalogue.provider("tollgate").unwrap()),
+        unknown_price: gateway::UnknownPrice::Own,
     })
 }
 

@@ -78,12 +78,13 @@ impl Price {
     }
 
     /// A list that is nowhere cheaper than any of these; `None` where there are none. It has no rules: each class
-    /// costs what the dearest of them asks for it under any rule.
+    /// costs what the dearest of them asks for it under any rule. Its version says that it is a ceiling.
     pub(crate) fn dearest<'p>(prices: impl IntoIterator<Item = &'p Self>) -> Option<Self> {
         let mut dearest: Option<Self> = None;
         for price in prices {
             let top = dearest.get_or_insert_with(|| {
-                Self::new(Arc::clone(&price.version), price.base, Vec::new(), Vec::new())
+                let version = format!("{}-ceiling", price.version).into();
+                Self::new(version, price.base, Vec::new(), Vec::new())
             });
             let rates = price.rules.iter().map(|rule| &rule.rates).chain([&price.base]);
             top.base = rates.fold(top.base, |top, rates| top.or_dearer(rates));

@@ -96,6 +96,7 @@ pub mod field {
     pub const OUTPUT_TOKENS: &str = "output_tokens";
     pub const OVERHEAD_MS: &str = "overhead_ms";
     pub const PROBLEMS: &str = "problems";
+    pub const POLICY: &str = "policy";
     pub const PROVIDER: &str = "provider";
     pub const RECORDS: &str = "records";
     pub const REQUEST_ID: &str = "request_id";

@@ -106,6 +106,7 @@ pub(crate) fn keep_fixed(settings: &mut Settings, running: &Settings) -> Vec<Str
     kept.models.clone_from(&settings.models);
     kept.routing.clone_from(&settings.routing);
     kept.security.rate_limiting.clone_from(&settings.security.rate_limiting);
+    kept.security.unknown_price = settings.security.unknown_price;
     kept.monitoring.metrics.clone_from(&settings.monitoring.metrics);
     let (server, new) = (&mut kept.server, &settings.server);
     server.catalogue.clone_from(&new.catalogue);

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use admin::{Listing, ListingConfig};
 use anyhow::{Context, anyhow, bail};
-use gateway::{Caps, Destination, DestinationConfig, Directory, Endpoint, Paths, Timers, UpstreamPath};
+use gateway::{
+    Caps, Destination, DestinationConfig, Directory, Endpoint, Paths, Timers, UnknownPrice, UpstreamPath,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use net::client::Origin;
 use providers::{Catalogue, Kind, Provider};
@@ -17,12 +19,17 @@ use types::{ModelName, UnixTime};
 
 /// Every configured provider's address, credential and languages.
 pub(crate) fn directory(settings: &Settings, catalogue: &Catalogue) -> anyhow::Result<Directory> {
+    let policy = settings.security.unknown_price;
     let destinations: Result<Vec<_>, _> =
-        settings.providers.iter().map(|provider| destination(provider, catalogue)).collect();
+        settings.providers.iter().map(|provider| destination(provider, policy, catalogue)).collect();
     Ok(Directory::new(destinations?))
 }
 
-fn destination(setting: &ProviderSetting, catalogue: &Catalogue) -> anyhow::Result<Destination> {
+fn destination(
+    setting: &ProviderSetting,
+    policy: settings::UnknownPrice,
+    catalogue: &Catalogue,
+) -> anyhow::Result<Destination> {
     let provider = entry(setting, catalogue)?;
     let base = address(setting, provider)?;
     let mut origin = None;
@@ -48,10 +55,27 @@ fn destination(setting: &ProviderSetting, catalogue: &Catalogue) -> anyhow::Resu
     if endpoints.is_empty() {
         bail!("provider `{}` speaks no language that this gateway knows", setting.name);
     }
-    let name = setting.name.clone();
-    let headers = credentials(setting, provider)?;
-    let catalogue = Arc::clone(provider);
-    Ok(Destination::new(DestinationConfig { name, origin, endpoints, headers, catalogue }))
+    Ok(Destination::new(DestinationConfig {
+        name: setting.name.clone(),
+        origin,
+        endpoints,
+        headers: credentials(setting, provider)?,
+        catalogue: Arc::clone(provider),
+        unknown_price: unknown_price(policy, provider),
+    }))
+}
+
+/// What the policy means for one provider. What runs on a machine of one's own costs nothing, and of a provider without
+/// any price there is no dearest one.
+fn unknown_price(policy: settings::UnknownPrice, provider: &Provider) -> UnknownPrice {
+    match (provider.kind, policy) {
+        (Kind::Builtin | Kind::Local, _) => UnknownPrice::Own,
+        (Kind::Hosted, settings::UnknownPrice::Ceiling) => provider
+            .dearest_price()
+            .map_or(UnknownPrice::Free, |price| UnknownPrice::Ceiling(Arc::new(price))),
+        (Kind::Hosted, settings::UnknownPrice::Free) => UnknownPrice::Free,
+        (Kind::Hosted, settings::UnknownPrice::Refuse) => UnknownPrice::Refuse,
+    }
 }
 
 /// Where a provider is: where its setting says, or the catalogue with what that leaves open.

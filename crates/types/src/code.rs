@@ -91,6 +91,7 @@ codes! {
     TooManyConcurrent "TG-1102" RateLimited "too many requests at once";
     Untranslatable "TG-1201" InvalidRequest "the request cannot be said in the provider's language";
     NotOffered "TG-1202" InvalidRequest "the model's provider does not offer this operation";
+    UnknownPrice "TG-1203" Permission "nobody knows the price of the model";
     UpstreamUnreachable "TG-1301" BadGateway "the provider cannot be reached";
     UpstreamTimeout "TG-1302" Timeout "the provider took too long";
     UpstreamRejected "TG-1303" InvalidRequest "the provider refused the request";

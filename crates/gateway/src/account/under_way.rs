@@ -12,6 +12,7 @@ use types::{AttemptId, Fault, FaultKind, Monotonic, Operation, SpanId, Tokens, U
 
 use super::{Account, Served};
 use crate::counting::{self, Believable};
+use crate::pricing::Charge;
 
 /// The attempt under way.
 pub(super) struct UnderWay {
@@ -31,7 +32,7 @@ pub(super) struct UnderWay {
 pub(crate) struct Begin<'a> {
     pub(crate) served: Served,
     pub(crate) claim: Claim,
-    pub(crate) price: Option<&'a Arc<Price>>,
+    pub(crate) charge: Charge<'a>,
     pub(crate) most_output: Tokens,
     pub(crate) believable: Believable,
     pub(crate) span: SpanId,
@@ -50,7 +51,8 @@ impl Account {
     /// claim on the target is given back.
     pub(crate) fn begin_attempt(&mut self, begin: Begin<'_>) -> Result<AttemptId, LedgerError> {
         let number = self.facts.attempts + 1;
-        let reserved = begin.price.map(|price| price.ceiling(self.facts.input_estimate, begin.most_output));
+        let reserved =
+            begin.charge.price.map(|price| price.ceiling(self.facts.input_estimate, begin.most_output));
         let recorded = self.gateway.ledger.begin(Intent {
             attempt: AttemptId::generate(),
             request: self.id,
@@ -62,7 +64,7 @@ impl Account {
             model: self.label(),
             provider: begin.served.candidate.provider.clone(),
             upstream_model: begin.served.candidate.model.clone(),
-            price_version: begin.price.map(|price| Arc::clone(&price.version)),
+            price_version: begin.charge.price.map(|price| Arc::clone(&price.version)),
             input_estimate: self.facts.input_estimate,
             reserved: reserved.unwrap_or_default(),
         });
@@ -71,10 +73,11 @@ impl Account {
         })?;
         let id = record.id();
         self.facts.attempts = number;
+        self.facts.assumed_price = begin.charge.assumed;
         self.attempt = Some(UnderWay {
             record,
             claim: begin.claim,
-            price: begin.price.cloned(),
+            price: begin.charge.price.cloned(),
             believable: begin.believable,
             at: self.now,
             first_chunk: None,

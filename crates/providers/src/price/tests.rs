@@ -107,6 +107,7 @@ fn the_dearest_of_several_lists_is_nowhere_cheaper_than_any() {
     let other = rates(&[(Input, 1), (InputAudio, 90_000_000), (Output, 1)]);
     let other = Price::new("2026-01-02".into(), other, Vec::new(), Vec::new());
     let dearest = Price::dearest([&list(), &other]).unwrap();
+    assert_eq!(dearest.version.as_ref(), "2026-01-01-ceiling");
     assert_eq!(dearest.rate(Input), PerMillion(6_000_000));
     assert_eq!(dearest.rate(InputAudio), PerMillion(90_000_000));
     assert_eq!(dearest.rate(Output), PerMillion(22_500_000));

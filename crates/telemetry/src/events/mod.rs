@@ -3,6 +3,7 @@
 mod attempt;
 mod collector;
 mod lifecycle;
+mod price;
 mod request;
 mod usage;
 
@@ -12,6 +13,7 @@ pub use lifecycle::{
     CircuitChanged, ConfigRejected, ConfigReloaded, KeyRingRefreshFailed, KeyRingRefreshed, LimitRefused,
     PanicContained, Recovered,
 };
+pub use price::PriceUnknown;
 pub use request::RequestFinished;
 pub use usage::UsageDisbelieved;
 

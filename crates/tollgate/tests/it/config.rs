@@ -445,3 +445,17 @@ async fn an_environment_meant_for_clients_of_the_gateway_is_not_taken_for_an_ups
         assert_eq!(gateway.post(CHAT, ask("tollgate/mock")).send().await.status, 200);
     }
 }
+
+#[tokio::test]
+async fn what_a_provider_s_address_leaves_open_comes_from_the_file_or_the_environment() {
+    let missing = gateway().config("providers: {azure: {key: k}}\n").refused().await;
+    let text = String::from_utf8(missing.stderr).unwrap();
+    assert!(text.contains("TG-0205") && text.contains("AZURE_OPENAI_RESOURCE"), "{text}");
+    let config = "providers: {azure: {key: k, variables: {resource: acme}}}\n";
+    gateway().config(config).start().await;
+    let gateway = gateway().config("providers: {azure: {key: k}}\n").env("AZURE_OPENAI_RESOURCE", "acme");
+    let gateway = gateway.start().await;
+    let shown = gateway.cli(&["config", "show"]);
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("variables"), "{shown}");
+}

@@ -16,6 +16,7 @@ mod keys;
 mod large;
 mod ledger;
 mod observe;
+mod prices;
 mod quirks;
 mod replay;
 mod samples;
