@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use types::{Fault, FaultKind, MicroUsd, TokenClass, Tokens, Usage};
 
-use crate::{Capability, Catalogue, Endpoint, Kind, Limited, Provider, QUIRKS, ResetUnit, Task, url};
+use crate::{Capability, Catalogue, Endpoint, Kind, Limited, Provider, QUIRKS, ResetUnit, Task, Unit, url};
 
 fn catalogue() -> Catalogue {
     Catalogue::embedded().unwrap_or_else(|problems| {
@@ -457,6 +457,83 @@ fn all_problems_of_all_files_are_told_at_once() {
             "acme/models.toml: model `anvil`.input: `smell` is none of audio, document, image, text, video",
             "acme/models.toml: model `anvil`.price: needs both `input` and `output`",
             "acme/models.toml: models: `anvil` is listed twice",
+        ],
+    );
+}
+
+#[test]
+fn what_is_corrected_by_hand_wins_field_by_field() {
+    let table = r#"
+price_version = "2026-01-01"
+[[models]]
+name = "anvil"
+context_window = 100
+capabilities = ["streaming"]
+price = { input = "1", output = "2" }
+[[models]]
+name = "anvil-latest"
+[[models]]
+name = "hammer"
+units = { output_image = "40" }
+"#;
+    let local = r#"
+price_version = "2026-02-02"
+[[models]]
+name = "anvil"
+aliases = ["anvil-latest"]
+quirks = ["no_stop"]
+[[models]]
+name = "hammer"
+task = "image"
+price = { input = "3", output = "4" }
+[[models]]
+name = "tongs"
+"#;
+    let folder = written(&[
+        ("acme/provider.toml", SMALL),
+        ("acme/models.toml", table),
+        ("acme/models.local.toml", local),
+    ]);
+    let acme = catalogue().extended_by(folder.path()).unwrap();
+    let acme = acme.provider("acme").unwrap();
+    let names: Vec<&str> = acme.models().iter().map(|model| model.name.as_str()).collect();
+    assert_eq!(names, ["anvil", "hammer", "tongs"]);
+    let anvil = acme.model("anvil-latest").unwrap();
+    assert_eq!((anvil.context_window, anvil.quirks.as_slice()), (Some(100), &["no_stop".to_owned()][..]));
+    assert_eq!(anvil.price.as_ref().unwrap().version.as_ref(), "2026-01-01");
+    let hammer = acme.model("hammer").unwrap();
+    let price = hammer.price.as_ref().unwrap();
+    assert_eq!((hammer.task, price.version.as_ref()), (Task::Image, "2026-02-02"));
+    assert_eq!(price.unit(Unit::OutputImage), None);
+    let twice = local.replace("tongs", "hammer");
+    check_problems(
+        &[("acme/provider.toml", SMALL), ("acme/models.local.toml", &twice)],
+        &["acme/models.local.toml: models: `hammer` is listed twice"],
+    );
+}
+
+#[test]
+fn an_address_is_completed_by_what_it_leaves_open() {
+    let vertex = provider("vertex");
+    let said = |name: &str| (name == "project").then(|| "acme".to_owned());
+    let address = vertex.address(said).unwrap();
+    assert_eq!(
+        address,
+        "https://us-central1-aiplatform.googleapis.com/v1/projects/acme/locations/us-central1/endpoints/openapi"
+    );
+    assert_eq!(vertex.address(|_| None).unwrap_err().name, "project");
+    for provider in catalogue().providers() {
+        let address = provider.address(|name| Some(format!("some-{name}"))).unwrap();
+        assert!(!address.contains(['{', '}']), "{address}");
+    }
+    let open = SMALL.replace("https://acme.test/v1", "https://{region}.acme.test/v1");
+    let declared = "[variables.regoin]\nmeaning = \"a region\"\nenv = [\"a\"]\n";
+    check_problems(
+        &[("acme/provider.toml", &format!("{open}{declared}"))],
+        &[
+            "acme/provider.toml: base_url: there is no variable `region`",
+            "acme/provider.toml: variables.regoin: does not occur in `base_url`",
+            "acme/provider.toml: variables.regoin.env: `a` is not the name of an environment variable",
         ],
     );
 }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use types::conversation::{Answer, Choice, Content, Delivery, StopReason};
-use types::{Code, Counted, FaultKind, Frame, Json, Refusal, Standing, StreamForm, Tokens, UnixTime, Usage};
+use types::{
+    Code, Counted, FaultKind, Frame, Json, Refusal, ServiceTier, Standing, StreamForm, Tokens, UnixTime,
+    Usage,
+};
 
 use super::{Anthropic, asked, request_id};
 use crate::{Conversational as _, Dialect as _};
@@ -104,6 +107,23 @@ fn an_answer_of_another_dialect_is_written_in_this_one_s_words() {
         },
     });
     assert_eq!(written, expect);
+}
+
+#[test]
+fn the_tier_and_the_speed_of_an_answer_are_in_its_usage() {
+    for (said, tier) in [
+        (r#""service_tier":"batch""#, Some(ServiceTier::Batch)),
+        (r#""service_tier":"standard","speed":"fast""#, Some(ServiceTier::Fast)),
+        (r#""service_tier":"standard","speed":"standard""#, None),
+        (r#""service_tier":null"#, None),
+    ] {
+        let body = ANSWER.replace(r#""input_tokens":5"#, &format!(r#"{said},"input_tokens":5"#));
+        let answer = Anthropic.decode_answer(body.as_bytes()).unwrap();
+        assert_eq!(answer.usage, Some(Usage { service_tier: tier, ..usage() }), "{said}");
+        let mut forwarder = Anthropic.forwarder(&asked(Delivery::Whole));
+        forwarder.push(Frame::Whole(body.into()), &mut Vec::new()).unwrap();
+        assert_eq!(forwarder.tally().usage, answer.usage, "{said}");
+    }
 }
 
 #[test]

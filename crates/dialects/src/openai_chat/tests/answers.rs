@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use types::conversation::{Answer, Choice, Content, StopReason};
-use types::{FaultKind, Tokens, Usage};
+use types::{FaultKind, ServiceTier, Tokens, Usage};
 
 use super::*;
 
@@ -14,6 +14,29 @@ fn read(body: &str) -> Answer {
 fn check_usage(usage: &str, expect: Usage) {
     let body = format!(r#"{{"choices":[{{"message":{{"content":"x"}}}}],"usage":{usage}}}"#);
     assert_eq!(read(&body).usage, Some(expect), "{usage}");
+}
+
+#[test]
+fn the_tier_stands_beside_the_usage() {
+    let tier = |word: &str| {
+        let body = format!(
+            r#"{{"choices":[{{"message":{{"content":"x"}}}}],"service_tier":{word},"usage":{{"prompt_tokens":1}}}}"#
+        );
+        let text = format!("data: {}\n\ndata: [DONE]\n\n", body.replace("message", "delta"));
+        let (_, _, tally) = forward(&text, &asked(STREAM));
+        let streamed = decode(&text)
+            .unwrap()
+            .into_iter()
+            .find_map(|event| if let Event::Usage(usage) = event { Some(usage.service_tier) } else { None });
+        let whole = read(&body).usage.unwrap().service_tier;
+        assert_eq!((tally.usage.unwrap().service_tier, streamed.unwrap()), (whole, whole), "{word}");
+        whole
+    };
+    assert_eq!(tier(r#""flex""#), Some(ServiceTier::Flex));
+    assert_eq!(tier(r#""priority""#), Some(ServiceTier::Priority));
+    for usual in [r#""default""#, r#""on_demand""#, "null", "7"] {
+        assert_eq!(tier(usual), None);
+    }
 }
 
 #[test]
@@ -36,6 +59,22 @@ fn usage_is_read_into_disjoint_classes() {
     check_usage(
         r#"{"prompt_tokens":10,"completion_tokens":1,"total_tokens":11,"prompt_cache_hit_tokens":4}"#,
         Usage { input: Tokens(6), cache_read: Tokens(4), output: Tokens(1), ..zero },
+    );
+    // Moonshot's.
+    check_usage(
+        r#"{"prompt_tokens":10,"completion_tokens":1,"total_tokens":11,"cached_tokens":4}"#,
+        Usage { input: Tokens(6), cache_read: Tokens(4), output: Tokens(1), ..zero },
+    );
+    // Pictures on both sides.
+    check_usage(
+        r#"{"prompt_tokens":300,"completion_tokens":1290,"total_tokens":1590,"prompt_tokens_details":{"text_tokens":42,"image_tokens":258},"completion_tokens_details":{"image_tokens":1280}}"#,
+        Usage {
+            input: Tokens(42),
+            input_image: Tokens(258),
+            output: Tokens(10),
+            output_image: Tokens(1280),
+            ..zero
+        },
     );
     // Google's endpoint leaves the reasoning out of the completion.
     check_usage(
