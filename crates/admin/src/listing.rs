@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use auth::Principal;
 use http::{Request, header};
 use hyper::body::Incoming;
-use providers::{Capability, Modality, Model};
-use serde_json::{Value, json};
+use providers::{Capability, Modality, Model, Unit};
+use serde_json::{Map, Value, json};
 use types::{ModelName, PerMillion, ProviderName, TokenClass, UnixTime};
 
 /// One model to list.
@@ -123,11 +123,24 @@ fn entry(config: &ListingConfig<'_>, since: UnixTime) -> Value {
     entry
 }
 
-/// Dollars per token as decimal strings, as `OpenRouter` writes them.
+/// Dollars for one token, picture, request or search as decimal strings, by the names that `OpenRouter` gives them.
 fn pricing(model: &Model) -> Option<Value> {
     let price = model.price.as_ref()?;
-    let per_token = |class| decimal(price.rate(class));
-    Some(json!({"prompt": per_token(TokenClass::Input), "completion": per_token(TokenClass::Output)}))
+    let mut pricing = Map::new();
+    let mut name = |name: &str, rate| pricing.insert(name.to_owned(), decimal(rate).into());
+    for (word, class) in [
+        ("prompt", TokenClass::Input),
+        ("completion", TokenClass::Output),
+        ("input_cache_read", TokenClass::CacheRead),
+        ("input_cache_write", TokenClass::CacheWrite5m),
+    ] {
+        name(word, price.rate(class));
+    }
+    let units = [("image", Unit::OutputImage), ("request", Unit::Request), ("web_search", Unit::WebSearch)];
+    for (word, rate) in units.into_iter().filter_map(|(word, unit)| Some((word, price.unit(unit)?))) {
+        name(word, rate);
+    }
+    Some(pricing.into())
 }
 
 /// Micro-dollars per million tokens as dollars per token.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::{fs, io};
 
 use include_dir::{Dir, include_dir};
@@ -21,11 +21,16 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// The providers built into the program.
+    /// The providers built into the program. They are read once, and their models when someone asks for them.
     ///
     /// # Errors
     /// Everything that is wrong with the files, at once.
     pub fn embedded() -> Result<Self, Vec<Problem>> {
+        static READ: OnceLock<Result<Catalogue, Vec<Problem>>> = OnceLock::new();
+        READ.get_or_init(Self::read_embedded).clone()
+    }
+
+    fn read_embedded() -> Result<Self, Vec<Problem>> {
         let text =
             |folder: &Dir<'static>, file: &str| EMBEDDED.get_file(folder.path().join(file))?.contents_utf8();
         let mut problems = Vec::new();
