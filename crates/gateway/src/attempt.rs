@@ -14,7 +14,7 @@ use types::{CircuitState, Fault, FaultKind, Monotonic, Operation, SpanId, Stream
 
 use crate::account::{Account, Begin, Served};
 use crate::counting::Believable;
-use crate::destination::Destination;
+use crate::destination::{Destination, KnownModel};
 use crate::gate::Source;
 use crate::outbound::{self, Place, Understood};
 use crate::plan::Planned;
@@ -116,7 +116,7 @@ impl Try<'_> {
         };
         let path = path.of(&self.candidate.model).map_err(|_| Failure::Refused(Cause::long_model_name()))?;
         let known = destination.known(&self.candidate.model);
-        let charge = self.charge(destination)?;
+        let charge = self.charge(destination, known)?;
         let place = Place {
             candidate: self.candidate,
             destination,
@@ -166,12 +166,12 @@ impl Try<'_> {
     }
 
     /// How the request is charged here. Counting is free: only a conversation is billed.
-    fn charge<'d>(&self, destination: &'d Destination) -> Result<Charge<'d>, Failure> {
+    fn charge<'d>(&self, destination: &'d Destination, known: &'d KnownModel) -> Result<Charge<'d>, Failure> {
         if self.request.operation != Operation::Chat {
             return Ok(Charge { price: None, assumed: None });
         }
         let Candidate { provider, model, .. } = self.candidate;
-        let charge = destination.charge(model);
+        let charge = destination.charge(known);
         let policy = match charge {
             Ok(Charge { assumed: None, .. }) => None,
             Ok(Charge { assumed: Some(assumed), .. }) => Some(assumed.as_str()),

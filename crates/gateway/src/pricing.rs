@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use providers::Price;
 use types::ModelName;
 
-use crate::destination::Destination;
+use crate::destination::{Destination, KnownModel};
 
 /// What becomes of a request whose price nobody knows.
 #[derive(Clone, Debug)]
@@ -54,11 +54,11 @@ impl Assumed {
 pub(crate) struct Unpriced;
 
 impl Destination {
-    /// How a request to this model is charged.
-    pub(crate) fn charge(&self, model: &ModelName) -> Result<Charge<'_>, Unpriced> {
-        let known = self.known(model).model.as_ref().and_then(|model| model.price.as_ref());
-        if known.is_some() {
-            return Ok(Charge { price: known, assumed: None });
+    /// How a request to a model of which this is known is charged.
+    pub(crate) fn charge<'d>(&'d self, known: &'d KnownModel) -> Result<Charge<'d>, Unpriced> {
+        let price = known.model.as_ref().and_then(|model| model.price.as_ref());
+        if price.is_some() {
+            return Ok(Charge { price, assumed: None });
         }
         match &self.unknown_price {
             UnknownPrice::Ceiling(price) => {
