@@ -27,7 +27,7 @@ pub struct Site {
     /// Exchanges keys for tokens, where that is configured.
     pub tokens: Option<Arc<Tokens>>,
     /// The models.
-    pub listing: Listing,
+    pub listing: Arc<Listing>,
     /// The metrics' place; `None` for nowhere.
     pub metrics: Option<MetricsPage>,
     /// What the metrics show.

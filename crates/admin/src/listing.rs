@@ -51,19 +51,19 @@ impl Listing {
         list(&self.allowed(principal).collect::<Vec<_>>(), is_codex(request))
     }
 
-    /// One model, if there is such a one for this caller.
+    /// One model, if there is such a one for this caller. Names hold slashes; clients may or may not escape them in a
+    /// path.
     pub(crate) fn one(&self, wanted: &str, principal: &Principal) -> Option<String> {
-        self.allowed(principal).find(|listed| is_called(listed, wanted)).map(|listed| listed.entry.clone())
+        let plain = wanted.replace("%2F", "/").replace("%2f", "/");
+        let is_wanted = |listed: &&Listed| [wanted, plain.as_str()].contains(&listed.name.as_str());
+        let mut called = self.models.iter().filter(is_wanted);
+        let listed = called.find(|listed| principal.may_use(listed.name.as_str()))?;
+        Some(listed.entry.clone())
     }
 
     fn allowed(&self, principal: &Principal) -> impl Iterator<Item = &Listed> {
         self.models.iter().filter(|listed| principal.may_use(listed.name.as_str()))
     }
-}
-
-/// Names hold slashes; clients may or may not escape them in a path.
-fn is_called(listed: &Listed, wanted: &str) -> bool {
-    listed.name.as_str() == wanted || listed.name.as_str() == wanted.replace("%2F", "/").replace("%2f", "/")
 }
 
 /// Codex reads `models`, and nobody else should have to carry it.

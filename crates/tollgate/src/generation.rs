@@ -1,9 +1,9 @@
 //! One generation: the gateway and the site that a configuration makes, for each worker its own way out.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use admin::{MetricsPage, Readers, Readiness, Site};
+use admin::{Listing, MetricsPage, Readers, Readiness, Site};
 use auth::{Authenticator, Tokens};
 use gateway::{Directory, Gateway, Upstream};
 use ledger::Ledger;
@@ -44,6 +44,7 @@ pub(crate) struct Table {
     pub(crate) directory: Arc<Directory>,
     retries: Arc<RetryBudget>,
     pub(crate) settings: Settings,
+    listing: OnceLock<Arc<Listing>>,
 }
 
 impl Table {
@@ -64,7 +65,14 @@ impl Table {
             directory: Arc::new(wiring::directory(&settings, &configuration.catalogue)?),
             retries,
             settings,
+            listing: OnceLock::new(),
         })
+    }
+
+    /// The listing of every public name: written once, though every worker has it.
+    fn listing(&self, since: UnixTime) -> Arc<Listing> {
+        let written = || Arc::new(wiring::listing(&self.router, &self.directory, &self.settings, since));
+        Arc::clone(self.listing.get_or_init(written))
     }
 }
 
@@ -132,7 +140,7 @@ pub(crate) fn site(lasting: &Lasting, table: &Table, place: Place) -> Site {
     Site {
         auth: Arc::clone(&lasting.auth),
         tokens: lasting.tokens.clone(),
-        listing: wiring::listing(&table.router, &table.directory, &table.settings, lasting.since),
+        listing: table.listing(lasting.since),
         metrics: metrics(lasting, &table.settings, place),
         telemetry: lasting.telemetry.clone(),
         readiness: Arc::clone(&lasting.readiness),

@@ -112,3 +112,22 @@ async fn the_tier_that_the_answer_names_is_the_one_that_is_charged() {
         assert_eq!((response.status, response.header("x-tollgate-cost-usd")), (200, cost), "{asked}");
     }
 }
+
+#[tokio::test]
+async fn the_listing_tells_what_every_model_of_a_large_catalogue_costs() {
+    let config =
+        "providers: {openrouter: {key: k}, openai: {key: k}, anthropic: {key: k}, fireworks: {key: k}}\n";
+    let gateway = gateway().config(config).start().await;
+    let listing = gateway.get("/v1/models").send().await.json();
+    let models = listing["data"].as_array().unwrap();
+    assert!(models.len() > 1_000, "{}", models.len());
+    let one = gateway.get("/v1/models/anthropic%2Fclaude-opus-5-5").send().await.json();
+    assert!(models.contains(&one));
+    assert_eq!(
+        one["pricing"],
+        json!({
+            "prompt": "0.000004", "completion": "0.00002",
+            "input_cache_read": "0.0000002", "input_cache_write": "0.000005", "web_search": "0.01",
+        })
+    );
+}
