@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use dialects::Dialect;
+use dialects::{Conversational, Streams};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -32,9 +32,9 @@ impl Prompt {
         struct Body<'a> {
             #[serde(borrow)]
             tools: Option<&'a RawValue>,
-            #[serde(borrow)]
+            #[serde(borrow, alias = "instructions", alias = "systemInstruction")]
             system: Option<&'a RawValue>,
-            #[serde(borrow)]
+            #[serde(borrow, alias = "contents", alias = "input")]
             messages: Vec<&'a RawValue>,
         }
         let body: Body<'_> = serde_json::from_slice(body).unwrap();
@@ -55,7 +55,7 @@ fn said(message: &RawValue) -> Vec<String> {
     #[derive(Deserialize)]
     struct Message<'a> {
         role: &'a str,
-        #[serde(borrow)]
+        #[serde(borrow, alias = "parts")]
         content: Option<Vec<&'a RawValue>>,
     }
     let parts = serde_json::from_str::<Message<'_>>(message.get()).ok();
@@ -105,60 +105,53 @@ async fn an_agent_s_turns_reach_its_provider_byte_by_byte_and_continue_each_othe
 }
 
 #[tokio::test]
-async fn recorded_turns_continue_each_other_in_translation() {
+async fn recorded_turns_continue_each_other_in_every_translation() {
     let exchanges = exchange::recorded();
+    let turns = turns(&exchanges);
     let stage = Stage::start().await;
     let mut prompts = HashMap::new();
-    let mut broken = Vec::new();
-    for (earlier, later) in turns(&exchanges) {
-        for index in [earlier, later] {
-            if let Entry::Vacant(place) = prompts.entry(index) {
-                place.insert(stage.translated(&exchanges[index], index).await);
-            }
-        }
-        // What has no translation is refused.
-        if let (Some(before), Some(after)) = (&prompts[&earlier], &prompts[&later])
-            && !after.continues(before)
-        {
-            broken.push(format!("{} {}: {before:#?} {after:#?}", exchanges[earlier].id, exchanges[later].id));
+    for index in turns.iter().flat_map(|(earlier, later)| [*earlier, *later]) {
+        if let Entry::Vacant(place) = prompts.entry(index) {
+            place.insert(stage.translated(&exchanges[index], index).await);
         }
     }
-    assert!(broken.is_empty(), "{} of {}: {:.6000}", broken.len(), prompts.len(), broken.join("\n"));
-    assert!(prompts.is_empty() || prompts.values().any(Option::is_some));
+    let ends = |(earlier, later): &(usize, usize)| {
+        let (before, after) = (&prompts[earlier], &prompts[later]);
+        // What has no translation is refused, and continues nothing.
+        let both = before.iter().filter_map(|(language, before)| Some((before, after.get(language)?)));
+        let broken: Vec<_> = both.filter(|(before, after)| !after.continues(before)).collect();
+        let names = (&exchanges[*earlier].id, &exchanges[*later].id);
+        (!broken.is_empty()).then(|| format!("{names:?}: {broken:#?}"))
+    };
+    let broken: Vec<_> = turns.iter().filter_map(ends).collect();
+    assert!(broken.is_empty(), "{} of {}: {:.6000}", broken.len(), turns.len(), broken.join("\n"));
+    assert!(turns.is_empty() || prompts.values().any(|prompts| !prompts.is_empty()));
 }
+
+/// Where the languages have what was said so far.
+const SAID: &[&str] = &["contents", "input", "messages"];
 
 /// Pairs of exchanges of which the second continues the first and is like it in everything else.
 fn turns(exchanges: &[Exchange]) -> Vec<(usize, usize)> {
-    let requests: Vec<Value> =
-        exchanges.iter().map(|exchange| serde_json::from_str(&exchange.request).unwrap()).collect();
-    let messages = |request: &Value| request["messages"].as_array().cloned().unwrap_or_default();
-    let rest = |request: &Value| {
-        let mut rest = request.clone();
-        rest["messages"] = Value::Null;
-        rest.to_string()
-    };
-    let mut alike: HashMap<String, Vec<usize>> = HashMap::new();
-    for (index, request) in requests.iter().enumerate() {
-        alike
-            .entry(format!("{}{}", exchanges[index].dialect.id().as_str(), rest(request)))
-            .or_default()
-            .push(index);
-    }
-    let mut turns = Vec::new();
-    for group in alike.values() {
-        for (earlier, later) in
-            group.iter().flat_map(|earlier| group.iter().map(move |later| (*earlier, *later)))
-        {
-            let (before, after) = (messages(&requests[earlier]), messages(&requests[later]));
-            if after.len() > before.len() && after.starts_with(&before) {
-                turns.push((earlier, later));
-            }
+    let mut alike: HashMap<String, Vec<(usize, Vec<Value>)>> = HashMap::new();
+    for (index, exchange) in exchanges.iter().enumerate() {
+        let mut request: Value = serde_json::from_str(&exchange.request).unwrap();
+        let said = SAID.iter().find_map(|name| request.as_object_mut()?.remove(*name));
+        if let Some(Value::Array(said)) = said {
+            let rest = format!("{}{request}", exchange.dialect.id().as_str());
+            alike.entry(rest).or_default().push((index, said));
         }
     }
-    turns
+    let pairs =
+        alike.values().flat_map(|group| group.iter().flat_map(|one| group.iter().map(move |two| (one, two))));
+    let continues = |one: &[Value], two: &[Value]| two.len() > one.len() && two.starts_with(one);
+    pairs
+        .filter(|((_, one), (_, two))| continues(one, two))
+        .map(|((one, _), (two, _))| (*one, *two))
+        .collect()
 }
 
-/// A gateway before a provider of each language.
+/// A gateway before a provider of each language and no other.
 struct Stage {
     gateway: Gateway,
     upstream: FakeUpstream,
@@ -168,29 +161,62 @@ impl Stage {
     async fn start() -> Self {
         // What comes back is of no interest here; a refusal of the request's own takes no target out of service.
         let upstream = FakeUpstream::start(|_| Reply::json(400, r#"{"error":{"message":"seen"}}"#)).await;
-        let config = json!({
-            "providers": {
-                "openai_chat": {"kind": "openai", "url": format!("{}/v1", upstream.url()), "key": "sk-a"},
-                "anthropic": {"kind": "anthropic", "url": upstream.url(), "key": "sk-b"},
-            },
-        });
-        Self { gateway: gateway().config(&config.to_string()).start().await, upstream }
+        let mut builder = gateway();
+        let folder = builder.folder().join("more").display().to_string();
+        let mut providers = Vec::new();
+        for language in dialects::conversational() {
+            let name = provider_of(language);
+            let file = format!("more/{name}/provider.toml");
+            builder = builder.file(&file, &provider(language, &upstream.url()));
+            builder = builder.file(&format!("more/{name}/models.toml"), MODELS);
+            providers.push(format!("{name}: {{}}"));
+        }
+        let config =
+            format!("server: {{catalogue: \"{folder}\"}}\nproviders: {{{}}}\n", providers.join(", "));
+        Self { gateway: builder.config(&config).start().await, upstream }
     }
 
-    /// The exchange's prompt in the other language; none if it cannot be said in that.
-    async fn translated(&self, exchange: &Exchange, index: usize) -> Option<Prompt> {
-        let other = dialects::all().iter().find(|dialect| dialect.id() != exchange.dialect.id()).unwrap();
-        let model = format!("m-{index}");
-        let body = exchange.request_for(&format!("{}/{model}", other.id().as_str()));
-        let mut call = self.gateway.post(chat_path(exchange.dialect), body);
-        call = call.header("anthropic-version", "2023-06-01");
-        call.send().await;
-        let is_it = |request: &Received| request.json()["model"] == model;
-        let received = self.upstream.received().into_iter().rev().find(is_it)?;
-        Some(Prompt::of(&received.body))
+    /// The exchange's prompt in every other language in which it can be said.
+    async fn translated(&self, exchange: &Exchange, index: usize) -> HashMap<&'static str, Prompt> {
+        let others = dialects::conversational().filter(|other| other.id() != exchange.dialect.id());
+        let mut prompts = HashMap::new();
+        for other in others {
+            let model = format!("m-{index}-{}", other.id().as_str());
+            let body = exchange.request_for(&format!("{}/{model}", provider_of(other)));
+            let call = self.gateway.post(chat_paths(exchange.dialect)[0].0, body);
+            call.header("anthropic-version", "2023-06-01").send().await;
+            let is_it = |request: &Received| {
+                request.path.contains(&model) || request.json()["model"] == model.as_str()
+            };
+            let received = self.upstream.received().into_iter().rev().find(is_it);
+            prompts.extend(received.map(|received| (other.id().as_str(), Prompt::of(&received.body))));
+        }
+        prompts
     }
 }
 
-fn chat_path(dialect: &dyn Dialect) -> &'static str {
-    dialect.routes().iter().find(|route| route.operation == Operation::Chat).unwrap().path
+fn provider_of(language: &dyn Conversational) -> String {
+    format!("only-{}", language.id().as_str().replace('_', "-"))
+}
+
+/// A provider's folder: its one language, at that language's own paths.
+fn provider(language: &dyn Conversational, url: &str) -> String {
+    let paths = chat_paths(language).into_iter().map(|(path, streams)| match streams {
+        Streams::Always => format!("chat_stream = \"{path}\"\n"),
+        Streams::AsAsked | Streams::Never => format!("chat = \"{path}\"\n"),
+    });
+    format!(
+        "title = \"One language\"\ndocs = \"https://example.com/\"\nkind = \"local\"\nsemconv = \"one\"\nbase_url = \"{url}\"\n\
+         [dialects.{}]\n{}",
+        language.id().as_str(),
+        paths.collect::<String>()
+    )
+}
+
+const MODELS: &str = "price_version = \"2026-11-22\"\nmodels = []\n";
+
+/// Where this language's conversations are asked for.
+fn chat_paths(language: &dyn Conversational) -> Vec<(&'static str, Streams)> {
+    let chats = language.routes().iter().filter(|route| route.operation == Operation::Chat);
+    chats.map(|route| (route.path, route.streams)).collect()
 }
