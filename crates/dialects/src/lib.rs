@@ -9,6 +9,7 @@ mod conduit;
 mod extras;
 mod fault;
 mod fold;
+mod in_turn;
 mod media;
 mod names;
 mod object;
@@ -16,6 +17,7 @@ mod outline;
 mod place;
 mod quirks;
 mod route;
+mod sampling;
 mod scan;
 mod scanner;
 mod schema;
@@ -24,8 +26,10 @@ mod splice;
 mod surrogates;
 mod thinking;
 mod translation;
+mod turns;
 
 pub mod anthropic;
+pub mod bedrock;
 pub mod frames;
 pub mod openai_chat;
 
@@ -47,7 +51,7 @@ pub use scan::{Fields, ScanError, Span};
 pub use splice::Splice;
 
 /// Every wire language there is. A new one is a folder and a line here.
-static DIALECTS: [&dyn Dialect; 2] = [&openai_chat::OpenAiChat, &anthropic::Anthropic];
+static DIALECTS: [&dyn Dialect; 3] = [&openai_chat::OpenAiChat, &anthropic::Anthropic, &bedrock::Bedrock];
 
 /// Every wire language. The first is the one errors are told in when nothing says which the caller speaks.
 pub fn all() -> &'static [&'static dyn Dialect] {

@@ -4,7 +4,8 @@
 #[rustfmt::skip]
 pub const QUIRKS: &[(&str, &str)] = &[
     ("adaptive_thinking", "`thinking.budget_tokens` is a 400: thinking is `{\"type\": \"adaptive\"}` and its depth `output_config.effort`"),
-    ("cache_control", "takes Anthropic's `cache_control` marks on content parts and tools of `OpenAI`'s language"),
+    ("budget_thinking", "thinks up to `thinking.budget_tokens` among the model's own fields"),
+    ("cache_control", "takes prompt-cache marks on content and tools where the language alone does not promise it"),
     ("max_completion_tokens_only", "`max_tokens` is a 400: the limit is named `max_completion_tokens`"),
     ("max_tokens_only", "knows `max_tokens` and not `max_completion_tokens`"),
     ("mid_conversation_system", "takes system messages between the turns of Anthropic's language"),

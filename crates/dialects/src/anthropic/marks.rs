@@ -3,9 +3,9 @@
 use types::conversation::CacheMark;
 
 use super::request_encode::Writer;
-use super::request_messages::Turn;
 use super::request_tools::ToolOut;
 use super::wire::{Block, CacheControl};
+use crate::turns::Turn;
 
 /// The most marks of one request.
 const MAX_MARKS: usize = 4;
@@ -23,7 +23,7 @@ impl<'a> Writer<'a> {
         &mut self,
         tools: &mut [ToolOut<'a>],
         system: &mut [Block<'a>],
-        turns: &mut [Turn<'a>],
+        turns: &mut [Turn<Block<'a>>],
     ) {
         if self.marked.len() <= MAX_MARKS {
             return;

@@ -10,11 +10,12 @@ use types::conversation::{Change, Conversation, OutputFormat, Target};
 use super::ID;
 use super::peek::{VERSION_HEADER, Version};
 use super::reasoning::{Plan, Thinking};
-use super::request_messages::Turn;
 use super::request_tools::{Choice, ToolOut};
 use super::wire::Block;
 use crate::extras::{Named, carry};
 use crate::place::told;
+use crate::sampling::{single_choice, unsaid};
+use crate::turns::{Turn, Turns};
 use crate::{EncodeError, Encoded, ToolNames, names, quirks, schema, shape};
 
 /// The limit where neither the caller nor the catalogue says one, without what is meant for thinking.
@@ -45,7 +46,7 @@ struct Body<'a> {
     max_tokens: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     system: Vec<Block<'a>>,
-    messages: Vec<Turn<'a>>,
+    messages: Vec<Turn<Block<'a>>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<ToolOut<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,7 +109,7 @@ struct Metadata<'a> {
 pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
     let mut writer = Writer::new(conversation, target);
     let plan = writer.reasoning();
-    let (mut system, mut messages) = writer.messages()?;
+    let Turns { mut system, list: mut messages, .. } = writer.messages()?;
     let mut tools = writer.tools();
     writer.cap_marks(&mut tools, &mut system, &mut messages);
     let tool_choice = writer.tool_choice(&tools, &plan);
@@ -190,11 +191,9 @@ impl<'a> Writer<'a> {
     /// Temperature and the like, as far as this target takes them.
     fn drawing(&mut self, plan: &Plan) -> Result<Drawing, EncodeError> {
         let sampling = &self.asked.sampling;
-        if sampling.choices.is_some_and(|choices| choices > 1) {
-            let problem = "must be 1: the provider's language has one answer per request".to_owned();
-            return Err(EncodeError::Unsayable { field: "n".to_owned(), problem });
-        }
-        self.report_unknown();
+        single_choice(sampling)?;
+        let unknown = ["frequency_penalty", "presence_penalty", "seed", "logprobs", "top_logprobs"];
+        self.changes.extend(unsaid(sampling, &unknown));
         let mut drawing =
             Drawing { temperature: sampling.temperature, top_p: sampling.top_p, top_k: sampling.top_k };
         let forbids_all = version_header(self.target).1 == Version::V20261021.as_str();
@@ -221,22 +220,6 @@ impl<'a> Writer<'a> {
     /// Leaving out a 1 changes nothing: it is the default of both.
     fn drop_unless_default(&mut self, field: &str, value: Option<f64>) {
         if value.is_some_and(|value| (value - 1.0).abs() > f64::EPSILON) {
-            self.dropped(field);
-        }
-    }
-
-    /// Reports what no version of this language has a word for.
-    fn report_unknown(&mut self) {
-        let sampling = &self.asked.sampling;
-        let penalises = |penalty: Option<f64>| penalty.is_some_and(|penalty| penalty.abs() > f64::EPSILON);
-        let unknown = [
-            ("frequency_penalty", penalises(sampling.frequency_penalty)),
-            ("presence_penalty", penalises(sampling.presence_penalty)),
-            ("seed", sampling.seed.is_some()),
-            ("logprobs", sampling.logprobs == Some(true)),
-            ("top_logprobs", sampling.top_logprobs.is_some_and(|count| count > 0)),
-        ];
-        for (field, _) in unknown.into_iter().filter(|(_, asked)| *asked) {
             self.dropped(field);
         }
     }

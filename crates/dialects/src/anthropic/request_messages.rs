@@ -2,121 +2,52 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
 use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Message, Role};
 
 use super::request_encode::Writer;
 use super::wire::{Block, Source};
 use super::{ids, wire};
+use crate::EncodeError;
 use crate::calls::{broken_input, input};
 use crate::media::{image_mime, is_base64, is_textual, is_web};
-use crate::{EncodeError, quirks};
+use crate::turns::{TurnBlock, Turns};
 
-/// One turn.
-#[derive(Debug, Serialize)]
-pub(super) struct Turn<'a> {
-    role: &'static str,
-    content: Vec<Block<'a>>,
-}
-
-impl<'a> Turn<'a> {
-    /// What is said in it.
-    pub(super) fn blocks(&mut self) -> &mut [Block<'a>] {
-        &mut self.content
+impl<'a> TurnBlock<'a> for Block<'a> {
+    fn of_text(text: &'a str) -> Self {
+        Self::Text { text, cache_control: None }
     }
 
-    /// Puts the results of tools in front, where the wire wants them; whether they stood elsewhere.
-    fn results_first(&mut self) -> bool {
-        let comes_later = |block: &Block<'_>| !matches!(block, Block::ToolResult { .. });
-        let is_moved = self.role == "user" && !self.content.is_sorted_by_key(comes_later);
+    fn text(&mut self) -> Option<&mut &'a str> {
+        if let Self::Text { text, .. } = self { Some(text) } else { None }
+    }
+
+    fn is_call(&self) -> bool {
+        matches!(self, Self::ToolUse { .. })
+    }
+
+    fn results_first(blocks: &mut Vec<Self>) -> bool {
+        let comes_later = |block: &Self| !matches!(block, Self::ToolResult { .. });
+        let is_moved = !blocks.is_sorted_by_key(comes_later);
         if is_moved {
-            self.content.sort_by_key(comes_later);
+            blocks.sort_by_key(comes_later);
         }
         is_moved
-    }
-
-    /// Whether the model would go on with it, if it is the last.
-    fn is_prefill(&self) -> bool {
-        self.role == "assistant" && !matches!(self.content.last(), Some(Block::ToolUse { .. }))
     }
 }
 
 impl<'a> Writer<'a> {
     /// The system prompt and the turns.
-    pub(super) fn messages(&mut self) -> Result<(Vec<Block<'a>>, Vec<Turn<'a>>), EncodeError> {
-        let mut system = Vec::new();
-        let mut turns: Vec<Turn<'a>> = Vec::new();
+    pub(super) fn messages(&mut self) -> Result<Turns<Block<'a>>, EncodeError> {
+        let mut turns = Turns::new(self.target);
         for (index, message) in self.asked.messages.iter().enumerate() {
             let content = self.content(message, index);
             if message.name.is_some() {
                 self.dropped(format!("messages[{index}].name"));
             }
-            let role = match message.role {
-                Role::Assistant => "assistant",
-                Role::User => "user",
-                Role::Developer | Role::System if turns.is_empty() => {
-                    system.extend(content);
-                    continue;
-                }
-                Role::Developer | Role::System if self.target.has_quirk(quirks::MID_CONVERSATION_SYSTEM) => {
-                    "system"
-                }
-                Role::Developer | Role::System => {
-                    if !content.is_empty() {
-                        self.changes.push(Change::rewritten(format!("messages[{index}]")));
-                    }
-                    system.extend(content);
-                    continue;
-                }
-            };
-            if content.is_empty() {
-                continue;
-            }
-            match turns.last_mut() {
-                // The wire makes one turn of adjacent messages itself: joining them changes nothing.
-                Some(last) if last.role == role => last.content.extend(content),
-                Some(_) | None => turns.push(Turn { role, content }),
-            }
-            if turns.last_mut().is_some_and(Turn::results_first) {
-                self.changes.push(Change::rewritten(format!("messages[{index}]")));
-            }
+            turns.add(message.role, index, content, &mut self.changes);
         }
-        self.complete(&mut system, &mut turns)?;
-        Ok((system, turns))
-    }
-
-    /// What the wire demands of the turns as a whole.
-    fn complete(
-        &mut self,
-        system: &mut Vec<Block<'a>>,
-        turns: &mut Vec<Turn<'a>>,
-    ) -> Result<(), EncodeError> {
-        if turns.is_empty() && !system.is_empty() {
-            // A prompt that is all system: the wire wants at least one turn.
-            self.changes.push(Change::rewritten("messages[0].role"));
-            turns.push(Turn { role: "user", content: std::mem::take(system) });
-        }
-        let Some(last) = turns.last_mut() else {
-            let problem = "holds nothing that the provider's language can say".to_owned();
-            return Err(EncodeError::Unsayable { field: "messages".to_owned(), problem });
-        };
-        if last.is_prefill() && self.target.has_quirk(quirks::NO_PREFILL) {
-            let index = self.asked.messages.len().saturating_sub(1);
-            self.changes.push(Change::rewritten(format!("messages[{index}]")));
-            let text = Block::Text { text: quirks::GO_ON, cache_control: None };
-            turns.push(Turn { role: "user", content: vec![text] });
-            return Ok(());
-        }
-        // The wire refuses a prefill that ends in white space.
-        if last.role == "assistant"
-            && let Some(Block::Text { text, .. }) = last.content.last_mut()
-            && text.trim_end().len() < text.len()
-        {
-            *text = text.trim_end();
-            let index = self.asked.messages.len().saturating_sub(1);
-            self.changes.push(Change::rewritten(format!("messages[{index}].content")));
-        }
-        Ok(())
+        turns.complete(self.asked.messages.len(), self.target, &mut self.changes)?;
+        Ok(turns)
     }
 
     fn content(&mut self, message: &'a Message, index: usize) -> Vec<Block<'a>> {

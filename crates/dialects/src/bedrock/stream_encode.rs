@@ -1,0 +1,240 @@
+//! Writes a stream: frames, blocks one after the other with numbers of their own, `messageStop`, and what it cost last.
+
+use serde::Serialize;
+use types::Usage;
+use types::conversation::{Delta, Event, Opening, StopReason};
+
+use super::answer::{Metrics, Said, stop_word};
+use super::usage::UsageOut;
+use crate::calls::is_without;
+use crate::frames::{self, FrameKind};
+use crate::in_turn::InTurn;
+use crate::media::is_base64;
+use crate::{Encoder, shape};
+
+/// Writes a stream.
+#[derive(Debug, Default)]
+pub(super) struct StreamEncoder {
+    turn: InTurn,
+    blocks: Blocks,
+    ended: bool,
+    stop: Option<StopReason>,
+    usage: Usage,
+}
+
+/// The blocks as they are written.
+#[derive(Debug, Default)]
+struct Blocks {
+    started: bool,
+    /// The number of the next block on the wire.
+    next: u32,
+    current: Current,
+    said: Said,
+}
+
+/// The block being written.
+#[derive(Debug, Default)]
+enum Current {
+    /// One the wire has no word for, or none.
+    #[default]
+    Nothing,
+    /// Text or reasoning; the wire tells a signature in one piece, at the end.
+    Plain { signature: String, is_written: bool },
+    /// A call of a tool.
+    Tool { has_arguments: bool },
+}
+
+#[derive(Serialize)]
+struct Role {
+    role: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BlockStart<'a> {
+    content_block_index: u32,
+    start: Start<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Start<'a> {
+    tool_use: ToolUseStart<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ToolUseStart<'a> {
+    tool_use_id: &'a str,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BlockDelta<'a> {
+    content_block_index: u32,
+    delta: Piece<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Piece<'a> {
+    ReasoningContent(Reasoning<'a>),
+    Text(&'a str),
+    ToolUse { input: &'a str },
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Reasoning<'a> {
+    RedactedContent(&'a str),
+    Signature(&'a str),
+    Text(&'a str),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BlockStop {
+    content_block_index: u32,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MessageStop {
+    stop_reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct Metadata {
+    usage: UsageOut,
+    metrics: Metrics,
+}
+
+impl Encoder for StreamEncoder {
+    fn push(&mut self, event: &Event, out: &mut Vec<u8>) {
+        match event {
+            Event::Start { .. } => self.blocks.start(out),
+            Event::Open { choice: 0, .. }
+            | Event::Delta { choice: 0, .. }
+            | Event::Close { choice: 0, .. } => self.turn.push(event, |event| self.blocks.write(event, out)),
+            Event::Finish { choice: 0, reason, .. } => self.stop = Some(*reason),
+            Event::Usage(usage) => self.usage = *usage,
+            Event::End => self.end(out),
+            // The wire has one answer per request, no log probabilities and no sign of life; failures are written as
+            // errors.
+            Event::Open { .. }
+            | Event::Delta { .. }
+            | Event::Close { .. }
+            | Event::Finish { .. }
+            | Event::Logprobs { .. }
+            | Event::Failed(_)
+            | Event::Ping => {}
+        }
+    }
+}
+
+impl StreamEncoder {
+    fn end(&mut self, out: &mut Vec<u8>) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        self.blocks.start(out);
+        self.turn.finish(|event| self.blocks.write(event, out));
+        let stop_reason = stop_word(self.stop, self.blocks.said);
+        write(out, "messageStop", &MessageStop { stop_reason });
+        write(out, "metadata", &Metadata { usage: self.usage.into(), metrics: Metrics::default() });
+    }
+}
+
+impl Blocks {
+    fn start(&mut self, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.started, true) {
+            write(out, "messageStart", &Role { role: "assistant" });
+        }
+    }
+
+    fn write(&mut self, event: &Event, out: &mut Vec<u8>) {
+        self.start(out);
+        match event {
+            Event::Open { opening, .. } => self.open(opening, out),
+            Event::Delta { delta, .. } => self.extend(delta, out),
+            Event::Close { .. } => self.close(out),
+            Event::Start { .. }
+            | Event::Logprobs { .. }
+            | Event::Finish { .. }
+            | Event::Usage(_)
+            | Event::Failed(_)
+            | Event::Ping
+            | Event::End => {}
+        }
+    }
+
+    fn open(&mut self, opening: &Opening, out: &mut Vec<u8>) {
+        self.current = match opening {
+            Opening::Refusal | Opening::Text | Opening::Thinking => {
+                self.said.refusal |= *opening == Opening::Refusal;
+                Current::Plain { signature: String::new(), is_written: false }
+            }
+            Opening::RedactedThinking { data } if is_base64(data) => {
+                self.piece(Piece::ReasoningContent(Reasoning::RedactedContent(data)), out);
+                Current::Plain { signature: String::new(), is_written: true }
+            }
+            Opening::ToolCall { id, name, .. } => {
+                self.said.tool_call = true;
+                let start = Start { tool_use: ToolUseStart { tool_use_id: id, name } };
+                let start = BlockStart { content_block_index: self.next, start };
+                write(out, "contentBlockStart", &start);
+                Current::Tool { has_arguments: false }
+            }
+            Opening::Opaque { .. } | Opening::RedactedThinking { .. } => Current::Nothing,
+        };
+    }
+
+    fn extend(&mut self, delta: &Delta, out: &mut Vec<u8>) {
+        let piece = match (delta, &mut self.current) {
+            (Delta::Signature(piece), Current::Plain { signature, .. }) => {
+                signature.push_str(piece);
+                return;
+            }
+            (Delta::Text(text) | Delta::Refusal(text), Current::Plain { is_written, .. })
+                if !text.is_empty() =>
+            {
+                *is_written = true;
+                Piece::Text(text)
+            }
+            (Delta::Thinking(text), Current::Plain { is_written, .. }) if !text.is_empty() => {
+                *is_written = true;
+                Piece::ReasoningContent(Reasoning::Text(text))
+            }
+            // Nothing in front of the first piece: the end of the block says `{}`.
+            (Delta::Arguments(input), Current::Tool { has_arguments: false }) if is_without(input) => return,
+            (Delta::Arguments(input), Current::Tool { has_arguments }) if !input.is_empty() => {
+                *has_arguments = true;
+                Piece::ToolUse { input }
+            }
+            (_, _) => return, // Empty, or of another kind than its block.
+        };
+        self.piece(piece, out);
+    }
+
+    fn close(&mut self, out: &mut Vec<u8>) {
+        match std::mem::take(&mut self.current) {
+            Current::Plain { signature, is_written: _ } if !signature.is_empty() => {
+                self.piece(Piece::ReasoningContent(Reasoning::Signature(&signature)), out);
+            }
+            Current::Plain { is_written: true, .. } | Current::Tool { has_arguments: true } => {}
+            Current::Tool { has_arguments: false } => self.piece(Piece::ToolUse { input: "{}" }, out),
+            Current::Nothing | Current::Plain { is_written: false, .. } => return,
+        }
+        write(out, "contentBlockStop", &BlockStop { content_block_index: self.next });
+        self.next += 1;
+    }
+
+    fn piece(&self, delta: Piece<'_>, out: &mut Vec<u8>) {
+        write(out, "contentBlockDelta", &BlockDelta { content_block_index: self.next, delta });
+    }
+}
+
+fn write(out: &mut Vec<u8>, name: &str, payload: &impl Serialize) {
+    frames::write(out, FrameKind::Event, name, |out| shape::write(out, payload));
+}

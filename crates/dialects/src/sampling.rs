@@ -1,0 +1,32 @@
+//! How tokens are drawn, as far as languages without a word for it have to say so.
+
+use types::conversation::{Change, Sampling};
+
+use crate::EncodeError;
+
+/// Which of these fields were asked for: they are lost.
+pub(crate) fn unsaid<'a>(
+    sampling: &'a Sampling,
+    fields: &'a [&'static str],
+) -> impl Iterator<Item = Change> + 'a {
+    let penalises = |penalty: Option<f64>| penalty.is_some_and(|penalty| penalty.abs() > f64::EPSILON);
+    let asked = move |field: &str| match field {
+        "frequency_penalty" => penalises(sampling.frequency_penalty),
+        "logprobs" => sampling.logprobs == Some(true),
+        "presence_penalty" => penalises(sampling.presence_penalty),
+        "seed" => sampling.seed.is_some(),
+        "top_k" => sampling.top_k.is_some(),
+        "top_logprobs" => sampling.top_logprobs.is_some_and(|count| count > 0),
+        _ => false,
+    };
+    fields.iter().filter(move |field| asked(field)).map(|field| Change::dropped(*field))
+}
+
+/// An error where several answers are asked for of a language that has one.
+pub(crate) fn single_choice(sampling: &Sampling) -> Result<(), EncodeError> {
+    if sampling.choices.is_none_or(|choices| choices <= 1) {
+        return Ok(());
+    }
+    let problem = "must be 1: the provider's language has one answer per request".to_owned();
+    Err(EncodeError::Unsayable { field: "n".to_owned(), problem })
+}
