@@ -12,7 +12,7 @@ use tokio_rustls::{TlsConnector, TlsStream};
 
 use super::heard::{Heard, HeardFlag};
 use super::http1::Http1;
-use super::{Http2, Inner, Origin, SendError, SendTimers};
+use super::{Http2, Inner, Origin, Reach, SendError, SendTimers};
 use crate::drain::TaskExecutor;
 use crate::transport::Transport;
 
@@ -37,7 +37,7 @@ pub(super) async fn open(
     origin: &Origin,
     timers: SendTimers,
 ) -> Result<Connection, SendError> {
-    let tcp = match timeout(timers.connect, connect(origin, timers.connect)).await {
+    let tcp = match timeout(timers.connect, connect(inner.reach, origin, timers.connect)).await {
         Ok(connected) => connected?,
         Err(_) => return Err(SendError::ConnectTimeout),
     };
@@ -101,7 +101,7 @@ async fn secure(
 
 /// Tries the host's addresses in the resolver's order, each with its share of what is left of `limit`, so that one
 /// address that swallows packets does not use up the time of the others.
-async fn connect(origin: &Origin, limit: Duration) -> Result<TcpStream, SendError> {
+async fn connect(reach: Reach, origin: &Origin, limit: Duration) -> Result<TcpStream, SendError> {
     let deadline = Instant::now() + limit;
     let addresses: Vec<SocketAddr> = lookup_host((origin.host(), origin.port()))
         .await
@@ -111,6 +111,11 @@ async fn connect(origin: &Origin, limit: Duration) -> Result<TcpStream, SendErro
     let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
     let mut last = SendError::Resolve(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
     for address in addresses {
+        // The address is asked, not the name: whoever owns a name chooses where it leads.
+        if !reach.includes(address.ip()) {
+            last = SendError::OutOfReach;
+            continue;
+        }
         let share = deadline.saturating_duration_since(Instant::now()) / left.max(1);
         left = left.saturating_sub(1);
         match timeout(share, connect_to(address)).await {

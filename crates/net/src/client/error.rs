@@ -28,6 +28,8 @@ pub enum SendError {
     Handshake(hyper::Error),
     /// The request was sent, and no response headers came in time.
     HeadersTimeout,
+    /// The host's name leads to a cloud's metadata service: see [`super::Reach`].
+    OutOfReach,
     /// The host's name did not resolve.
     Resolve(io::Error),
     /// The TLS handshake failed.
@@ -58,6 +60,7 @@ impl SendError {
             Self::Connect(_)
             | Self::ConnectTimeout
             | Self::Handshake(_)
+            | Self::OutOfReach
             | Self::Resolve(_)
             | Self::Tls(_)
             | Self::TlsSetup(_)
@@ -75,6 +78,7 @@ impl SendError {
             Self::Closed { sent: Sent::Nothing, .. }
             | Self::Connect(_)
             | Self::Handshake(_)
+            | Self::OutOfReach
             | Self::Resolve(_)
             | Self::Tls(_)
             | Self::TlsSetup(_) => FaultKind::Unreachable,
@@ -103,6 +107,7 @@ impl fmt::Display for SendError {
             Self::ConnectTimeout => "no connection could be made in time",
             Self::Handshake(_) => "the http handshake failed",
             Self::HeadersTimeout => "no response headers came in time",
+            Self::OutOfReach => "the host name leads to a metadata service",
             Self::Resolve(_) => "the host name did not resolve",
             Self::Tls(_) => "the tls handshake failed",
             Self::TlsSetup(_) => "tls cannot be set up",
@@ -121,7 +126,7 @@ impl Error for SendError {
             | Self::Unreadable(cause) => Some(cause),
             Self::Connect(cause) | Self::Resolve(cause) | Self::Tls(cause) => Some(cause),
             Self::TlsSetup(cause) => Some(cause),
-            Self::ConnectTimeout | Self::HeadersTimeout | Self::TlsTimeout => None,
+            Self::ConnectTimeout | Self::HeadersTimeout | Self::OutOfReach | Self::TlsTimeout => None,
         }
     }
 }
@@ -136,7 +141,7 @@ impl Classify for SendError {
             Self::ConnectTimeout | Self::HeadersTimeout | Self::TlsTimeout => {
                 elsewhere(Code::UpstreamTimeout)
             }
-            Self::TlsSetup(_) => {
+            Self::OutOfReach | Self::TlsSetup(_) => {
                 Verdict { blame: Blame::Gateway, retry: Retry::Never, code: Code::UpstreamUnreachable }
             }
             Self::Closed { sent: Sent::Nothing, .. }

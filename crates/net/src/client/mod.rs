@@ -7,6 +7,7 @@ mod heard;
 mod http1;
 mod origin;
 mod pool;
+mod reach;
 mod response;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use crate::tls::ClientTls;
 
 pub use self::error::{SendError, Sent};
 pub use self::origin::{Origin, OriginError};
+pub use self::reach::Reach;
 pub use self::response::ResponseBody;
 
 /// A connection that rested at least this long may have been closed by the other side: requests on it keep a copy of
@@ -43,6 +45,8 @@ pub struct ClientConfig {
     pub idle_timeout: Duration,
     /// How old a connection may become before it takes no further request, so that address changes are followed.
     pub max_age: Duration,
+    /// Which addresses it may connect to.
+    pub reach: Reach,
 }
 
 impl Default for ClientConfig {
@@ -51,6 +55,7 @@ impl Default for ClientConfig {
             max_idle_per_origin: 512,
             idle_timeout: Duration::from_secs(50),
             max_age: Duration::from_mins(10),
+            reach: Reach::default(),
         }
     }
 }
@@ -88,6 +93,7 @@ pub struct Client {
 struct Inner {
     pool: Pool,
     keep: Keep,
+    reach: Reach,
     clock: Arc<dyn Clock>,
     tls: Arc<ClientTls>,
     tasks: Tasks,
@@ -119,8 +125,8 @@ impl Client {
             idle_timeout: config.idle_timeout,
             max_age: config.max_age,
         };
-        let sweeper = OnceLock::new();
-        Self { inner: Arc::new(Inner { pool: Pool::default(), keep, clock, tls, tasks, sweeper }) }
+        let (pool, reach, sweeper) = (Pool::default(), config.reach, OnceLock::new());
+        Self { inner: Arc::new(Inner { pool, keep, reach, clock, tls, tasks, sweeper }) }
     }
 
     /// Sends `request`, whose target is a path, and waits for the response's headers. `Host` is set if absent.

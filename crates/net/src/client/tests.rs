@@ -515,3 +515,13 @@ async fn the_sweep_notices_what_the_upstream_closed() {
         rig.client.sweep();
     }
 }
+
+#[tokio::test]
+async fn a_metadata_service_is_not_connected_to() {
+    let tls = Arc::new(ClientTls::new(&[], Protocols::default()).unwrap());
+    let client = Client::new(ClientConfig::default(), tls, Arc::new(HandClock::default()), Tasks::new());
+    let (origin, _) = Origin::parse("http://169.254.169.254").unwrap();
+    let refused = client.send(&origin, post("ask"), PROMPT).await.unwrap_err();
+    assert!(matches!(refused, SendError::OutOfReach), "{refused}");
+    assert_eq!(refused.fault_kind(), FaultKind::Unreachable);
+}
