@@ -16,6 +16,14 @@ pub(crate) fn escaped_path(path: &str) -> String {
     written
 }
 
+/// A form's body (`application/x-www-form-urlencoded`) of these names and values.
+pub(crate) fn form<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let pairs = pairs.into_iter();
+    let written =
+        pairs.map(|(name, value)| format!("{}={}", escaped(name.as_bytes()), escaped(value.as_bytes())));
+    written.collect::<Vec<_>>().join("&")
+}
+
 /// What `text` stands for. A percent sign that two digits do not follow stands for itself.
 pub(crate) fn unescaped(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
@@ -56,6 +64,7 @@ mod tests {
     #[test]
     fn what_is_escaped_is_read_back_the_same() {
         let all: Vec<u8> = (0..=255).collect();
+        assert_eq!(form([("a", "https://b/.c"), ("d", "e f")]), "a=https%3A%2F%2Fb%2F.c&d=e%20f");
         assert_eq!(unescaped(&escaped(&all)), all);
         assert_eq!(escaped("a b/ሴ~".as_bytes()), "a%20b%2F%E1%88%B4~");
         assert_eq!(escaped_path("/model/a%3A0/x"), "/model/a%253A0/x");

@@ -1,9 +1,30 @@
 //! How the gateway proves to a provider who it is, where a fixed header is not enough: signatures over the request and
 //! tokens that live for an hour.
+//!
+//! A [`Plan`] says where a credential comes from; a [`Credential`] holds what was obtained by it ([`cache`] says when it
+//! is obtained anew); a [`Grant`] is what one request is authorised with. Only what a plan names is ever asked, by
+//! [`Egress`], which alone reaches metadata services.
 
+mod bearer;
+mod cache;
+mod credential;
+mod egress;
+mod error;
 mod escape;
+mod fetch;
+mod files;
+mod google;
+mod moment;
 mod sigv4;
 #[cfg(test)]
 mod tests;
 
+pub use credential::{Credential, Grant, Plan, QueryKey};
+pub use egress::Egress;
+pub use error::{AuthorizeError, FetchError, ObtainError};
+pub use fetch::{Ask, Fetch, Fetching, Heard, Report, Surroundings};
+pub use google::Plan as GooglePlan;
 pub use sigv4::{Keys, Scope, Unsigned, sign};
+
+/// The environment: the value of a variable that is set and not empty.
+pub type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;

@@ -37,7 +37,7 @@ pub struct Unsigned<'a> {
     /// The host, and its port where that is not the scheme's own: as `Host` says it.
     pub host: &'a HeaderValue,
     /// The path and the query, as they will be sent.
-    pub path: &'a PathAndQuery,
+    pub path: &'a mut PathAndQuery,
     /// The headers. Those that the signature needs are added.
     pub headers: &'a mut HeaderMap,
     /// The body, in pieces that follow each other.

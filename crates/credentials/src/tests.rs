@@ -1,3 +1,6 @@
 //! What the crate promises, by published examples and scripted token endpoints.
 
+mod google;
+mod rig;
 mod signatures;
+mod tokens;

@@ -65,7 +65,7 @@ fn a_path_is_encoded_once_more_than_it_is_sent() {
 
 #[test]
 fn a_request_is_sent_with_what_its_signature_covers() {
-    let path = "/model/m%3A0/converse-stream".parse().unwrap();
+    let mut path = "/model/m%3A0/converse-stream".parse().unwrap();
     let mut headers = HeaderMap::new();
     for (name, value) in [("content-type", "application/json"), ("via", "1.1 x"), ("x-amz-target", "y")] {
         headers.insert(name, HeaderValue::from_static(value));
@@ -73,7 +73,7 @@ fn a_request_is_sent_with_what_its_signature_covers() {
     let host = HeaderValue::from_static("host.example");
     let body = [Bytes::from_static(b"{\"a\":"), Bytes::from_static(b"1}")];
     let mut unsigned =
-        Unsigned { method: &Method::POST, host: &host, path: &path, headers: &mut headers, body: &body };
+        Unsigned { method: &Method::POST, host: &host, path: &mut path, headers: &mut headers, body: &body };
     sign(&mut unsigned, &keys(Some("token")), &scope("service"), TIME);
     let digest = digest_of(&[Bytes::from_static(b"{\"a\":1}")]);
     assert_eq!(headers["x-amz-content-sha256"], digest.as_str());

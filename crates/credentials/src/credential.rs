@@ -1,0 +1,162 @@
+//! What a destination is asked with: where it comes from, the one that is held, and what it does to a request.
+
+use std::sync::Arc;
+
+use http::uri::PathAndQuery;
+use http::{HeaderValue, header};
+use types::{Secret, UnixTime};
+
+use crate::bearer::Bearer;
+use crate::cache::Cache;
+use crate::error::AuthorizeError;
+use crate::escape::escaped;
+use crate::fetch::Surroundings;
+use crate::google;
+use crate::sigv4::Unsigned;
+
+/// Where a credential comes from. It is data: nothing is read or asked before the first request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Plan {
+    /// An access token of Google's.
+    Google(google::Plan),
+    /// A key in the query.
+    Query(QueryKey),
+}
+
+/// A key that goes into the query.
+#[derive(Clone, Debug)]
+pub struct QueryKey {
+    /// The parameter's name.
+    pub name: String,
+    /// The key.
+    pub key: Secret<String>,
+}
+
+impl PartialEq for QueryKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.key.reveal() == other.key.reveal()
+    }
+}
+
+/// A credential that is more than a fixed header.
+#[derive(Debug)]
+pub struct Credential {
+    plan: Plan,
+    kind: Kind,
+}
+
+enum Kind {
+    Query(QueryKey),
+    Token(Cache<Bearer>),
+}
+
+/// What one request is authorised with.
+#[derive(Debug)]
+pub struct Grant(Granted);
+
+#[derive(Debug)]
+enum Granted {
+    Header(HeaderValue),
+    Query(QueryKey),
+}
+
+impl Credential {
+    /// A credential of which nothing is known yet but where it comes from.
+    pub fn new(plan: Plan, around: Surroundings) -> Self {
+        let kind = match &plan {
+            Plan::Google(plan) => Kind::Token(plan.clone().into_cache(around)),
+            Plan::Query(key) => Kind::Query(key.clone()),
+        };
+        Self { plan, kind }
+    }
+
+    /// Where it comes from.
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What a request may be authorised with now. It waits only where nothing good is held.
+    ///
+    /// # Errors
+    /// See [`AuthorizeError`].
+    ///
+    /// # Cancel safety
+    /// Dropping it stops waiting; what is being obtained is obtained for the others.
+    pub async fn grant(&self) -> Result<Grant, AuthorizeError> {
+        let granted = match &self.kind {
+            Kind::Query(key) => Granted::Query(key.clone()),
+            Kind::Token(cache) => Granted::Header(cache.value().await?.header().clone()),
+        };
+        Ok(Grant(granted))
+    }
+
+    /// The provider has refused it: what is obtained is obtained anew with one of the next requests.
+    pub fn doubt(&self) {
+        match &self.kind {
+            Kind::Query(_) => {}
+            Kind::Token(cache) => cache.doubt(),
+        }
+    }
+
+    /// `text` without what requests carry of it.
+    pub fn without(&self, text: String) -> String {
+        match &self.kind {
+            Kind::Query(key) => {
+                without(without(text, key.key.reveal()), &escaped(key.key.reveal().as_bytes()))
+            }
+            Kind::Token(cache) => cache.known().fold(text, |text, bearer| without(text, bearer.token())),
+        }
+    }
+}
+
+impl Grant {
+    /// Authorises a request that has everything else.
+    pub fn apply(self, unsigned: &mut Unsigned<'_>, _now: UnixTime) {
+        match self.0 {
+            Granted::Header(value) => drop(unsigned.headers.insert(header::AUTHORIZATION, value)),
+            Granted::Query(key) => key.add_to(unsigned.path),
+        }
+    }
+}
+
+impl QueryKey {
+    fn add_to(&self, path: &mut PathAndQuery) {
+        let (name, key) = (escaped(self.name.as_bytes()), escaped(self.key.reveal().as_bytes()));
+        let sign = if path.query().is_some() { '&' } else { '?' };
+        if let Ok(longer) = PathAndQuery::try_from(format!("{path}{sign}{name}={key}")) {
+            *path = longer;
+        }
+    }
+}
+
+/// `text` without `secret`. What is shorter is a word, and words may stand in any text.
+fn without(text: String, secret: &str) -> String {
+    if secret.len() < SHORTEST_SECRET { text } else { text.replace(secret, REDACTED) }
+}
+
+const SHORTEST_SECRET: usize = 8;
+const REDACTED: &str = "<redacted>";
+
+impl std::fmt::Debug for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Query(_) => "Query",
+            Self::Token(_) => "Token",
+        })
+    }
+}
+
+/// The obtaining half of a plan, as a cache wants it.
+pub(crate) fn cached<P, T, F>(
+    plan: P,
+    around: Surroundings,
+    obtain: fn(Arc<P>, Surroundings) -> F,
+) -> Cache<T>
+where
+    P: Send + Sync + 'static,
+    T: Send + Sync + 'static,
+    F: Future<Output = Result<crate::cache::Issued<T>, crate::error::ObtainError>> + Send + 'static,
+{
+    let (plan, with) = (Arc::new(plan), around.clone());
+    Cache::new(Box::new(move || Box::pin(obtain(Arc::clone(&plan), with.clone()))), around)
+}
