@@ -11,12 +11,14 @@ use crate::cache::Cache;
 use crate::error::AuthorizeError;
 use crate::escape::escaped;
 use crate::fetch::Surroundings;
-use crate::google;
-use crate::sigv4::Unsigned;
+use crate::sigv4::{Keys, Scope, Unsigned, sign};
+use crate::{aws, google};
 
 /// Where a credential comes from. It is data: nothing is read or asked before the first request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Plan {
+    /// A signature with AWS's keys.
+    Aws(aws::Plan),
     /// An access token of Google's.
     Google(google::Plan),
     /// A key in the query.
@@ -46,6 +48,7 @@ pub struct Credential {
 }
 
 enum Kind {
+    Keys(Cache<Keys>, Scope),
     Query(QueryKey),
     Token(Cache<Bearer>),
 }
@@ -58,12 +61,14 @@ pub struct Grant(Granted);
 enum Granted {
     Header(HeaderValue),
     Query(QueryKey),
+    Signature { keys: Arc<Keys>, scope: Scope },
 }
 
 impl Credential {
     /// A credential of which nothing is known yet but where it comes from.
     pub fn new(plan: Plan, around: Surroundings) -> Self {
         let kind = match &plan {
+            Plan::Aws(plan) => Kind::Keys(plan.clone().into_cache(around), plan.scope()),
             Plan::Google(plan) => Kind::Token(plan.clone().into_cache(around)),
             Plan::Query(key) => Kind::Query(key.clone()),
         };
@@ -84,6 +89,9 @@ impl Credential {
     /// Dropping it stops waiting; what is being obtained is obtained for the others.
     pub async fn grant(&self) -> Result<Grant, AuthorizeError> {
         let granted = match &self.kind {
+            Kind::Keys(cache, scope) => {
+                Granted::Signature { keys: cache.value().await?, scope: scope.clone() }
+            }
             Kind::Query(key) => Granted::Query(key.clone()),
             Kind::Token(cache) => Granted::Header(cache.value().await?.header().clone()),
         };
@@ -93,6 +101,7 @@ impl Credential {
     /// The provider has refused it: what is obtained is obtained anew with one of the next requests.
     pub fn doubt(&self) {
         match &self.kind {
+            Kind::Keys(cache, _) => cache.doubt(),
             Kind::Query(_) => {}
             Kind::Token(cache) => cache.doubt(),
         }
@@ -101,6 +110,10 @@ impl Credential {
     /// `text` without what requests carry of it.
     pub fn without(&self, text: String) -> String {
         match &self.kind {
+            Kind::Keys(cache, _) => cache.known().fold(without_signature(&text), |text, keys| {
+                let token = keys.session_token.as_ref().map_or("", |token| token.reveal());
+                without(without(text, &keys.access_key_id), token)
+            }),
             Kind::Query(key) => {
                 without(without(text, key.key.reveal()), &escaped(key.key.reveal().as_bytes()))
             }
@@ -110,11 +123,20 @@ impl Credential {
 }
 
 impl Grant {
+    /// Whether the whole body has to be read for it.
+    pub const fn reads_body(&self) -> bool {
+        match self.0 {
+            Granted::Header(_) | Granted::Query(_) => false,
+            Granted::Signature { .. } => true,
+        }
+    }
+
     /// Authorises a request that has everything else.
-    pub fn apply(self, unsigned: &mut Unsigned<'_>, _now: UnixTime) {
+    pub fn apply(self, unsigned: &mut Unsigned<'_>, now: UnixTime) {
         match self.0 {
             Granted::Header(value) => drop(unsigned.headers.insert(header::AUTHORIZATION, value)),
             Granted::Query(key) => key.add_to(unsigned.path),
+            Granted::Signature { keys, scope } => sign(unsigned, &keys, &scope, now),
         }
     }
 }
@@ -134,12 +156,25 @@ fn without(text: String, secret: &str) -> String {
     if secret.len() < SHORTEST_SECRET { text } else { text.replace(secret, REDACTED) }
 }
 
+/// `text` without signatures: each is good for its request for some minutes.
+fn without_signature(text: &str) -> String {
+    let mut parts = text.split(SIGNATURE);
+    let mut told = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+        told.extend([SIGNATURE, REDACTED, rest]);
+    }
+    told
+}
+
+const SIGNATURE: &str = "Signature=";
 const SHORTEST_SECRET: usize = 8;
 const REDACTED: &str = "<redacted>";
 
 impl std::fmt::Debug for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            Self::Keys(..) => "Keys",
             Self::Query(_) => "Query",
             Self::Token(_) => "Token",
         })

@@ -58,6 +58,11 @@ pub enum ObtainError {
         /// The origin of whoever answered.
         endpoint: String,
     },
+    /// Whoever gives out tokens is on another machine and not reached over TLS.
+    Untrusted {
+        /// Its origin.
+        endpoint: String,
+    },
     /// The file asks for a kind of credential that this gateway does not know.
     Unsupported {
         /// The file.
@@ -94,6 +99,12 @@ impl fmt::Display for ObtainError {
             Self::Timeout => f.write_str("no token came in time"),
             Self::Unanswered { endpoint, cause } => write!(f, "{endpoint} gives no token: {cause}"),
             Self::Unreadable { endpoint } => write!(f, "the answer of {endpoint} holds no token"),
+            Self::Untrusted { endpoint } => {
+                write!(
+                    f,
+                    "{endpoint} is asked for no token: it is on another machine and not reached over tls"
+                )
+            }
             Self::Unsupported { path, kind } => {
                 write!(f, "{} asks for `{kind}`, which is not supported", path.display())
             }
@@ -112,7 +123,8 @@ impl Error for ObtainError {
             | Self::SigningKey
             | Self::Timeout
             | Self::Unreadable { .. }
-            | Self::Unsupported { .. } => None,
+            | Self::Unsupported { .. }
+            | Self::Untrusted { .. } => None,
         }
     }
 }
@@ -130,7 +142,8 @@ impl ObtainError {
             | Self::Refused { .. }
             | Self::SigningKey
             | Self::Unanswered { cause: FetchError::Url(_), .. }
-            | Self::Unsupported { .. } => FaultKind::Credential,
+            | Self::Unsupported { .. }
+            | Self::Untrusted { .. } => FaultKind::Credential,
             Self::Timeout
             | Self::Unanswered {
                 cause:

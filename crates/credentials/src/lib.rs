@@ -5,6 +5,7 @@
 //! is obtained anew); a [`Grant`] is what one request is authorised with. Only what a plan names is ever asked, by
 //! [`Egress`], which alone reaches metadata services.
 
+mod aws;
 mod bearer;
 mod cache;
 mod credential;
@@ -19,12 +20,13 @@ mod sigv4;
 #[cfg(test)]
 mod tests;
 
+pub use aws::{NoRegion, Options as AwsOptions, Plan as AwsPlan};
 pub use credential::{Credential, Grant, Plan, QueryKey};
 pub use egress::Egress;
 pub use error::{AuthorizeError, FetchError, ObtainError};
 pub use fetch::{Ask, Fetch, Fetching, Heard, Report, Surroundings};
 pub use google::Plan as GooglePlan;
-pub use sigv4::{Keys, Scope, Unsigned, sign};
+pub use sigv4::{Keys, Unsigned};
 
 /// The environment: the value of a variable that is set and not empty.
 pub type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;

@@ -22,11 +22,11 @@ pub struct Keys {
 
 /// What a signature is good for, beside its day.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scope {
+pub(crate) struct Scope {
     /// The region, e.g. `us-east-1`.
-    pub region: String,
+    pub(crate) region: String,
     /// The service's name in signatures.
-    pub service: String,
+    pub(crate) service: String,
 }
 
 /// A request that has everything but its signature.
@@ -55,7 +55,7 @@ impl PartialEq for Keys {
 
 /// Adds the headers that prove at `now` who sends the request. Host, content type and the `x-amz-` headers are signed,
 /// and the body by its digest; what proxies may add or change on the way is not.
-pub fn sign(unsigned: &mut Unsigned<'_>, keys: &Keys, scope: &Scope, now: UnixTime) {
+pub(crate) fn sign(unsigned: &mut Unsigned<'_>, keys: &Keys, scope: &Scope, now: UnixTime) {
     let digest = digest_of(unsigned.body);
     let date = stamp(now);
     let mut insert = |name: HeaderName, value: &str, is_secret: bool| {

@@ -1,5 +1,6 @@
 //! What the crate promises, by published examples and scripted token endpoints.
 
+mod aws;
 mod google;
 mod rig;
 mod signatures;

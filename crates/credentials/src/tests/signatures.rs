@@ -7,8 +7,8 @@ use http::{HeaderMap, HeaderValue, Method};
 use serde_json::Value;
 use types::{Secret, UnixTime};
 
-use crate::sigv4::{Canonical, digest_of, normalised, sign, stamp};
-use crate::{Keys, Scope, Unsigned};
+use crate::sigv4::{Canonical, Scope, digest_of, normalised, sign, stamp};
+use crate::{Keys, Unsigned};
 
 const VECTORS: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),

@@ -117,7 +117,8 @@ impl Origin {
         &self.parts.authority
     }
 
-    pub(super) fn host_header(&self) -> &HeaderValue {
+    /// What `Host` says of it.
+    pub fn host_header(&self) -> &HeaderValue {
         &self.parts.host_header
     }
 
