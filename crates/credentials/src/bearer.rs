@@ -40,7 +40,9 @@ pub(crate) async fn token(around: &Surroundings, ask: Ask) -> Result<Issued<Bear
     let endpoint = origin_of(&ask.url);
     let answer: Answer = around.ask_for(ask).await?;
     let value = Bearer::new(&answer.access_token).ok_or(ObtainError::Unreadable { endpoint })?;
-    Ok(Issued { value, lasts: answer.expires_in.map(Duration::from_secs) })
+    let now = around.clock.wall().as_secs();
+    let lasts = answer.expires_in.or_else(|| answer.expires_on.map(|end| end.saturating_sub(now)));
+    Ok(Issued { value, lasts: lasts.map(Duration::from_secs) })
 }
 
 #[derive(Deserialize)]
@@ -48,9 +50,12 @@ struct Answer {
     access_token: String,
     #[serde(default, deserialize_with = "seconds")]
     expires_in: Option<u64>,
+    /// Some managed identities tell the end alone, in seconds since 1970.
+    #[serde(default, deserialize_with = "seconds")]
+    expires_on: Option<u64>,
 }
 
-/// A number, or its digits in quotes: Azure's managed identities write them so.
+/// A number, or its digits in quotes: managed identities write them so.
 fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]

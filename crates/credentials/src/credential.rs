@@ -12,13 +12,15 @@ use crate::error::AuthorizeError;
 use crate::escape::escaped;
 use crate::fetch::Surroundings;
 use crate::sigv4::{Keys, Scope, Unsigned, sign};
-use crate::{aws, google};
+use crate::{aws, entra, google};
 
 /// Where a credential comes from. It is data: nothing is read or asked before the first request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Plan {
     /// A signature with AWS's keys.
     Aws(aws::Plan),
+    /// An access token of Microsoft Entra's.
+    Entra(entra::Plan),
     /// An access token of Google's.
     Google(google::Plan),
     /// A key in the query.
@@ -69,6 +71,7 @@ impl Credential {
     pub fn new(plan: Plan, around: Surroundings) -> Self {
         let kind = match &plan {
             Plan::Aws(plan) => Kind::Keys(plan.clone().into_cache(around), plan.scope()),
+            Plan::Entra(plan) => Kind::Token(plan.clone().into_cache(around)),
             Plan::Google(plan) => Kind::Token(plan.clone().into_cache(around)),
             Plan::Query(key) => Kind::Query(key.clone()),
         };

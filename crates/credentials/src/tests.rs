@@ -1,6 +1,8 @@
 //! What the crate promises, by published examples and scripted token endpoints.
 
 mod aws;
+mod egress;
+mod entra;
 mod google;
 mod rig;
 mod signatures;
