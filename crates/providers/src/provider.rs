@@ -156,8 +156,10 @@ pub(crate) const KINDS: &[(&str, Kind)] =
 /// How a provider knows who asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CredentialScheme {
-    /// The header, in lower case; empty where there is no credential.
+    /// The header that a key goes into, in lower case; empty where a key goes into none.
     pub header: String,
+    /// The parameter of the query that a key goes into instead.
+    pub query: Option<String>,
     /// What stands before the key in the header, e.g. `Bearer ` with its space.
     pub prefix: String,
     /// Environment variables that may hold the key, tried in order.
@@ -166,6 +168,46 @@ pub struct CredentialScheme {
     pub required: bool,
     /// Other kinds of key that go elsewhere, tried after `env`.
     pub variants: Vec<CredentialVariant>,
+    /// What requests are authorised with where there is no key.
+    pub keyless: Option<Keyless>,
+}
+
+impl CredentialScheme {
+    /// The header that this key goes into, and what stands before it: that of the kind of key that is read from this
+    /// variable, else the usual one. `None` where it goes into no header.
+    pub fn header_of(&self, variable: Option<&str>) -> Option<(&str, &str)> {
+        let is_read = |variant: &&CredentialVariant| {
+            variable.is_some_and(|name| variant.env.iter().any(|env| env == name))
+        };
+        if let Some(variant) = self.variants.iter().find(is_read) {
+            return Some((&variant.header, &variant.prefix));
+        }
+        if !self.header.is_empty() {
+            return Some((&self.header, &self.prefix));
+        }
+        let first = self.variants.first().filter(|_| self.query.is_none())?;
+        Some((&first.header, &first.prefix))
+    }
+}
+
+/// A credential that is obtained or made, where nobody has given a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keyless {
+    /// A signature with AWS's keys.
+    Aws {
+        /// The service's name in signatures.
+        service: String,
+    },
+    /// An access token of Microsoft Entra's.
+    Entra {
+        /// What it is good for.
+        scope: String,
+    },
+    /// An access token of Google's.
+    Google {
+        /// What it is good for.
+        scope: String,
+    },
 }
 
 /// Another kind of key, which goes into another header.

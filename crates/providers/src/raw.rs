@@ -45,7 +45,12 @@ pub(crate) struct RawVariable {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawCredential {
+    pub(crate) scheme: Option<String>,
+    #[serde(default)]
     pub(crate) header: String,
+    pub(crate) query: Option<String>,
+    pub(crate) service: Option<String>,
+    pub(crate) scope: Option<String>,
     #[serde(default)]
     pub(crate) prefix: String,
     #[serde(default)]

@@ -418,6 +418,54 @@ fn check_problems(files: &[(&str, &str)], expect: &[&str]) {
     assert_eq!(found, expect);
 }
 
+#[track_caller]
+fn check_credential(credential: &str, expect: &[&str]) {
+    let provider = format!("{SMALL}[credential]\nrequired = true\n{credential}\n");
+    let expect: Vec<_> = expect.iter().map(|line| format!("acme/provider.toml: credential.{line}")).collect();
+    let expect: Vec<_> = expect.iter().map(String::as_str).collect();
+    check_problems(&[("acme/provider.toml", &provider)], &expect);
+}
+
+#[test]
+fn a_credential_has_a_place_or_a_way_to_be_made() {
+    check_credential("", &["header: `` is not a header name in lower case"]);
+    check_credential(
+        "scheme = \"moon\"\nheader = \"a\"",
+        &["scheme: `moon` is none of aws, azure, google, header"],
+    );
+    check_credential("scheme = \"aws\"", &["service: is empty"]);
+    check_credential("scheme = \"azure\"", &["scope: is empty"]);
+    check_credential(
+        "scheme = \"google\"\nscope = \"s\"\nservice = \"s\"",
+        &["service: means nothing in this scheme"],
+    );
+    check_credential("header = \"a\"\nscope = \"s\"", &["scope: means nothing in this scheme"]);
+    check_credential(
+        "header = \"a\"\nquery = \"b\"",
+        &["query: a key goes into a header or into the query, not both"],
+    );
+    check_credential("query = \"\"", &["query: is empty"]);
+}
+
+#[test]
+fn a_key_goes_where_its_kind_goes() {
+    let scheme = |credential: &str| {
+        let provider = format!("{SMALL}[credential]\nrequired = true\n{credential}\n");
+        let folder = written(&[("acme/provider.toml", &provider)]);
+        catalogue().extended_by(folder.path()).unwrap().provider("acme").unwrap().credential.clone()
+    };
+    let variant = "[[credential.variants]]\nheader = \"b\"\nprefix = \"Bearer \"\nenv = [\"B\"]";
+    let both = scheme(&format!("header = \"a\"\n{variant}"));
+    assert_eq!(both.header_of(Some("B")), Some(("b", "Bearer ")));
+    assert_eq!(both.header_of(Some("C")), Some(("a", "")));
+    assert_eq!(both.header_of(None), Some(("a", "")));
+    let signed = "scheme = \"aws\"\nservice = \"s\"";
+    assert_eq!(scheme(&format!("{signed}\n{variant}")).header_of(Some("C")), Some(("b", "Bearer ")));
+    assert_eq!(scheme(signed).header_of(None), None);
+    let query = scheme(&format!("query = \"key\"\n{variant}"));
+    assert_eq!((query.header_of(None), query.header_of(Some("B"))), (None, Some(("b", "Bearer "))));
+}
+
 #[test]
 fn all_problems_of_all_files_are_told_at_once() {
     let provider = SMALL

@@ -1,5 +1,6 @@
 //! From what the files say to what is meant: every problem of a folder is found, not just the first.
 
+mod credential;
 mod findings;
 mod models;
 
@@ -9,10 +10,8 @@ use types::{FaultKind, Operation};
 
 use crate::models::Models;
 use crate::provider::{KINDS, LIMITED, RESET_UNITS, variables_in};
-use crate::raw::{RawCredential, RawEndpoint, RawProbe, RawProvider, RawRateLimit, RawVariable};
-use crate::{
-    CredentialScheme, CredentialVariant, Endpoint, Kind, Probe, Problem, Provider, RateLimit, Reset, Variable,
-};
+use crate::raw::{RawEndpoint, RawProbe, RawProvider, RawRateLimit, RawVariable};
+use crate::{Endpoint, Kind, Probe, Problem, Provider, RateLimit, Reset, Variable};
 use findings::Findings;
 
 pub(crate) use models::{ModelTexts, read as models};
@@ -66,7 +65,7 @@ fn checked(name: &str, raw: RawProvider, models: Models, findings: &mut Findings
         base_url_env: raw.base_url_env,
         variables,
         semconv: raw.semconv,
-        credential: raw.credential.map(|raw| credential(raw, findings)).unwrap_or_default(),
+        credential: raw.credential.map(|raw| credential::scheme(raw, findings)).unwrap_or_default(),
         dialects: dialects(raw.dialects, raw.prefers.as_deref(), &headers, findings),
         headers,
         quirks: raw.quirks,
@@ -112,24 +111,6 @@ fn variables(raw: BTreeMap<String, RawVariable>, base_url: &str, findings: &mut 
         variables.push(Variable { name, meaning, env, default });
     }
     variables
-}
-
-fn credential(raw: RawCredential, findings: &mut Findings) -> CredentialScheme {
-    findings.header("credential.header", &raw.header);
-    findings.variables("credential.env", &raw.env);
-    let mut variants = Vec::new();
-    for (index, variant) in raw.variants.into_iter().enumerate() {
-        findings.header(&format!("credential.variants[{index}].header"), &variant.header);
-        findings.variables(&format!("credential.variants[{index}].env"), &variant.env);
-        variants.push(CredentialVariant { header: variant.header, prefix: variant.prefix, env: variant.env });
-    }
-    CredentialScheme {
-        header: raw.header,
-        prefix: raw.prefix,
-        env: raw.env,
-        required: raw.required,
-        variants,
-    }
 }
 
 fn dialects(
