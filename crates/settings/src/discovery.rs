@@ -134,6 +134,7 @@ fn find(
         name: provider,
         kind: known.name.clone(),
         key: key.map(|(variable, value)| SecretSetting::of_variable(variable, value)),
+        credential: None,
         url: url.map(|(_, url)| url),
         variables: parts,
         headers: Vec::new(),

@@ -4,6 +4,7 @@
 //! over it (`overlay`), and each section, declared once (`declare`), reads itself from the tree while a
 //! `Reading` collects what is wrong.
 
+mod credential;
 mod declare;
 mod discovery;
 mod environment;
@@ -36,6 +37,7 @@ mod variables;
 mod watch;
 mod words;
 
+pub use credential::CredentialSetting;
 pub use discovery::{KnownProvider, Notice, key_from_environment, providers_from_environment};
 pub use environment::Environment;
 pub use live::{Generation, Live};

@@ -4,6 +4,7 @@ use http::{HeaderName, HeaderValue, Uri};
 use serde_json::json;
 use types::ProviderName;
 
+use crate::credential::CredentialSetting;
 use crate::declare::section;
 use crate::problem::ProblemCode;
 use crate::read::{At, Named, Refused, Scalar, Shape};
@@ -22,6 +23,8 @@ pub struct ProviderSetting {
     /// The credential. Without one and without an address of its own, the catalogue's environment variables are
     /// looked at.
     pub key: Option<SecretSetting>,
+    /// Where its credential comes from that is no key; what is left out, the environment may say.
+    pub credential: Option<CredentialSetting>,
     /// Where it is, if not where the catalogue says.
     pub url: Option<String>,
     /// What the catalogue's address leaves open, by name.
@@ -39,6 +42,8 @@ section! {
         kind: Option<String> = None,
         /// The API key: `${NAME}` for an environment variable, `${file:PATH}` for a file.
         key: Option<SecretSetting> = None,
+        /// Where the credential comes from, for a provider whose requests are signed or carry short-lived tokens. Unless set: where the cloud's own tools look.
+        credential: Option<CredentialSetting> = None,
         /// The base address. Unless set: the catalogue's.
         url: Option<String> as HttpUrl = None,
         /// What the catalogue's address leaves open, such as a region. Unless set: what environment variables say.
@@ -61,10 +66,16 @@ impl ProviderSetting {
                 "letters, digits, `-`, `_` and `.`: the name stands before the slash in `provider/model`";
             reading.note(ProblemCode::BadValue, &path, message, Some(help.to_owned()));
         }
+        if raw.key.is_some() && raw.credential.is_some() {
+            let message = "`key` and `credential` are two ways to say who asks".to_owned();
+            let help = Some("leave one of them out".to_owned());
+            reading.note(ProblemCode::Conflict, &joined(&path, "credential"), message, help);
+        }
         Self {
             kind: raw.kind.unwrap_or_else(|| name.clone()),
             name: ProviderName::from(name),
             key: raw.key,
+            credential: raw.credential,
             url: raw.url,
             variables: raw.variables.0,
             headers: raw.headers.0,
@@ -77,6 +88,7 @@ impl ProviderSetting {
         let raw = RawProvider {
             kind: Some(self.kind.clone()),
             key: self.key.clone(),
+            credential: self.credential.clone(),
             url: self.url.clone(),
             variables: Named(self.variables.clone()),
             headers: Named(self.headers.clone()),

@@ -175,6 +175,7 @@ pub(crate) fn bare(name: &str) -> ProviderSetting {
         name: name.into(),
         kind: name.to_owned(),
         key: None,
+        credential: None,
         url: None,
         variables: Vec::new(),
         headers: Vec::new(),

@@ -23,7 +23,8 @@ const LONG: &str = include_str!("long.yaml");
 /// The kinds of provider there are, as far as these tests go.
 #[expect(clippy::unnecessary_wraps, reason = "a catalogue may be unreadable; this one is not")]
 fn kinds(_: &Server) -> Option<Vec<KnownKind>> {
-    let known = ["openai", "anthropic", "mistral", "vllm", "a", "a/b", "claude", "gpu", "My-GPU", "azure"];
+    let known =
+        ["openai", "anthropic", "mistral", "vllm", "a", "a/b", "claude", "gpu", "My-GPU", "azure", "name"];
     let variables = |name: &str| if name == "azure" { cloud() } else { Vec::new() };
     let kind = |name: &str| KnownKind { name: name.to_owned(), variables: variables(name) };
     Some(known.map(kind).to_vec())

@@ -87,6 +87,7 @@ fn wrong_types_are_told_from_bad_values() {
         &["TG-0204 1:22 providers.a.url", "TG-0202 1:39 providers.a.models"],
     );
     check("providers: {a: {headers: {\"a b\": c}}}", &["TG-0204 1:34 providers.a.headers.a b"]);
+    check("providers: {a: {key: k, credential: {profile: p}}}", &["TG-0209 1:25 providers.a.credential"]);
     check("models: {m: {targets: []}}", &["TG-0204 1:10 models.m"]);
     check("providers: {a: {}}\nmodels: {m: {targets: [{weight: 2}]}}", &["TG-0204 2:24 models.m.targets[0]"]);
 }

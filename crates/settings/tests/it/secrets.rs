@@ -71,6 +71,7 @@ fn no_message_and_no_excerpt_shows_a_secret() {
         "providers: {a: {key: sk-very-secret-value, bugdet: 1}}",
         "providers: {a: {key: '${sk-very-secret-value}'}}",
         "providers: {a: {kye: sk-very-secret-value}}",
+        "providers: {a: {credential: {client_secret: sk-very-secret-value, bugdet: 1}}}",
         "providers: {a: {key: [sk-very-secret-value]}}",
         "providers: {a: {headers: {authorization: 'Bearer sk-very-secret-value'}, x: 1}}",
         "providers: {a: {url: 'https://me:sk-very-secret-value@host/'}}",

@@ -32,7 +32,7 @@ impl Slips {
 
 /// The place of every key of the schema in `LONG`: names that the operator chose are no keys of the schema.
 fn places() -> Vec<(usize, String)> {
-    let chosen = ["azure", "openai", "claude", "gpu", "smart", "cheap", "x-team"];
+    let chosen = ["azure", "openai", "claude", "cloud", "gpu", "smart", "cheap", "x-team"];
     let mut places = Vec::new();
     for (colon, _) in LONG.match_indices(':') {
         let before = LONG.get(..colon).unwrap_or_default();
