@@ -21,6 +21,7 @@ metric_names! {
     CONFIG_GENERATION "tollgate_config_generation";
     CONFIG_LAST_RELOAD_SUCCESSFUL "tollgate_config_last_reload_successful";
     COST_USD "tollgate_cost_usd_total";
+    CREDENTIAL_REFRESHES "tollgate_credential_refreshes_total";
     GEN_AI_CLIENT_OPERATION_DURATION "gen_ai_client_operation_duration_seconds";
     GEN_AI_CLIENT_TIME_TO_FIRST_CHUNK "gen_ai_client_operation_time_to_first_chunk_seconds";
     GEN_AI_CLIENT_TOKEN_USAGE "gen_ai_client_token_usage";

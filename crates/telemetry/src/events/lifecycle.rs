@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use types::{CircuitState, FaultKind, KeyId, RequestId, TargetId};
+use types::{CircuitState, FaultKind, KeyId, ProviderName, RequestId, TargetId};
 
 use crate::logs::LogLevel;
 use crate::names::field;
@@ -146,6 +146,46 @@ impl KeyRingRefreshFailed<'_> {
         telemetry.core().metrics.key_ring_refreshes.with(&["failed"], |refreshes| refreshes.add(1));
         telemetry.logs().record(LogLevel::Warn, "key ring not refreshed", |record| {
             record.text(field::ISSUER, self.issuer);
+            record.display(field::ERROR, self.error);
+        });
+    }
+}
+
+/// A short-lived credential for a provider was obtained, the first one or one that follows it.
+#[derive(Clone, Copy, Debug)]
+pub struct CredentialRefreshed<'a> {
+    /// For whom.
+    pub provider: &'a ProviderName,
+}
+
+impl CredentialRefreshed<'_> {
+    /// Writes the log line and the metric.
+    pub fn emit(&self, telemetry: &Telemetry) {
+        let labels = [self.provider.as_str(), "ok"];
+        telemetry.core().metrics.credential_refreshes.with(&labels, |refreshes| refreshes.add(1));
+        telemetry.logs().record(LogLevel::Debug, "credential refreshed", |record| {
+            record.text(field::PROVIDER, self.provider.as_str());
+        });
+    }
+}
+
+/// A short-lived credential for a provider could not be obtained; the one there is, if there is one, goes on to its
+/// end.
+#[derive(Clone, Copy)]
+pub struct CredentialRefreshFailed<'a> {
+    /// For whom.
+    pub provider: &'a ProviderName,
+    /// Why.
+    pub error: &'a dyn fmt::Display,
+}
+
+impl CredentialRefreshFailed<'_> {
+    /// Writes the log line and the metric.
+    pub fn emit(&self, telemetry: &Telemetry) {
+        let labels = [self.provider.as_str(), "failed"];
+        telemetry.core().metrics.credential_refreshes.with(&labels, |refreshes| refreshes.add(1));
+        telemetry.logs().record(LogLevel::Warn, "credential not refreshed", |record| {
+            record.text(field::PROVIDER, self.provider.as_str());
             record.display(field::ERROR, self.error);
         });
     }

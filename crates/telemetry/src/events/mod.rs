@@ -10,8 +10,8 @@ mod usage;
 pub use attempt::AttemptFinished;
 pub(crate) use collector::{CollectorDown, CollectorUp};
 pub use lifecycle::{
-    CircuitChanged, ConfigRejected, ConfigReloaded, KeyRingRefreshFailed, KeyRingRefreshed, LimitRefused,
-    PanicContained, Recovered,
+    CircuitChanged, ConfigRejected, ConfigReloaded, CredentialRefreshFailed, CredentialRefreshed,
+    KeyRingRefreshFailed, KeyRingRefreshed, LimitRefused, PanicContained, Recovered,
 };
 pub use price::PriceUnknown;
 pub use request::RequestFinished;

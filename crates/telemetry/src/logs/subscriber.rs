@@ -20,6 +20,7 @@ use crate::telemetry::Telemetry;
 const OWN: &[&str] = &[
     "admin",
     "auth",
+    "credentials",
     "dialects",
     "gateway",
     "ledger",

@@ -110,6 +110,8 @@ families! {
     config_last_reload_successful: Gauge = CONFIG_LAST_RELOAD_SUCCESSFUL "Whether the last reload was taken."
         [] Unit::Count;
     cost_usd: Counter = COST_USD "What answers cost, in US dollars." [MODEL, PROVIDER] Unit::Dollars;
+    credential_refreshes: Counter = CREDENTIAL_REFRESHES
+        "Times a provider's short-lived credential was obtained, by result." [PROVIDER, RESULT] Unit::Count;
     gen_ai_client_operation_duration: Histogram = GEN_AI_CLIENT_OPERATION_DURATION
         "Time of each attempt at an upstream."
         [GEN_AI_OPERATION_NAME, GEN_AI_PROVIDER_NAME, GEN_AI_REQUEST_MODEL, ERROR_TYPE]

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use telemetry::events::{
-    CircuitChanged, ConfigRejected, ConfigReloaded, KeyRingRefreshFailed, KeyRingRefreshed, LimitRefused,
-    PanicContained, Recovered, RequestFinished,
+    CircuitChanged, ConfigRejected, ConfigReloaded, CredentialRefreshFailed, CredentialRefreshed,
+    KeyRingRefreshFailed, KeyRingRefreshed, LimitRefused, PanicContained, Recovered, RequestFinished,
 };
 use telemetry::{OPENMETRICS_TEXT, PROMETHEUS_TEXT, Telemetry, TelemetryConfig, names};
 use types::{CircuitState, Code, FaultKind, RequestId};
@@ -25,6 +25,8 @@ fn exercise(telemetry: &Telemetry) {
         .emit(telemetry);
     ConfigReloaded { generation: 3 }.emit(telemetry);
     ConfigRejected { generation: 3, problems: 2, first: &"unknown key" }.emit(telemetry);
+    CredentialRefreshed { provider: &"cloud".into() }.emit(telemetry);
+    CredentialRefreshFailed { provider: &"cloud".into(), error: &"timed out" }.emit(telemetry);
     KeyRingRefreshed { issuer: "https://idp.example", keys: 2 }.emit(telemetry);
     KeyRingRefreshFailed { issuer: "https://idp.example", error: &"timed out" }.emit(telemetry);
     Recovered { records: 5, torn_bytes: 12, duration: Duration::from_millis(3) }.emit(telemetry);
@@ -109,6 +111,10 @@ fn each_fact_moves_its_series() {
     check(&text, "tollgate_config_generation", 3.0);
     check(&text, "tollgate_config_last_reload_successful", 0.0);
     check(&text, "tollgate_key_ring_refreshes_total{result=\"failed\"}", 1.0);
+    for result in ["ok", "failed"] {
+        let series = format!("tollgate_credential_refreshes_total{{provider=\"cloud\",result=\"{result}\"}}");
+        check(&text, &series, 1.0);
+    }
     check(&text, "tollgate_ledger_recovered_records_total", 5.0);
     let gen_ai =
         "gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"anthropic\",gen_ai_request_model=\"smart\"";
