@@ -95,6 +95,10 @@ impl<T: Send + Sync + 'static> Cache<T> {
         let Some(held) = self.shared.held.load_full().filter(|held| held.is_good(now)) else {
             return self.obtained().await;
         };
+        if held.is_doubted(now) {
+            // It may still be good: what a provider refuses for another reason is no reason to have none.
+            return Ok(self.obtained().await.unwrap_or_else(|_| Arc::clone(&held.value)));
+        }
         if held.is_due(now) {
             // Whatever becomes of it, this request goes on with what there is.
             let _ = self.shared.begin(now);
@@ -124,7 +128,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
         }
     }
 
-    /// A provider has refused the credential: it may have been revoked, so that it is due whatever its time.
+    /// A provider has refused the credential: it may have been revoked, so that a new one is waited for.
     pub(crate) fn doubt(&self) {
         if let Some(held) = &*self.shared.held.load() {
             held.is_doubted.store(true, Ordering::Relaxed);
@@ -198,10 +202,13 @@ impl<T> Held<T> {
         self.term.is_none_or(|term| now < term.end)
     }
 
+    /// Whether a provider has refused it. A refusal that a new one does not cure must not fetch one for each request.
+    fn is_doubted(&self, now: Monotonic) -> bool {
+        self.is_doubted.load(Ordering::Relaxed) && now.since(self.since) >= DOUBT
+    }
+
     fn is_due(&self, now: Monotonic) -> bool {
-        // A refusal that a new credential does not cure must not fetch one for each request.
-        let is_doubted = self.is_doubted.load(Ordering::Relaxed) && now.since(self.since) >= DOUBT;
-        is_doubted || self.term.is_some_and(|term| now >= term.due)
+        self.is_doubted(now) || self.term.is_some_and(|term| now >= term.due)
     }
 }
 

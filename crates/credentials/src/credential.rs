@@ -27,6 +27,16 @@ pub enum Plan {
     Query(QueryKey),
 }
 
+impl Plan {
+    /// The region that requests are signed for, where they are.
+    pub fn region(&self) -> Option<&str> {
+        match self {
+            Self::Aws(plan) => Some(plan.region()),
+            Self::Entra(_) | Self::Google(_) | Self::Query(_) => None,
+        }
+    }
+}
+
 /// A key that goes into the query.
 #[derive(Clone, Debug)]
 pub struct QueryKey {

@@ -140,7 +140,7 @@ pub(crate) fn origin_of(url: &str) -> String {
 
 /// A refusal's own word for why: OAuth 2.0's `error` (RFC 6749, section 5.2), Google's `error.status`, AWS's `Code`. A
 /// word only: sentences may quote what was sent.
-fn word(body: &[u8]) -> Option<String> {
+pub(crate) fn word(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?;
     let json: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
     let places = ["/error/status", "/error/code", "/error", "/Code", "/code"];

@@ -312,7 +312,9 @@ impl Try<'_> {
         let _ = deadline::within(limit, reading).await;
         let fault = dialect.read_fault(head.status.as_u16(), &head.headers, &text);
         let retry_after = retry_after(&head.headers).or(fault.retry_after);
-        Fault { retry_after, ..destination.catalogue.classify(fault) }
+        let fault = Fault { retry_after, ..destination.catalogue.classify(fault) };
+        destination.hear(&fault);
+        fault
     }
 }
 

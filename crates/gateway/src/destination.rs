@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use credentials::Credential;
 use dialects::Dialect;
 use foldhash::fast::RandomState;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use net::client::Origin;
 use providers::{Model, Provider};
 use types::conversation::Delivery;
-use types::{ModelName, Operation, ProviderName};
+use types::{Fault, FaultKind, ModelName, Operation, ProviderName};
 
 use crate::paths::{Paths, UpstreamPath};
 use crate::pricing::{Told, UnknownPrice};
@@ -51,6 +52,8 @@ pub struct Destination {
     pub endpoints: Vec<Endpoint>,
     /// The credential, and headers that every request carries. Credentials are marked sensitive.
     pub headers: HeaderMap,
+    /// The credential, where it is more than a fixed header.
+    pub credential: Option<Arc<Credential>>,
     /// What the catalogue says of it and its models.
     pub catalogue: Arc<Provider>,
     /// What becomes of requests to models whose price nobody knows.
@@ -103,6 +106,8 @@ pub struct DestinationConfig {
     pub endpoints: Vec<Endpoint>,
     /// The credential, and headers that every request carries. Credentials are marked sensitive.
     pub headers: HeaderMap,
+    /// The credential, where it is more than a fixed header.
+    pub credential: Option<Arc<Credential>>,
     /// What the catalogue says of it and its models.
     pub catalogue: Arc<Provider>,
     /// What becomes of requests to models whose price nobody knows.
@@ -112,7 +117,8 @@ pub struct DestinationConfig {
 impl Destination {
     /// A destination, with what is known of its models looked up once.
     pub fn new(config: DestinationConfig) -> Self {
-        let DestinationConfig { name, origin, endpoints, headers, catalogue, unknown_price } = config;
+        let DestinationConfig { name, origin, endpoints, headers, credential, catalogue, unknown_price } =
+            config;
         let semconv = Arc::from(catalogue.semconv.as_str());
         let unlisted = Arc::new(KnownModel { model: None, quirks: catalogue.quirks_of(None).into() });
         let mut known = HashMap::default();
@@ -127,7 +133,19 @@ impl Destination {
             known.extend(model.names().map(|name| (name.clone(), Arc::clone(&one))));
         }
         let told = Told::default();
-        Self { name, semconv, origin, endpoints, headers, catalogue, unknown_price, told, known, unlisted }
+        Self {
+            name,
+            semconv,
+            origin,
+            endpoints,
+            headers,
+            credential,
+            catalogue,
+            unknown_price,
+            told,
+            known,
+            unlisted,
+        }
     }
 
     /// What is known of the model with this name, as [`Provider::model`] finds it.
@@ -143,7 +161,18 @@ impl Destination {
         // What stands in front of the last space is the scheme.
         let secrets = secrets.filter_map(|value| value.to_str().ok()?.rsplit(' ').next());
         let told = secrets.filter(|secret| secret.len() >= SHORTEST_SECRET);
-        told.fold(text.to_owned(), |text, secret| text.replace(secret, "<redacted>"))
+        let text = told.fold(text.to_owned(), |text, secret| text.replace(secret, "<redacted>"));
+        match &self.credential {
+            Some(credential) => credential.without(text),
+            None => text,
+        }
+    }
+
+    /// Takes note of what an upstream has said went wrong: a token that it refuses may have been revoked.
+    pub(crate) fn hear(&self, fault: &Fault) {
+        if let Some(credential) = self.credential.as_ref().filter(|_| fault.kind == FaultKind::Credential) {
+            credential.doubt();
+        }
     }
 
     /// The language to speak to this provider for a caller of `dialect`: the caller's own where it can be, the

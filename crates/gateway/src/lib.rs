@@ -9,6 +9,7 @@ mod admit;
 mod answer;
 mod arrival;
 mod attempt;
+mod authorize;
 mod counting;
 mod deadline;
 mod destination;

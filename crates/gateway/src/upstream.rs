@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use credentials::AuthorizeError;
 use dialects::Dialect;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Uri};
 use http_body::Body;
 use net::body::Outgoing;
 use net::client::{Client, ResponseBody, SendError, SendTimers};
-use types::{Fault, FaultKind, Operation, ProviderName};
+use types::{Clock, Fault, FaultKind, Operation, ProviderName};
 
 use crate::destination::Destination;
-use crate::heavy;
+use crate::{authorize, heavy};
 
 /// A request on its way to an upstream.
 pub struct Outbound<'a> {
@@ -49,6 +50,8 @@ pub trait Upstream: Send + Sync {
 /// Why no head came back.
 #[derive(Debug)]
 pub enum SendFault {
+    /// There is no credential to send it with.
+    Credential(AuthorizeError),
     /// A built-in upstream cut the connection on purpose.
     Cut,
     /// The network did not carry it.
@@ -59,6 +62,7 @@ impl SendFault {
     /// The fault as callers and breakers see it.
     pub fn into_fault(self, provider: &ProviderName) -> Fault {
         match self {
+            Self::Credential(error) => Fault::new(error.fault_kind(), format!("{provider}: {error}")),
             Self::Cut => {
                 Fault::new(FaultKind::Cut, format!("{provider}: the connection was closed unanswered"))
             }
@@ -70,13 +74,14 @@ impl SendFault {
 /// The network and the built-in model.
 pub struct NetworkUpstream {
     client: Client,
+    clock: Arc<dyn Clock>,
     mock: Arc<mock::Mock>,
 }
 
 impl NetworkUpstream {
-    /// Sends through this client.
-    pub fn new(client: Client, mock: mock::Mock) -> Self {
-        Self { client, mock: Arc::new(mock) }
+    /// Sends through this client; signatures are dated by this clock.
+    pub fn new(client: Client, clock: Arc<dyn Clock>, mock: mock::Mock) -> Self {
+        Self { client, clock, mock: Arc::new(mock) }
     }
 }
 
@@ -85,6 +90,13 @@ impl Upstream for NetworkUpstream {
         Box::pin(async move {
             let Some(origin) = &outbound.destination.origin else {
                 return self.mock(outbound).await;
+            };
+            let outbound = match &outbound.destination.credential {
+                // Last: what it signs is what is sent.
+                Some(credential) => authorize::outbound(outbound, origin, credential, &*self.clock)
+                    .await
+                    .map_err(SendFault::Credential)?,
+                None => outbound,
             };
             let mut request = http::Request::new(Outgoing::from(outbound.body));
             *request.method_mut() = Method::POST;

@@ -85,7 +85,11 @@ impl Rig {
             router: Arc::new(router()),
             directory: Arc::new(Directory::new([built_in()])),
             retries: Arc::new(RetryBudget::new(RetryConfig::default())),
-            upstream: Arc::new(NetworkUpstream::new(client, mock::Mock::default())),
+            upstream: Arc::new(NetworkUpstream::new(
+                client,
+                Arc::<Trap>::clone(&trap),
+                mock::Mock::default(),
+            )),
             ledger,
             telemetry: telemetry.clone(),
             drain: Drain::new(),
@@ -159,6 +163,7 @@ fn built_in() -> Destination {
         origin: None,
         endpoints: vec![endpoint],
         headers: http::HeaderMap::new(),
+        credential: None,
         catalogue: Arc::clone(catalogue.provider("tollgate").unwrap()),
         unknown_price: gateway::UnknownPrice::Own,
     })

@@ -24,6 +24,8 @@ pub(crate) struct Configuration {
     pub(crate) watch: Option<FileWatch>,
     /// What a person should hear about the environment.
     pub(crate) notices: Vec<Notice>,
+    /// The environment that it was read in.
+    pub(crate) environment: Environment,
 }
 
 /// Reads the configuration; the error is the rendered list of every problem.
@@ -38,9 +40,9 @@ pub(crate) fn load(arguments: &FileArguments, environment: &Environment) -> anyh
     })?;
     let catalogue = catalogue(&settings.server)?;
     let notices = complete(&mut settings, &catalogue, environment);
-    wiring::directory(&settings, &catalogue)?;
+    wiring::directory(&settings, &catalogue, environment, &wiring::no_credential)?;
     let watch = source.as_ref().and_then(FileWatch::new);
-    Ok(Configuration { settings, catalogue, path, watch, notices })
+    Ok(Configuration { settings, catalogue, path, watch, notices, environment: environment.clone() })
 }
 
 /// The same for a gateway that runs: where a person has started it without a file, its lines are for a person.
@@ -134,6 +136,7 @@ fn add_targeted_builtins(settings: &mut Settings, catalogue: &Catalogue) {
 fn add_keys(settings: &mut Settings, catalogue: &Catalogue, environment: &Environment) {
     for provider in settings.providers.iter_mut().filter(|provider| provider.url.is_none()) {
         if provider.key.is_none()
+            && provider.credential.is_none()
             && let Some(entry) = catalogue.provider(&provider.kind)
         {
             provider.key = settings::key_from_environment(environment, &key_variables(entry));

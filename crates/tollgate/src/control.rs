@@ -22,7 +22,7 @@ use types::Monotonic;
 use crate::args::FileArguments;
 use crate::configuration::{self, Configuration};
 use crate::discovery;
-use crate::generation::{self, Place, Table};
+use crate::generation::{self, Place};
 use crate::health::Health;
 use crate::ports;
 use crate::serve::{KEY_STORE, Running, SHUTDOWN_PATIENCE};
@@ -140,7 +140,7 @@ impl Control {
     fn reload(&mut self, running: &mut Running) {
         let loaded = self.load(running).and_then(|mut configuration| {
             let fixed = generation::keep_fixed(&mut configuration.settings, &running.table.settings);
-            let table = Table::new(&configuration, Some(&running.table))?;
+            let table = running.next_table(&configuration)?;
             Ok((table, fixed, configuration.watch))
         });
         match loaded {

@@ -5,17 +5,20 @@ use std::sync::{Arc, OnceLock};
 
 use admin::{Listing, MetricsPage, Readers, Readiness, Site};
 use auth::{Authenticator, Tokens};
+use credentials::{Credential, Egress, ObtainError, Plan, Surroundings};
 use gateway::{Directory, Gateway, Upstream};
 use ledger::Ledger;
 use limits::Limiter;
 use net::body::Room;
-use net::drain::Drain;
+use net::drain::{Drain, Tasks};
 use router::{Local, RetryBudget};
 use settings::{Caps, Settings, Timers};
 use telemetry::Telemetry;
-use types::{Clock, UnixTime};
+use telemetry::events::{CredentialRefreshFailed, CredentialRefreshed};
+use types::{Clock, ProviderName, UnixTime};
 
 use crate::configuration::Configuration;
+use crate::wiring::MakeCredential;
 use crate::{ports, wiring};
 
 /// What lives as long as the process, whatever is configured.
@@ -25,7 +28,9 @@ pub(crate) struct Lasting {
     pub(crate) tokens: Option<Arc<Tokens>>,
     pub(crate) limits: Arc<Limiter>,
     pub(crate) room: Arc<Room>,
+    pub(crate) egress: Arc<Egress>,
     pub(crate) ledger: Ledger,
+    pub(crate) tasks: Tasks,
     pub(crate) telemetry: Telemetry,
     pub(crate) drain: Drain,
     pub(crate) clock: Arc<dyn Clock>,
@@ -36,6 +41,38 @@ pub(crate) struct Lasting {
     pub(crate) via: http::HeaderValue,
     /// When the process began.
     pub(crate) since: UnixTime,
+}
+
+impl Lasting {
+    /// A provider's credential by its plan: the one of the table before it where that is the same, so that a reload
+    /// obtains no token that is there already.
+    pub(crate) fn credential(
+        &self,
+        provider: &ProviderName,
+        plan: Plan,
+        previous: Option<&Table>,
+    ) -> Arc<Credential> {
+        let known = previous.and_then(|table| table.directory.find(provider)?.credential.as_ref());
+        match known.filter(|known| *known.plan() == plan) {
+            Some(known) => Arc::clone(known),
+            None => Arc::new(Credential::new(plan, self.surroundings(provider))),
+        }
+    }
+
+    fn surroundings(&self, provider: &ProviderName) -> Surroundings {
+        let (telemetry, provider) = (self.telemetry.clone(), provider.clone());
+        let report = move |outcome: Result<(), &ObtainError>| match outcome {
+            Ok(()) => CredentialRefreshed { provider: &provider }.emit(&telemetry),
+            Err(error) => CredentialRefreshFailed { provider: &provider, error }.emit(&telemetry),
+        };
+        Surroundings {
+            clock: Arc::clone(&self.clock),
+            fetch: Arc::<Egress>::clone(&self.egress),
+            limit: wiring::CREDENTIAL_PATIENCE,
+            report: Arc::new(report),
+            tasks: self.tasks.clone(),
+        }
+    }
 }
 
 /// What a configuration makes, shared by all workers.
@@ -50,19 +87,28 @@ pub(crate) struct Table {
 impl Table {
     /// The table of a configuration. Circuits that a previous table knew stay as they are, and so does the budget for
     /// retries, unless they are configured otherwise.
-    pub(crate) fn new(configuration: &Configuration, previous: Option<&Self>) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// Whatever stands in the configuration and cannot be.
+    pub(crate) fn new(
+        configuration: &Configuration,
+        previous: Option<&Self>,
+        make: MakeCredential<'_>,
+    ) -> anyhow::Result<Self> {
         let settings = configuration.settings.clone();
         let mut router = wiring::router(&settings, &configuration.catalogue)?;
         if let Some(previous) = previous {
             router.inherit(&previous.router);
         }
+        let Configuration { catalogue, environment, .. } = configuration;
+        let directory = wiring::directory(&settings, catalogue, environment, make)?;
         let budget = wiring::retries(&settings);
         let known = previous.filter(|previous| wiring::retries(&previous.settings) == budget);
         let retries = known
             .map_or_else(|| Arc::new(RetryBudget::new(budget)), |previous| Arc::clone(&previous.retries));
         Ok(Self {
             router: Arc::new(router),
-            directory: Arc::new(wiring::directory(&settings, &configuration.catalogue)?),
+            directory: Arc::new(directory),
             retries,
             settings,
             listing: OnceLock::new(),
@@ -171,18 +217,23 @@ mod tests {
         let mut settings = Settings::default();
         change(&mut settings);
         let catalogue = Catalogue::embedded().unwrap();
-        Configuration { settings, catalogue, path: None, watch: None, notices: Vec::new() }
+        let environment = settings::Environment::default();
+        Configuration { settings, catalogue, path: None, watch: None, notices: Vec::new(), environment }
+    }
+
+    fn table(configuration: &Configuration, previous: Option<&Table>) -> Table {
+        Table::new(configuration, previous, &wiring::no_credential).unwrap()
     }
 
     #[test]
     fn a_reload_keeps_what_is_left_of_the_budget_for_retries() {
         let now = Monotonic::from_nanos(1);
-        let first = Table::new(&configuration(|_| {}), None).unwrap();
+        let first = table(&configuration(|_| {}), None);
         while first.retries.withdraw(now) {}
-        let same = Table::new(&configuration(|_| {}), Some(&first)).unwrap();
+        let same = table(&configuration(|_| {}), Some(&first));
         assert!(!same.retries.withdraw(now));
         let other = configuration(|settings| settings.routing.retries.attempts += 1);
-        assert!(Table::new(&other, Some(&first)).unwrap().retries.withdraw(now));
+        assert!(table(&other, Some(&first)).retries.withdraw(now));
     }
 
     #[test]

@@ -10,11 +10,12 @@ use admin::{Readiness, Site};
 use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
 use auth::{Authenticator, Issuer, KeyRing, Keys, Refresh, Tokens};
+use credentials::Egress;
 use gateway::{NetworkUpstream, Upstream};
 use ledger::Ledger;
 use limits::Limiter;
 use net::body::Room;
-use net::client::{Client, ClientConfig};
+use net::client::{Client, ClientConfig, SendTimers};
 use net::drain::{Drain, Tasks};
 use net::listener::{Counters, Port, ServeConfig};
 use net::tls::{Alpn, CertificateSource, ClientTls, LocalAuthority, Protocols, ServerTls, TlsMin};
@@ -77,12 +78,16 @@ fn start(configuration: &Configuration, keys: Arc<Keys>, clock: &Arc<dyn Clock>)
     let (address, ports) = ports::bind(listen, worker_count(settings))
         .with_context(|| format!("{listen} cannot be listened on"))?;
     let tokens = tokens(settings, address, clock.as_ref())?;
+    let (tasks, trust) = (Tasks::new(), Arc::new(ClientTls::new(&[], Protocols::default())?));
+    let egress = Egress::new(Arc::clone(clock), Arc::clone(&trust), SendTimers::default(), tasks.clone());
     let lasting = Lasting {
         auth: Arc::new(authenticator(settings, &ring, tokens.as_ref())),
         tokens,
         limits: Arc::new(Limiter::new(wiring::rate_limit(settings))),
         room: Arc::new(Room::new(wiring::room(settings))),
+        egress: Arc::new(egress),
         ledger,
+        tasks: tasks.clone(),
         telemetry,
         drain: Drain::new(),
         clock: Arc::clone(clock),
@@ -92,13 +97,13 @@ fn start(configuration: &Configuration, keys: Arc<Keys>, clock: &Arc<dyn Clock>)
         instance,
         since: clock.wall(),
     };
-    let table = Table::new(configuration, None)?;
+    let make = |provider: &_, plan| Some(lasting.credential(provider, plan, None));
+    let table = Table::new(configuration, None, &make)?;
     let tls =
         settings.security.encryption.as_ref().map(|_| listener_tls(settings, clock.as_ref())).transpose()?;
-    let (drain, tasks) = (Drain::new(), Tasks::new());
-    let workers = Vec::new();
+    let (drain, workers) = (Drain::new(), Vec::new());
     let mut running = Running { lasting, keys: ring, table, workers, admin: None, tls, drain, tasks };
-    start_workers(&mut running, ports)?;
+    start_workers(&mut running, ports, &trust)?;
     ConfigReloaded { generation: 1 }.emit(&running.lasting.telemetry);
     Ok(running)
 }
@@ -111,7 +116,7 @@ fn worker_count(settings: &Settings) -> usize {
     }
 }
 
-fn start_workers(running: &mut Running, ports: Vec<Port>) -> anyhow::Result<()> {
+fn start_workers(running: &mut Running, ports: Vec<Port>, trust: &Arc<ClientTls>) -> anyhow::Result<()> {
     let settings = &running.table.settings;
     let max_head = settings.server.caps.headers.as_usize();
     let serve = ServeConfig {
@@ -128,11 +133,12 @@ fn start_workers(running: &mut Running, ports: Vec<Port>) -> anyhow::Result<()> 
         counters: Arc::new(Counters::default()),
         tasks: running.tasks.clone(),
     };
-    let trust = Arc::new(ClientTls::new(&[], Protocols::default())?);
     for (index, port) in ports.into_iter().enumerate() {
         let clock = Arc::clone(&running.lasting.clock);
-        let client = Client::new(ClientConfig::default(), Arc::clone(&trust), clock, running.tasks.clone());
-        let upstream: Arc<dyn Upstream> = Arc::new(NetworkUpstream::new(client, mock::Mock::default()));
+        let tasks = running.tasks.clone();
+        let client = Client::new(ClientConfig::default(), Arc::clone(trust), Arc::clone(&clock), tasks);
+        let upstream: Arc<dyn Upstream> =
+            Arc::new(NetworkUpstream::new(client, clock, mock::Mock::default()));
         let generation = Generation::new(&running.lasting, &running.table, &upstream);
         let worker = Worker::start(format!("worker-{index}"), port, config.clone(), generation)?;
         running.workers.push((worker, upstream));
@@ -216,12 +222,19 @@ fn find_local_servers(running: &mut Running, configuration: &mut Configuration) 
     let found = discovery::local_servers(&configuration.settings, &configuration.catalogue, own);
     if !found.is_empty() {
         configuration.settings.providers.extend(found);
-        running.install(Table::new(configuration, Some(&running.table))?);
+        let table = running.next_table(configuration)?;
+        running.install(table);
     }
     Ok(())
 }
 
 impl Running {
+    /// The table of another configuration, with what of this one's goes on.
+    pub(crate) fn next_table(&self, configuration: &Configuration) -> anyhow::Result<Table> {
+        let make = |provider: &_, plan| Some(self.lasting.credential(provider, plan, Some(&self.table)));
+        Table::new(configuration, Some(&self.table), &make)
+    }
+
     /// Puts a new table in force. Requests under way keep the one they began with.
     pub(crate) fn install(&mut self, table: Table) {
         self.lasting.limits.replace(wiring::rate_limit(&table.settings));

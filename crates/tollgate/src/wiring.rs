@@ -1,37 +1,67 @@
 //! Settings become parts: the one place where what is configured meets what carries it out.
 
+mod credentials;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::credentials::{Credential, Plan as CredentialPlan};
 use admin::{Listing, ListingConfig};
 use anyhow::{Context, anyhow, bail};
 use gateway::{
     Caps, Destination, DestinationConfig, Directory, Endpoint, Paths, Timers, UnknownPrice, UpstreamPath,
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use net::client::Origin;
 use providers::{Catalogue, Kind, Provider};
 use router::{
     BreakerConfig, Candidate, Local, Plan, ProviderModels, Resolved, RetryConfig, Route, Strictness, Weighted,
 };
-use settings::{ModelSetting, ProviderSetting, Settings};
-use types::{ModelName, UnixTime};
+use settings::{Environment, ModelSetting, ProviderSetting, Settings};
+use types::{ModelName, ProviderName, UnixTime};
 
-/// Every configured provider's address, credential and languages.
-pub(crate) fn directory(settings: &Settings, catalogue: &Catalogue) -> anyhow::Result<Directory> {
-    let policy = settings.security.unknown_price;
-    let destinations: Result<Vec<_>, _> =
-        settings.providers.iter().map(|provider| destination(provider, policy, catalogue)).collect();
-    Ok(Directory::new(destinations?))
+/// Makes a provider's credential by its plan, or finds the one there is.
+pub(crate) type MakeCredential<'a> = &'a dyn Fn(&ProviderName, CredentialPlan) -> Option<Arc<Credential>>;
+
+/// For who sends nothing: plans are checked, and credentials made of none.
+pub(crate) fn no_credential(_: &ProviderName, _: CredentialPlan) -> Option<Arc<Credential>> {
+    None
 }
 
-fn destination(
-    setting: &ProviderSetting,
-    policy: settings::UnknownPrice,
+/// Every configured provider's address, credential and languages.
+pub(crate) fn directory(
+    settings: &Settings,
     catalogue: &Catalogue,
-) -> anyhow::Result<Destination> {
-    let provider = entry(setting, catalogue)?;
-    let base = address(setting, provider)?;
+    environment: &Environment,
+    make: MakeCredential<'_>,
+) -> anyhow::Result<Directory> {
+    let policy = settings.security.unknown_price;
+    let destinations = settings.providers.iter().map(|setting| {
+        let provider = entry(setting, catalogue)?;
+        let (headers, plan) = credentials::of(setting, provider, environment)?;
+        let region = plan.as_ref().and_then(CredentialPlan::region);
+        let (origin, endpoints) = endpoints(setting, provider, region)?;
+        Ok(Destination::new(DestinationConfig {
+            name: setting.name.clone(),
+            origin,
+            endpoints,
+            headers,
+            credential: plan.and_then(|plan| make(&setting.name, plan)),
+            catalogue: Arc::clone(provider),
+            unknown_price: unknown_price(policy, provider),
+        }))
+    });
+    Ok(Directory::new(destinations.collect::<anyhow::Result<Vec<_>>>()?))
+}
+
+/// Where a provider is and which languages it speaks there. Where requests are signed for a region, its address is that
+/// region's.
+fn endpoints(
+    setting: &ProviderSetting,
+    provider: &Provider,
+    region: Option<&str>,
+) -> anyhow::Result<(Option<Origin>, Vec<Endpoint>)> {
+    let base = address(setting, provider, region)?;
     let mut origin = None;
     let mut endpoints = Vec::new();
     for endpoint in &provider.dialects {
@@ -55,14 +85,7 @@ fn destination(
     if endpoints.is_empty() {
         bail!("provider `{}` speaks no language that this gateway knows", setting.name);
     }
-    Ok(Destination::new(DestinationConfig {
-        name: setting.name.clone(),
-        origin,
-        endpoints,
-        headers: credentials(setting, provider)?,
-        catalogue: Arc::clone(provider),
-        unknown_price: unknown_price(policy, provider),
-    }))
+    Ok((origin, endpoints))
 }
 
 /// What the policy means for one provider. What runs on a machine of one's own costs nothing, and of a provider without
@@ -79,13 +102,16 @@ fn unknown_price(policy: settings::UnknownPrice, provider: &Provider) -> Unknown
 }
 
 /// Where a provider is: where its setting says, or the catalogue with what that leaves open.
-fn address(setting: &ProviderSetting, provider: &Provider) -> anyhow::Result<String> {
+fn address(setting: &ProviderSetting, provider: &Provider, region: Option<&str>) -> anyhow::Result<String> {
     if let Some(url) = &setting.url {
         return Ok(url.clone());
     }
-    let said = |wanted: &str| {
-        let (_, value) = setting.variables.iter().find(|(name, _)| name == wanted)?;
-        Some(value.clone())
+    let said = |wanted: &str| match region {
+        Some(region) if wanted == credentials::REGION => Some(region.to_owned()),
+        Some(_) | None => {
+            let (_, value) = setting.variables.iter().find(|(name, _)| name == wanted)?;
+            Some(value.clone())
+        }
     };
     provider.address(said).map_err(|variable| {
         anyhow!("providers.{}.variables.{} is needed: {}", setting.name, variable.name, variable.meaning)
@@ -99,37 +125,6 @@ pub(crate) fn entry<'a>(
 ) -> anyhow::Result<&'a Arc<Provider>> {
     let unknown = || anyhow!("providers.{}: there is no kind of provider `{}`", setting.name, setting.kind);
     catalogue.provider(&setting.kind).ok_or_else(unknown)
-}
-
-/// The credential's header in the provider's own form, and the configured headers.
-fn credentials(setting: &ProviderSetting, provider: &Provider) -> anyhow::Result<HeaderMap> {
-    let mut headers = HeaderMap::new();
-    if let Some(key) = &setting.key {
-        let scheme = &provider.credential;
-        let variant = scheme
-            .variants
-            .iter()
-            .find(|variant| variant.env.iter().any(|name| key.source == format!("${{{name}}}")));
-        let (name, prefix) = match variant {
-            Some(variant) => (&variant.header, &variant.prefix),
-            None => (&scheme.header, &scheme.prefix),
-        };
-        let value = format!("{prefix}{}", key.value.reveal());
-        add(&mut headers, name, &value).with_context(|| format!("providers.{}.key", setting.name))?;
-    }
-    for (name, value) in &setting.headers {
-        add(&mut headers, name, value.value.reveal())
-            .with_context(|| format!("providers.{}.headers", setting.name))?;
-    }
-    Ok(headers)
-}
-
-fn add(headers: &mut HeaderMap, name: &str, value: &str) -> anyhow::Result<()> {
-    // The value may be a secret: what is wrong with it is said without it.
-    let mut value = HeaderValue::try_from(value).map_err(|_| anyhow!("it cannot be sent as a header"))?;
-    value.set_sensitive(true);
-    headers.insert(HeaderName::try_from(name)?, value);
-    Ok(())
 }
 
 fn header_list(pairs: &[(String, String)]) -> anyhow::Result<Vec<(HeaderName, HeaderValue)>> {
@@ -298,6 +293,9 @@ pub(crate) fn telemetry(settings: &Settings, instance: &str) -> telemetry::Telem
         ..telemetry::TelemetryConfig::default()
     }
 }
+
+/// How long obtaining a provider's credential may take in all, over every question that takes.
+pub(crate) const CREDENTIAL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a collector is given to take the last spans.
 pub(crate) const TELEMETRY_PATIENCE: Duration = Duration::from_secs(2);

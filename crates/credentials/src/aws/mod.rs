@@ -36,6 +36,8 @@ pub struct Options {
     pub token_file: Option<PathBuf>,
     /// The region.
     pub region: Option<String>,
+    /// The region where neither this nor the environment names one.
+    pub usual_region: Option<String>,
 }
 
 /// Where AWS's keys come from, and what they sign for.
@@ -68,7 +70,7 @@ pub struct NoRegion;
 
 impl fmt::Display for NoRegion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no region is named: set `region`, AWS_REGION, or the region of the profile")
+        f.write_str("no region is named: set `variables.region`, AWS_REGION, or the region of the profile")
     }
 }
 
@@ -80,10 +82,14 @@ impl Plan {
     /// # Errors
     /// [`NoRegion`].
     pub fn new(options: Options, service: String, variables: Variables<'_>) -> Result<Self, NoRegion> {
-        let Options { keys, profile, role, token_file, region } = options;
+        let Options { keys, profile, role, token_file, region, usual_region } = options;
         let profile = Profile::new(profile, variables);
         let region = region.or_else(|| variables("AWS_REGION")).or_else(|| variables("AWS_DEFAULT_REGION"));
-        let region = region.or_else(|| profile.region()).ok_or(NoRegion)?;
+        let region = region.or_else(|| profile.region()).or(usual_region);
+        // It becomes part of host names.
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let region =
+            region.filter(|region| !region.is_empty() && region.chars().all(fits)).ok_or(NoRegion)?;
         let mut role = role.map(Role::new);
         let places = match (keys, token_file, role.take()) {
             (Some(keys), _, taken) => {

@@ -218,6 +218,10 @@ fn a_region_is_needed_and_found_where_awss_libraries_find_it() {
         plan.map(|plan| plan.region().to_owned())
     };
     assert_eq!(region(&[]), Err(NoRegion));
+    assert_eq!(region(&[("AWS_REGION", "host.example/")]), Err(NoRegion));
+    let usual = AwsOptions { usual_region: Some("us-east-1".to_owned()), ..AwsOptions::default() };
+    let plan = |pairs| AwsPlan::new(usual.clone(), "service".to_owned(), &variables(pairs)).unwrap();
+    assert_eq!((plan(&[]).region(), plan(&files).region()), ("us-east-1", "ap-south-1"));
     assert_eq!(region(&files).unwrap(), "ap-south-1");
     let default = [files.as_slice(), &[("AWS_DEFAULT_REGION", "us-east-2")]].concat();
     assert_eq!(region(&default).unwrap(), "us-east-2");

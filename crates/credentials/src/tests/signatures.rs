@@ -138,3 +138,26 @@ fn headers(lines: Vec<&str>, is_token_added: bool) -> Vec<(String, String)> {
     headers.retain(|(name, _)| !(is_token_added && name == "X-Amz-Security-Token"));
     headers
 }
+
+/// The signatures are those of botocore 1.44 for the same requests.
+#[test]
+fn a_request_is_signed_as_awss_own_library_signs_it() {
+    for (path, signature) in [
+        ("/model/m%3A0/converse-stream", "135232ca53c9f75126ebf984685584ba63fbb8bee28090bcd9bed34ff50fdeb8"),
+        (
+            "/model/arn%3Aaws%3Ax%2Fy/invoke?b=2&a=1%2F3",
+            "ee990b33deccbe6c0e5a471a80fd6140a44160876ad2db0c229b4a29042f65cb",
+        ),
+    ] {
+        let (mut path, mut headers) = (path.parse().unwrap(), HeaderMap::new());
+        for (name, value) in [("content-type", "application/json"), ("x-amz-target", "y")] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        let (host, body) = (HeaderValue::from_static("host.example"), [Bytes::from_static(b"{\"a\":1}")]);
+        let (path, headers) = (&mut path, &mut headers);
+        let mut unsigned = Unsigned { method: &Method::POST, host: &host, path, headers, body: &body };
+        sign(&mut unsigned, &keys(Some("token")), &scope("service"), TIME);
+        let authorization = headers["authorization"].to_str().unwrap();
+        assert_eq!(authorization.split_once(", Signature=").unwrap().1, signature, "{authorization}");
+    }
+}

@@ -14,6 +14,7 @@ use types::Monotonic;
 use crate::args::ExplainArguments;
 use crate::configuration;
 use crate::generation::Table;
+use crate::wiring;
 
 /// No request is larger.
 const MAX_REQUEST: u64 = 32 << 20;
@@ -26,7 +27,7 @@ pub(crate) fn run(arguments: &ExplainArguments, environment: &Environment) -> an
     let Some(model) = request.get("model").and_then(Value::as_str) else {
         bail!("the request has no `model`");
     };
-    let table = Table::new(&configuration, None)?;
+    let table = Table::new(&configuration, None, &wiring::no_credential)?;
     let text = explain(&table, model)?;
     super::print(&text)
 }

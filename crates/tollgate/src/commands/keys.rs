@@ -14,6 +14,7 @@ use types::{Clock, SystemClock};
 use crate::args::{KeysArguments, KeysCommand};
 use crate::configuration::{self, Configuration};
 use crate::generation::Table;
+use crate::wiring;
 
 /// Carries out what was typed.
 pub(crate) fn run(arguments: KeysArguments, environment: &Environment) -> anyhow::Result<ExitCode> {
@@ -21,7 +22,7 @@ pub(crate) fn run(arguments: KeysArguments, environment: &Environment) -> anyhow
         KeysCommand::Create { name, models, expires, file } => {
             let configuration = configuration::load(&file, environment)?;
             let keys = open(&configuration)?;
-            warn_of_unknown(&Table::new(&configuration, None)?, &models);
+            warn_of_unknown(&Table::new(&configuration, None, &wiring::no_credential)?, &models);
             create(&keys, name, &models, expires)
         }
         KeysCommand::List { file } => list(&open(&configuration::load(&file, environment)?)?),

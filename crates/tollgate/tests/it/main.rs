@@ -5,6 +5,7 @@
 mod agents;
 mod caches;
 mod config;
+mod credentials;
 mod endings;
 mod exchange;
 mod failures;

@@ -1,0 +1,158 @@
+//! How providers are shown who asks: a key in its place, or what is obtained or made where there is none.
+
+use anyhow::{Context, anyhow, bail};
+use credentials::{
+    AwsOptions, AwsPlan, EntraOptions, EntraPlan, GooglePlan, Keys, Plan, QueryKey, Variables,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use providers::{CredentialScheme, Keyless, Provider};
+use settings::{CredentialSetting, Environment, ProviderSetting, SecretSetting};
+use types::Secret;
+
+/// The variable of addresses that signatures are for as well.
+pub(super) const REGION: &str = "region";
+
+/// The headers that say who asks, with those that are configured, and the credential that is more than a header.
+pub(super) fn of(
+    setting: &ProviderSetting,
+    provider: &Provider,
+    environment: &Environment,
+) -> anyhow::Result<(HeaderMap, Option<Plan>)> {
+    let mut headers = HeaderMap::new();
+    let plan = match &setting.key {
+        Some(key) => keyed(key, &provider.credential, &mut headers)
+            .with_context(|| format!("providers.{}.key", setting.name))?,
+        None => keyless(setting, provider, environment)
+            .with_context(|| format!("providers.{}.credential", setting.name))?,
+    };
+    for (name, value) in &setting.headers {
+        add(&mut headers, name, value.value.reveal())
+            .with_context(|| format!("providers.{}.headers", setting.name))?;
+    }
+    Ok((headers, plan))
+}
+
+/// Puts a key where the provider wants it.
+fn keyed(
+    key: &SecretSetting,
+    scheme: &CredentialScheme,
+    headers: &mut HeaderMap,
+) -> anyhow::Result<Option<Plan>> {
+    let variable = key.source.strip_prefix("${").and_then(|source| source.strip_suffix('}'));
+    match (scheme.header_of(variable), &scheme.query) {
+        (Some((name, prefix)), _) => {
+            add(headers, name, &format!("{prefix}{}", key.value.reveal()))?;
+            Ok(None)
+        }
+        (None, Some(name)) => Ok(Some(Plan::Query(QueryKey { name: name.clone(), key: key.value.clone() }))),
+        (None, None) => bail!("this kind of provider takes no key"),
+    }
+}
+
+/// What stands in for a key. What only the environment knows of goes to the catalogue's own address alone, as its keys
+/// do; to another it goes where the configuration says `credential`.
+fn keyless(
+    setting: &ProviderSetting,
+    provider: &Provider,
+    environment: &Environment,
+) -> anyhow::Result<Option<Plan>> {
+    match (&provider.credential.keyless, &setting.credential) {
+        (None, Some(_)) => bail!("this kind of provider takes a `key` and nothing else"),
+        (None, None) => Ok(None),
+        (Some(_), None) if setting.url.is_some() => Ok(None),
+        (Some(keyless), said) => {
+            let said = said.clone().unwrap_or_default();
+            expect_only(&said, names(keyless))?;
+            plan(keyless, said, regions(setting, provider), environment).map(Some)
+        }
+    }
+}
+
+/// The region that is said, and the one that is usual.
+type Regions = (Option<String>, Option<String>);
+
+fn regions(setting: &ProviderSetting, provider: &Provider) -> Regions {
+    let said = setting.variables.iter().find(|(name, _)| name == REGION);
+    let usual = provider.variables.iter().find(|variable| variable.name == REGION);
+    (said.map(|(_, region)| region.clone()), usual.and_then(|variable| variable.default.clone()))
+}
+
+fn plan(
+    keyless: &Keyless,
+    said: CredentialSetting,
+    regions: Regions,
+    environment: &Environment,
+) -> anyhow::Result<Plan> {
+    let variables = |name: &str| {
+        let value = environment.get(name).map(str::trim);
+        value.filter(|value| !value.is_empty()).map(ToOwned::to_owned)
+    };
+    Ok(match keyless {
+        Keyless::Aws { service } => {
+            Plan::Aws(AwsPlan::new(aws(said, regions)?, service.clone(), &variables)?)
+        }
+        Keyless::Entra { scope } => entra(said, scope, &variables)?,
+        Keyless::Google { scope } => Plan::Google(GooglePlan::new(said.file, scope.clone(), &variables)),
+    })
+}
+
+/// The settings that each has a use for.
+const fn names(keyless: &Keyless) -> &'static [&'static str] {
+    match keyless {
+        Keyless::Aws { .. } => {
+            &["profile", "access_key_id", "secret_access_key", "session_token", "role", "token_file"]
+        }
+        Keyless::Entra { .. } => &["tenant", "client", "client_secret", "token_file"],
+        Keyless::Google { .. } => &["file"],
+    }
+}
+
+fn expect_only(said: &CredentialSetting, known: &[&str]) -> anyhow::Result<()> {
+    match said.names().iter().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => {
+            bail!("`{name}` means nothing for this kind of provider; there are {}", known.join(", "))
+        }
+        None => Ok(()),
+    }
+}
+
+fn aws(said: CredentialSetting, (region, usual_region): Regions) -> anyhow::Result<AwsOptions> {
+    let CredentialSetting {
+        profile, access_key_id, secret_access_key, session_token, role, token_file, ..
+    } = said;
+    let keys = match (access_key_id, secret_access_key) {
+        (Some(id), Some(secret)) => Some(Keys {
+            access_key_id: id.value.reveal().clone(),
+            secret_access_key: secret.value,
+            session_token: session_token.map(|token| token.value),
+        }),
+        (None, None) if session_token.is_none() => None,
+        (None | Some(_), None | Some(_)) => bail!("`access_key_id` and `secret_access_key` belong together"),
+    };
+    let places = [keys.is_some(), profile.is_some(), token_file.is_some()];
+    if places.iter().filter(|is_named| **is_named).count() > 1 {
+        bail!("an access key, `profile` and `token_file` are three ways to say who asks: leave two out");
+    }
+    if token_file.is_some() && role.is_none() {
+        bail!("`token_file` needs the `role` that it is for");
+    }
+    Ok(AwsOptions { keys, profile, role, token_file, region, usual_region })
+}
+
+fn entra(said: CredentialSetting, scope: &str, variables: Variables<'_>) -> anyhow::Result<Plan> {
+    let CredentialSetting { tenant, client, client_secret, token_file, .. } = said;
+    if client_secret.is_some() && token_file.is_some() {
+        bail!("`client_secret` and `token_file` are two ways to say who asks: leave one out");
+    }
+    let secret: Option<Secret<String>> = client_secret.map(|secret| secret.value);
+    let options = EntraOptions { tenant, client, secret, token_file };
+    Ok(Plan::Entra(EntraPlan::new(options, scope.to_owned(), variables)?))
+}
+
+fn add(headers: &mut HeaderMap, name: &str, value: &str) -> anyhow::Result<()> {
+    // The value may be a secret: what is wrong with it is said without it.
+    let mut value = HeaderValue::try_from(value).map_err(|_| anyhow!("it cannot be sent as a header"))?;
+    value.set_sensitive(true);
+    headers.insert(HeaderName::try_from(name)?, value);
+    Ok(())
+}
