@@ -160,13 +160,8 @@ impl<T: Send + Sync + 'static> Shared<T> {
         }
         state.is_under_way = true;
         drop(state);
-        let round = Round(Arc::clone(self));
-        let attempt = async move {
-            let shared = &round.0;
-            let obtained = timeout(shared.around.limit, (shared.obtain)()).await;
-            shared.take(now, obtained.unwrap_or(Err(ObtainError::Timeout)));
-        };
-        drop(self.around.tasks.spawn("credential", attempt));
+        let round = Round { shared: Arc::clone(self), is_over: false };
+        drop(self.around.tasks.spawn("credential", round.run(now)));
         Begun::UnderWay
     }
 
@@ -182,12 +177,16 @@ impl<T: Send + Sync + 'static> Shared<T> {
                 let term = lasts.map(|lasts| Term::new(asked, lasts));
                 self.held.store(Some(Arc::new(Held { value, before, since: asked, term, is_doubted })));
             }
-            Err(error) => {
-                let pause = pause_after(state.failures);
-                state.failures = state.failures.saturating_add(1);
-                state.error = Some((Arc::new(error), self.around.clock.now().plus(pause)));
-            }
+            Err(error) => state.fail(error, self.around.clock.now()),
         }
+    }
+}
+
+impl State {
+    fn fail(&mut self, error: ObtainError, now: Monotonic) {
+        let pause = pause_after(self.failures);
+        self.failures = self.failures.saturating_add(1);
+        self.error = Some((Arc::new(error), now.plus(pause)));
     }
 }
 
@@ -228,13 +227,30 @@ fn pause_after(failures: u32) -> Duration {
     (FIRST_PAUSE * 2_u32.saturating_pow(failures.min(10))).min(LONGEST_PAUSE)
 }
 
-/// An attempt under way. However it ends, also if its runtime does, the next one may begin.
-struct Round<T>(Arc<Shared<T>>);
+/// An attempt under way. However it ends, also by a panic or with its runtime, those who wait for it hear of it.
+struct Round<T> {
+    shared: Arc<Shared<T>>,
+    is_over: bool,
+}
+
+impl<T: Send + Sync + 'static> Round<T> {
+    async fn run(mut self, asked: Monotonic) {
+        let shared = &self.shared;
+        let obtained = timeout(shared.around.limit, (shared.obtain)()).await;
+        shared.take(asked, obtained.unwrap_or(Err(ObtainError::Timeout)));
+        self.is_over = true;
+    }
+}
 
 impl<T> Drop for Round<T> {
     fn drop(&mut self) {
-        self.0.state().is_under_way = false;
-        self.0.ended.send_modify(|ended| *ended = ended.wrapping_add(1));
+        let mut state = self.shared.state();
+        if !self.is_over {
+            state.fail(ObtainError::Interrupted, self.shared.around.clock.now());
+        }
+        state.is_under_way = false;
+        drop(state);
+        self.shared.ended.send_modify(|ended| *ended = ended.wrapping_add(1));
     }
 }
 

@@ -26,6 +26,8 @@ pub enum ObtainError {
         /// Why.
         cause: io::Error,
     },
+    /// The attempt ended before there was an answer.
+    Interrupted,
     /// A file does not hold what it should.
     Malformed {
         /// The file.
@@ -88,6 +90,7 @@ impl fmt::Display for ObtainError {
         match self {
             Self::Absent { searched } => write!(f, "no credential is configured; looked at {searched}"),
             Self::File { path, .. } => write!(f, "{} cannot be read", path.display()),
+            Self::Interrupted => f.write_str("the attempt to obtain a token was interrupted"),
             Self::Malformed { path, expected } => write!(f, "{} holds no {expected}", path.display()),
             Self::Refused { endpoint, status, word: Some(word) } => {
                 write!(f, "{endpoint} gives no token: {status} {word}")
@@ -118,6 +121,7 @@ impl Error for ObtainError {
             Self::File { cause, .. } => Some(cause),
             Self::Unanswered { cause, .. } => Some(cause),
             Self::Absent { .. }
+            | Self::Interrupted
             | Self::Malformed { .. }
             | Self::Refused { .. }
             | Self::SigningKey
@@ -133,7 +137,7 @@ impl ObtainError {
     /// The class that failover and breakers branch on: what is the operator's to mend is a refused credential.
     pub fn fault_kind(&self) -> FaultKind {
         match self {
-            Self::Refused { status: 408 | 429 | 500.., .. } | Self::Unreadable { .. } => {
+            Self::Interrupted | Self::Refused { status: 408 | 429 | 500.., .. } | Self::Unreadable { .. } => {
                 FaultKind::Unreachable
             }
             Self::Absent { .. }

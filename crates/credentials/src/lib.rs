@@ -1,7 +1,7 @@
 //! How the gateway proves to a provider who it is, where a fixed header is not enough: signatures over the request and
 //! tokens that live for an hour.
 //!
-//! A [`Plan`] says where a credential comes from; a [`Credential`] holds what was obtained by it ([`cache`] says when it
+//! A [`Plan`] says where a credential comes from; a [`Credential`] holds what was obtained by it (`cache.rs` says when it
 //! is obtained anew); a [`Grant`] is what one request is authorised with. Only what a plan names is ever asked, by
 //! [`Egress`], which alone reaches metadata services.
 

@@ -58,16 +58,9 @@ impl PartialEq for Keys {
 pub(crate) fn sign(unsigned: &mut Unsigned<'_>, keys: &Keys, scope: &Scope, now: UnixTime) {
     let digest = digest_of(unsigned.body);
     let date = stamp(now);
-    let mut insert = |name: HeaderName, value: &str, is_secret: bool| {
-        if let Ok(mut value) = HeaderValue::from_str(value) {
-            value.set_sensitive(is_secret);
-            unsigned.headers.insert(name, value);
-        }
-    };
-    insert(DATE, &date, false);
-    insert(CONTENT_SHA256, &digest, false);
-    if let Some(token) = &keys.session_token {
-        insert(SECURITY_TOKEN, token.reveal(), true);
+    let token = keys.session_token.as_ref().map(|token| (SECURITY_TOKEN, token.reveal()));
+    for (name, text) in [(DATE, &date), (CONTENT_SHA256, &digest)].into_iter().chain(token) {
+        insert(unsigned.headers, name, text);
     }
     let signed = unsigned.headers.iter().filter(|(name, _)| is_signed(name));
     let host = [(header::HOST.as_str(), unsigned.host)];
@@ -80,10 +73,14 @@ pub(crate) fn sign(unsigned: &mut Unsigned<'_>, keys: &Keys, scope: &Scope, now:
         signed.collect(),
         &digest,
     );
-    let authorization = canonical.authorization(keys, scope, &date);
-    if let Ok(mut value) = HeaderValue::from_str(&authorization) {
+    insert(unsigned.headers, header::AUTHORIZATION, &canonical.authorization(keys, scope, &date));
+}
+
+/// Sets a header that is told to nobody. Keys that no header can carry sign nothing: the service then says so.
+fn insert(headers: &mut HeaderMap, name: HeaderName, text: &str) {
+    if let Ok(mut value) = HeaderValue::from_str(text) {
         value.set_sensitive(true);
-        unsigned.headers.insert(header::AUTHORIZATION, value);
+        headers.insert(name, value);
     }
 }
 

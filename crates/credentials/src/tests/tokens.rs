@@ -134,6 +134,26 @@ async fn an_attempt_that_hangs_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_token_that_ends_at_once_serves_those_who_waited_for_it() {
+    let rig = Rig::new(plan(), |_| (200, r#"{"access_token":"brief","expires_in":0}"#.to_owned()));
+    for count in 1..4 {
+        assert_eq!(rig.authorization().await, "Bearer brief");
+        assert_eq!(rig.asked().len(), count);
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_breaks_off_is_a_failure_like_others() {
+    let rig = Rig::new(plan(), |_| panic!("on purpose"));
+    for _ in 0..2 {
+        let error = rig.headers().await.unwrap_err();
+        assert_eq!(error.to_string(), "the attempt to obtain a token was interrupted");
+        assert_eq!(error.fault_kind(), FaultKind::Unreachable);
+    }
+    assert_eq!(rig.asked().len(), 1);
+}
+
+#[tokio::test]
 async fn a_request_that_goes_away_leaves_the_attempt_to_the_others() {
     let rig = Rig::new(plan(), numbered(|_| None));
     let credential = std::sync::Arc::clone(&rig.credential);
