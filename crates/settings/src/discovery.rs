@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use http::Uri;
 use types::ProviderName;
 
-use crate::{Environment, KnownVariable, ProviderSetting, SecretSetting};
+use crate::{CredentialSetting, Environment, KnownVariable, ProviderSetting, SecretSetting};
 
 /// What Tollgate's own keys begin with.
 const OWN_KEY: &str = "tg-";
@@ -18,6 +18,8 @@ pub struct KnownProvider {
     pub name: String,
     /// The variables that may hold its key, the preferred one first. None for a provider that needs no key.
     pub key_env: Vec<String>,
+    /// The variables that say that a cloud's own tools would find a credential, where there is no key.
+    pub signs: Vec<String>,
     /// The variables that may hold its address, the preferred one first.
     pub url_env: Vec<String>,
     /// Its address in the catalogue: what an address without scheme, port or path is completed with.
@@ -86,7 +88,8 @@ impl fmt::Display for Notice {
     }
 }
 
-/// The providers whose keys, or for those that need none whose addresses, are in the environment.
+/// The providers whose keys, or signs of a credential, or for those that need none whose addresses, are in the
+/// environment.
 pub fn providers_from_environment(
     environment: &Environment,
     known: &[KnownProvider],
@@ -122,8 +125,10 @@ fn find(
         url.map_err(|notice| notices.push(notice)).ok().map(|url| (variable, url))
     });
     let by_key = key.map(|(variable, _)| variable);
-    let by_url = url.as_ref().map(|(variable, _)| *variable).filter(|_| known.key_env.is_empty());
-    let variable = by_key.or(by_url)?;
+    let by_sign = first_set(environment, &known.signs, &mut Vec::new()).map(|(variable, _)| variable);
+    let needs_nothing = known.key_env.is_empty() && known.signs.is_empty();
+    let by_url = url.as_ref().map(|(variable, _)| *variable).filter(|_| needs_nothing);
+    let variable = by_key.or(by_sign).or(by_url)?;
     let provider = ProviderName::from(known.name.as_str());
     let parts = match &url {
         Some(_) => Vec::new(),
@@ -134,7 +139,7 @@ fn find(
         name: provider,
         kind: known.name.clone(),
         key: key.map(|(variable, value)| SecretSetting::of_variable(variable, value)),
-        credential: None,
+        credential: by_sign.filter(|_| by_key.is_none()).map(|_| CredentialSetting::default()),
         url: url.map(|(_, url)| url),
         variables: parts,
         headers: Vec::new(),

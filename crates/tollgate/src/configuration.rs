@@ -107,8 +107,8 @@ fn complete(settings: &mut Settings, catalogue: &Catalogue, environment: &Enviro
         add_targeted_builtins(settings, catalogue);
         return Vec::new();
     }
-    let known: Vec<_> =
-        catalogue.providers().filter(|provider| provider.kind != Kind::Builtin).map(known).collect();
+    let others = catalogue.providers().filter(|provider| provider.kind != Kind::Builtin);
+    let known: Vec<_> = others.map(|provider| known(provider, environment)).collect();
     let (mut found, notices) =
         settings::providers_from_environment(environment, &known, settings.server.listen);
     let builtin = catalogue.providers().filter(|provider| provider.kind == Kind::Builtin);
@@ -160,12 +160,13 @@ fn key_variables(provider: &providers::Provider) -> Vec<String> {
     credential.env.iter().chain(variants).cloned().collect()
 }
 
-fn known(provider: &std::sync::Arc<providers::Provider>) -> KnownProvider {
+fn known(provider: &providers::Provider, environment: &Environment) -> KnownProvider {
     // A key that is not needed does not say that there is a server.
     let key_env = if provider.credential.required { key_variables(provider) } else { Vec::new() };
     KnownProvider {
         name: provider.name.to_string(),
         key_env,
+        signs: wiring::credential_signs(provider, environment),
         url_env: provider.base_url_env.clone(),
         url: provider.base_url.clone(),
         variables: variables(provider),

@@ -2,6 +2,8 @@
 
 mod credentials;
 
+pub(crate) use self::credentials::signs as credential_signs;
+
 use std::sync::Arc;
 use std::time::Duration;
 

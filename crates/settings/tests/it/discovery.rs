@@ -8,11 +8,14 @@ fn known() -> Vec<KnownProvider> {
     let provider = |name: &str, key: &[&str], url: &[&str], address: &str| KnownProvider {
         name: name.to_owned(),
         key_env: key.iter().map(|name| (*name).to_owned()).collect(),
+        signs: Vec::new(),
         url_env: url.iter().map(|name| (*name).to_owned()).collect(),
         url: address.to_owned(),
         variables: if name == "azure" { cloud() } else { Vec::new() },
     };
+    let cloud = provider("cloud", &["CLOUD_KEY"], &["CLOUD_URL"], "https://cloud.example");
     vec![
+        KnownProvider { signs: vec!["CLOUD_PROFILE".to_owned()], ..cloud },
         provider("openai", &["OPENAI_API_KEY"], &["OPENAI_BASE_URL"], "https://api.openai.com/v1"),
         provider(
             "gemini",
@@ -36,6 +39,22 @@ fn check(pairs: &[(&str, &str)], listener: &str, providers: &[&str], notices: &[
     });
     assert_eq!(found.collect::<Vec<_>>(), providers, "{pairs:?}");
     assert_eq!(said.iter().map(ToString::to_string).collect::<Vec<_>>(), notices, "{pairs:?}");
+}
+
+#[test]
+fn signs_of_a_credential_make_a_provider_where_there_is_no_key() {
+    let own = "127.0.0.1:8080";
+    let found = ["found cloud by CLOUD_PROFILE"];
+    check(&[("CLOUD_PROFILE", "p")], own, &["cloud - -"], &found);
+    check(&[("CLOUD_PROFILE", "")], own, &[], &[]);
+    check(&[("CLOUD_URL", "https://c.example")], own, &[], &[]);
+    let both = [("CLOUD_PROFILE", "p"), ("CLOUD_KEY", "k")];
+    check(&both, own, &["cloud ${CLOUD_KEY} -"], &["found cloud by CLOUD_KEY"]);
+    for (pairs, has_credential) in [(&both[..], false), (&both[..1], true)] {
+        let listener = own.parse().expect("an address");
+        let (found, _) = providers_from_environment(&environment(pairs), &known(), listener);
+        assert_eq!(found[0].credential.is_some(), has_credential, "{pairs:?}");
+    }
 }
 
 #[test]

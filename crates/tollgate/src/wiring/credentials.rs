@@ -32,6 +32,27 @@ pub(super) fn of(
     Ok((headers, plan))
 }
 
+/// The variables that say that this provider can be asked without a key. None where something else is missing, such as
+/// the region: what is in the environment for other programs must not keep this one from starting.
+pub(crate) fn signs(provider: &Provider, environment: &Environment) -> Vec<String> {
+    let Some(keyless) = &provider.credential.keyless else { return Vec::new() };
+    if plan(keyless, CredentialSetting::default(), (None, usual_region(provider)), environment).is_err() {
+        return Vec::new();
+    }
+    let signs: &[&str] = match keyless {
+        Keyless::Aws { .. } => &[
+            "AWS_ACCESS_KEY_ID",
+            "AWS_PROFILE",
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        ],
+        Keyless::Entra { .. } => &["AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE"],
+        Keyless::Google { .. } => &["GOOGLE_APPLICATION_CREDENTIALS"],
+    };
+    signs.iter().map(|name| (*name).to_owned()).collect()
+}
+
 /// Puts a key where the provider wants it.
 fn keyed(
     key: &SecretSetting,
@@ -73,8 +94,12 @@ type Regions = (Option<String>, Option<String>);
 
 fn regions(setting: &ProviderSetting, provider: &Provider) -> Regions {
     let said = setting.variables.iter().find(|(name, _)| name == REGION);
-    let usual = provider.variables.iter().find(|variable| variable.name == REGION);
-    (said.map(|(_, region)| region.clone()), usual.and_then(|variable| variable.default.clone()))
+    (said.map(|(_, region)| region.clone()), usual_region(provider))
+}
+
+fn usual_region(provider: &Provider) -> Option<String> {
+    let variable = provider.variables.iter().find(|variable| variable.name == REGION);
+    variable.and_then(|variable| variable.default.clone())
 }
 
 fn plan(

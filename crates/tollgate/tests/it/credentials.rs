@@ -280,6 +280,30 @@ async fn what_the_environment_alone_knows_goes_to_no_address_but_the_catalogues(
     assert_eq!(authorizations(&upstream), [""]);
 }
 
+#[test]
+fn a_cloud_is_found_by_what_its_tools_leave_in_the_environment() {
+    let found = |credential: &str, pairs: &[(&str, &str)]| {
+        let builder = gateway().file("kinds/cloud/provider.toml", &kind(credential));
+        let builder = builder.env("TOLLGATE__SERVER__CATALOGUE", "kinds");
+        let builder = pairs.iter().fold(builder, |builder, (name, value)| builder.env(name, value));
+        let shown = builder.cli(&["config", "show"]);
+        assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
+        String::from_utf8(shown.stdout).unwrap().contains("kind: cloud\n")
+    };
+    let keys = [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_REGION", "r")];
+    assert!(found(SIGNED, &keys));
+    // Without a region nothing could be signed.
+    assert!(!found(SIGNED, &keys[..2]));
+    assert!(!found(SIGNED, &keys[2..]));
+    assert!(found(GOOGLE, &[("GOOGLE_APPLICATION_CREDENTIALS", "/file.json")]));
+    assert!(!found(GOOGLE, &[("HOME", "/nowhere")]));
+    assert!(found(
+        ENTRA,
+        &[("AZURE_CLIENT_SECRET", "s"), ("AZURE_TENANT_ID", "t"), ("AZURE_CLIENT_ID", "c")]
+    ));
+    assert!(!found(ENTRA, &[("AZURE_TENANT_ID", "t")]));
+}
+
 #[tokio::test]
 async fn a_credential_that_cannot_be_is_refused_before_the_start() {
     let upstream = FakeUpstream::start(|_| answer("hello")).await;
