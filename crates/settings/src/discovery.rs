@@ -132,6 +132,8 @@ fn find(
     let provider = ProviderName::from(known.name.as_str());
     let parts = match &url {
         Some(_) => Vec::new(),
+        // A sign may be there for other programs: nobody has to hear what is missing for this one.
+        None if by_key.is_none() => parts(environment, known, variable, &mut Vec::new())?,
         None => parts(environment, known, variable, notices)?,
     };
     notices.push(Notice::Found { provider: provider.clone(), variable: variable.to_owned() });

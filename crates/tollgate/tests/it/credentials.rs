@@ -280,6 +280,33 @@ async fn what_the_environment_alone_knows_goes_to_no_address_but_the_catalogues(
     assert_eq!(authorizations(&upstream), [""]);
 }
 
+#[tokio::test]
+async fn the_catalogues_clouds_are_asked_as_their_own_tools_ask_them() {
+    let upstream = FakeUpstream::start(|_| answer("hello")).await;
+    let (google, entra) = (token_endpoint(3600).await, token_endpoint(3600).await);
+    let keys =
+        "credential: {access_key_id: AKIAEXAMPLE, secret_access_key: s}, variables: {region: eu-west-1}";
+    let application = "credential: {tenant: t, client: c, client_secret: s}";
+    let clouds = [("bedrock", keys), ("vertex", "credential: {file: adc.json}"), ("azure", application)];
+    let providers =
+        clouds.map(|(name, settings)| format!("{name}: {{url: \"{}\", {settings}}}", upstream.url()));
+    let gateway = gateway()
+        .config(&format!("providers: {{{}}}\n", providers.join(", ")))
+        .file("adc.json", &refresh_token(&google))
+        .env("AZURE_AUTHORITY_HOST", &entra.url())
+        .start()
+        .await;
+    for (name, _) in clouds {
+        let response = gateway.post(CHAT, ask(&format!("{name}/x"))).send().await;
+        assert_eq!(response.status, 200, "{name}: {}", response.text());
+    }
+    let [bedrock, vertex, azure] = <[String; 3]>::try_from(authorizations(&upstream)).unwrap();
+    assert!(bedrock.contains("/eu-west-1/bedrock/aws4_request, SignedHeaders="), "{bedrock}");
+    assert_eq!([vertex, azure], ["Bearer token-secret-1", "Bearer token-secret-1"]);
+    let form = String::from_utf8(entra.last().body.to_vec()).unwrap();
+    assert!(form.contains("scope=https%3A%2F%2Fcognitiveservices.azure.com%2F.default"), "{form}");
+}
+
 #[test]
 fn a_cloud_is_found_by_what_its_tools_leave_in_the_environment() {
     let found = |credential: &str, pairs: &[(&str, &str)]| {
