@@ -13,7 +13,10 @@ struct Exception {
 
 const EXCEPTIONS: &[Exception] = &[
     // Languages that are called like the provider who made them.
-    Exception { place: "crates/dialects/src/", names: &["anthropic", "openai"] },
+    Exception {
+        place: "crates/dialects/src/",
+        names: &["anthropic", "bedrock", "cohere", "gemini", "ollama", "openai"],
+    },
     // What people put in front of a path, because clients are told to.
     Exception { place: "crates/gateway/src/routes.rs", names: &["anthropic", "openai"] },
     // The scheme of a cloud's tokens, called like what it gives access to.
