@@ -7,7 +7,7 @@ pub mod request;
 pub mod sse;
 pub mod stream;
 
-use dialects::{Asked, Calls, Conduit, Conversational, Tally, ToolNames};
+use dialects::{Asked, Calls, Conduit, Conversational, Tally, ToolNames, Vectors};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use types::conversation::{Answer, Delivery};
@@ -36,6 +36,7 @@ pub fn asked(delivery: Delivery) -> Asked {
         delivery,
         calls: Calls::Tools,
         form: StreamForm::Events,
+        vectors: Vectors::default(),
         tool_names: ToolNames::default(),
         request,
         at: UnixTime::from_secs(1_760_000_000),

@@ -6,14 +6,18 @@
 
 mod calls;
 mod conduit;
+mod exchanged;
 mod extras;
 mod fault;
 mod fold;
+mod form;
 mod in_turn;
+mod meaning;
 mod media;
 mod names;
 mod object;
 mod outline;
+mod passage;
 mod place;
 mod quirks;
 mod route;
@@ -31,11 +35,13 @@ mod turns;
 pub mod anthropic;
 pub mod bedrock;
 pub mod frames;
+pub mod openai;
 pub mod openai_chat;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use types::conversation::{Answer, Change, Conversation, Delivery, Event, Target};
+use types::embedding;
 use types::{
     DialectId, Fault, FaultKind, ModelName, Refusal, RequestId, Standing, StreamForm, Tokens, UnixTime,
 };
@@ -43,15 +49,27 @@ use types::{
 pub use conduit::{Conduit, Tally};
 pub use fault::read_fault;
 pub use fold::{Fold, unfold};
+pub use form::FormError;
+pub use meaning::Meaning;
 pub use names::ToolNames;
 pub use place::Place;
 pub use quirks::QUIRKS;
-pub use route::{Head, PathSaid, Route, Streams};
+pub use route::{Head, PathSaid, Route, Streams, Takes};
 pub use scan::{Fields, ScanError, Span};
 pub use splice::Splice;
 
 /// Every wire language there is. A new one is a folder and a line here.
-static DIALECTS: [&dyn Dialect; 3] = [&openai_chat::OpenAiChat, &anthropic::Anthropic, &bedrock::Bedrock];
+static DIALECTS: [&dyn Dialect; 9] = [
+    &openai_chat::OpenAiChat,
+    &anthropic::Anthropic,
+    &bedrock::Bedrock,
+    &openai::COMPLETIONS,
+    &openai::EMBEDDINGS,
+    &openai::IMAGES,
+    &openai::MODERATIONS,
+    &openai::SPEECH,
+    &openai::TRANSCRIPTIONS,
+];
 
 /// Every wire language. The first is the one errors are told in when nothing says which the caller speaks.
 pub fn all() -> &'static [&'static dyn Dialect] {
@@ -111,6 +129,29 @@ pub trait Dialect: Send + Sync {
 
     /// The same language, if one can have a conversation in it.
     fn conversational(&self) -> Option<&'static dyn Conversational>;
+
+    /// The same language, if one can ask for embeddings in it.
+    fn embedding(&self) -> Option<&'static Embedding> {
+        None
+    }
+}
+
+/// A wire language in which one asks for embeddings: each can be translated into each other.
+pub type Embedding = dyn Exchange<embedding::Request, embedding::Answer>;
+
+/// A wire language in which one asks once and is answered in one body, in canonical forms of both.
+pub trait Exchange<Asks, Answers>: Send + Sync {
+    /// Reads a whole request.
+    fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Asks, DecodeError>;
+
+    /// Writes a request for an upstream that speaks this language.
+    fn encode_request(&self, request: &Asks, target: &Target) -> Result<Encoded, EncodeError>;
+
+    /// Reads a whole answer.
+    fn decode_answer(&self, body: &[u8]) -> Result<Answers, Fault>;
+
+    /// Writes a whole answer.
+    fn encode_answer(&self, answer: &Answers, asked: &Asked) -> Vec<u8>;
 }
 
 /// A wire language in which one can have a conversation.
@@ -169,6 +210,32 @@ pub struct Peek {
     pub calls: Calls,
     /// The form in which the caller reads a stream.
     pub form: StreamForm,
+    /// The form in which the caller reads vectors.
+    pub vectors: Vectors,
+}
+
+impl Peek {
+    /// What there is to know of a request for one body and no tokens.
+    pub fn of(model: ModelName) -> Self {
+        Self {
+            model,
+            delivery: Delivery::Whole,
+            max_tokens: Some(0),
+            calls: Calls::default(),
+            form: StreamForm::default(),
+            vectors: Vectors::default(),
+        }
+    }
+}
+
+/// The form in which a caller reads vectors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Vectors {
+    /// As the base64 of their numbers, each four bytes, the lowest first.
+    Base64,
+    /// As lists of numbers.
+    #[default]
+    Numbers,
 }
 
 /// How a caller is told that the model wants something called.
@@ -205,6 +272,8 @@ pub struct Asked {
     pub calls: Calls,
     /// The form in which the caller reads a stream.
     pub form: StreamForm,
+    /// The form in which the caller reads vectors.
+    pub vectors: Vectors,
     /// The tools that go by other names at this upstream.
     pub tool_names: ToolNames,
     /// The gateway's id for the request.
@@ -323,11 +392,16 @@ pub fn conduit(
     answered: Delivered,
 ) -> Result<Box<dyn Conduit>, Fault> {
     let is_same = upstream.id() == caller.id();
-    match (upstream.conversational(), caller.conversational()) {
-        (Some(upstream), Some(caller)) if !(is_same && answered.is_as(asked.delivery)) => {
-            Ok(Box::new(translation::Translation::new(upstream, caller, asked)))
-        }
-        (Some(_) | None, Some(_) | None) if is_same => Ok(caller.forwarder(asked)),
+    if let (Some(upstream), Some(caller)) = (upstream.conversational(), caller.conversational())
+        && !(is_same && answered.is_as(asked.delivery))
+    {
+        return Ok(Box::new(translation::Translation::new(upstream, caller, asked)));
+    }
+    if is_same {
+        return Ok(caller.forwarder(asked));
+    }
+    match (upstream.embedding(), caller.embedding()) {
+        (Some(upstream), Some(caller)) => Ok(Box::new(exchanged::Exchanged::new(upstream, caller, asked))),
         (Some(_) | None, Some(_) | None) => Err(Fault::new(
             FaultKind::Unreadable,
             format!("an answer in {} has no translation into {}", upstream.id(), caller.id()),

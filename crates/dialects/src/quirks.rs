@@ -29,6 +29,8 @@ quirks! {
     NINE_CHARACTER_TOOL_IDS = "nine_character_tool_ids";
     /// Does not know the role `developer`.
     NO_DEVELOPER_ROLE = "no_developer_role";
+    /// Takes no word on the form of vectors, or none for numbers.
+    NO_ENCODING_FORMAT = "no_encoding_format";
     /// Refuses to be forced to call a tool while it thinks.
     NO_FORCED_TOOL_WHEN_THINKING = "no_forced_tool_when_thinking";
     /// Takes nothing but text.
@@ -55,6 +57,8 @@ quirks! {
     NO_STREAM_OPTIONS = "no_stream_options";
     /// Refuses `user` and `safety_identifier`.
     NO_USER = "no_user";
+    /// Calls `dimensions` `output_dimension`.
+    OUTPUT_DIMENSION = "output_dimension";
     /// Calls `seed` `random_seed`.
     RANDOM_SEED = "random_seed";
     /// Wants the model's reasoning back as `reasoning_content` on assistant messages.

@@ -14,6 +14,18 @@ pub struct Route {
     pub operation: Operation,
     /// Whether the answer is to be a stream.
     pub streams: Streams,
+    /// How its bodies are laid out.
+    pub takes: Takes,
+}
+
+/// How the bodies of a path are laid out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Takes {
+    /// As a JSON object.
+    #[default]
+    Json,
+    /// As a JSON object, or as a form (RFC 7578) where the headers say so.
+    JsonOrForm,
 }
 
 /// Who says whether an answer is to be a stream.
@@ -31,13 +43,19 @@ pub enum Streams {
 impl Route {
     /// A path whose requests say everything in their bodies.
     pub const fn new(path: &'static str, operation: Operation) -> Self {
-        Self { path, operation, streams: Streams::AsAsked }
+        Self { path, operation, streams: Streams::AsAsked, takes: Takes::Json }
     }
 
     /// The same path, saying whether the answer is to be a stream.
     #[must_use]
     pub const fn streaming(self, streams: Streams) -> Self {
         Self { streams, ..self }
+    }
+
+    /// The same path, whose bodies may be forms.
+    #[must_use]
+    pub const fn or_form(self) -> Self {
+        Self { takes: Takes::JsonOrForm, ..self }
     }
 
     /// What `path` says, if it is of this form.

@@ -4,14 +4,17 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use http::HeaderMap;
 use types::Code;
 
+use crate::form::{self, FormError};
+use crate::route::Takes;
 use crate::scanner::{self, Keep, Member};
 
 /// Where something lies in a body, in bytes.
 pub type Span = Range<usize>;
 
-/// Why a body is not the JSON object it has to be.
+/// Why a body is not the JSON object, or the form, that it has to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScanError {
     /// It has more fields than any request or answer.
@@ -29,6 +32,8 @@ pub enum ScanError {
         /// Which.
         field: String,
     },
+    /// It is not a form that every reader takes for the same.
+    Form(FormError),
     /// It is not JSON.
     Malformed {
         /// Where, in bytes from the start.
@@ -48,7 +53,7 @@ impl ScanError {
     pub const fn code(&self) -> Code {
         match self {
             Self::Deep { .. } => Code::JsonTooDeep,
-            Self::Crowded { .. } | Self::Duplicate { .. } => Code::InvalidField,
+            Self::Crowded { .. } | Self::Duplicate { .. } | Self::Form(_) => Code::InvalidField,
             Self::Malformed { .. } => Code::MalformedJson,
             Self::NotUtf8 { .. } => Code::InvalidUtf8,
         }
@@ -58,9 +63,10 @@ impl ScanError {
 impl fmt::Display for ScanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Crowded { limit } => write!(f, "the JSON has more than {limit} fields"),
+            Self::Crowded { limit } => write!(f, "the body has more than {limit} fields"),
             Self::Deep { limit } => write!(f, "the JSON is nested more than {limit} levels deep"),
             Self::Duplicate { field } => write!(f, "`{field}` stands in the body twice"),
+            Self::Form(error) => error.fmt(f),
             Self::Malformed { offset, expected } => {
                 write!(f, "the body is not valid JSON: expected {expected} at byte {offset}")
             }
@@ -76,25 +82,41 @@ const USUAL_FIELDS: usize = 16;
 /// Ten times as many as any language has.
 const KEEP: Keep = Keep { levels: 1, most: 1024 };
 
-/// The top-level fields of a JSON object, in order.
+/// The top-level fields of a JSON object, or the parts of a form, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields {
-    fields: Vec<Member>,
+    members: Vec<Member>,
     /// Just behind the opening brace: where a field can be put in front of all others.
     start: usize,
+    /// Of a form, how many bytes of it are no files.
+    form: Option<usize>,
 }
 
 impl Fields {
+    /// Checks the whole of a request's body, laid out as its headers say and its path allows.
+    pub fn read(headers: &HeaderMap, body: &[u8], takes: Takes, max_depth: usize) -> Result<Self, ScanError> {
+        match takes {
+            Takes::JsonOrForm if form::is_announced(headers) => Self::of_form(headers, body),
+            Takes::Json | Takes::JsonOrForm => Self::scan(body, max_depth),
+        }
+    }
+
+    fn of_form(headers: &HeaderMap, body: &[u8]) -> Result<Self, ScanError> {
+        let boundary = form::boundary(headers).map_err(ScanError::Form)?;
+        let form = form::scan(body, &boundary, KEEP.most).map_err(ScanError::Form)?;
+        Ok(Self { members: form.parts, start: 0, form: Some(form.text) })
+    }
+
     /// Checks the whole of `body` and finds the fields of the object it must be.
     pub fn scan(body: &[u8], max_depth: usize) -> Result<Self, ScanError> {
-        let mut fields = Vec::with_capacity(USUAL_FIELDS);
-        let start = scanner::scan(body, max_depth, KEEP, &mut fields)?;
-        Ok(Self { fields, start })
+        let mut members = Vec::with_capacity(USUAL_FIELDS);
+        let start = scanner::scan(body, max_depth, KEEP, &mut members)?;
+        Ok(Self { members, start, form: None })
     }
 
     /// Where the value of `name` lies in the body that was scanned.
     pub fn find(&self, body: &[u8], name: &str) -> Result<Option<Span>, ScanError> {
-        let mut found = self.fields.iter().filter(|field| field.is(body, name));
+        let mut found = self.members.iter().filter(|field| field.is(body, name));
         let value = found.next().map(|field| field.value.clone());
         match found.next() {
             Some(_) => Err(ScanError::Duplicate { field: name.to_owned() }),
@@ -104,13 +126,13 @@ impl Fields {
 
     /// The value of `name`, as bytes of the body that was scanned. Of two, the first.
     pub fn value<'a>(&self, body: &'a [u8], name: &str) -> Option<&'a [u8]> {
-        let field = self.fields.iter().find(|field| field.is(body, name))?;
+        let field = self.members.iter().find(|field| field.is(body, name))?;
         body.get(field.value.clone())
     }
 
     /// Where the name of the field `name` lies, without its quotes.
     pub fn key_span(&self, body: &[u8], name: &str) -> Option<Span> {
-        self.fields.iter().find(|field| field.is(body, name)).map(|field| field.key.clone())
+        self.members.iter().find(|field| field.is(body, name)).map(|field| field.key.clone())
     }
 
     /// Just behind the opening brace: where a field can be put in front of all others.
@@ -118,21 +140,31 @@ impl Fields {
         self.start
     }
 
+    /// Whether the body is a form: what stands in its fields is plain text then, not JSON.
+    pub const fn is_form(&self) -> bool {
+        self.form.is_some()
+    }
+
+    /// How many bytes of the body are text, as far as a form tells them from files.
+    pub fn text_length(&self, body: &[u8]) -> usize {
+        self.form.unwrap_or(body.len())
+    }
+
     /// Whether the object has no fields.
     pub const fn is_empty(&self) -> bool {
-        self.fields.is_empty()
+        self.members.is_empty()
     }
 
     /// The names, in order, and where each field lies with its value.
     pub(crate) fn places<'a>(&'a self, body: &'a [u8]) -> impl Iterator<Item = (Cow<'a, str>, Span)> {
-        self.fields
+        self.members
             .iter()
             .filter_map(|field| Some((field.name(body)?, field.key.start.checked_sub(1)?..field.value.end)))
     }
 
     /// The names, in order.
     pub fn names<'a>(&'a self, body: &'a [u8]) -> impl Iterator<Item = Cow<'a, str>> {
-        self.fields.iter().filter_map(|field| field.name(body))
+        self.members.iter().filter_map(|field| field.name(body))
     }
 }
 
@@ -145,7 +177,7 @@ mod tests {
     #[track_caller]
     fn check(body: &str, expect: Result<&[(&str, &str)], ScanError>) {
         let fields = Fields::scan(body.as_bytes(), 4).map(|fields| {
-            let pairs = fields.fields.iter();
+            let pairs = fields.members.iter();
             pairs.map(|field| (&body[field.key.clone()], &body[field.value.clone()])).collect::<Vec<_>>()
         });
         assert_eq!(fields, expect.map(<[_]>::to_vec), "{body}");

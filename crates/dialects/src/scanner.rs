@@ -21,6 +21,11 @@ pub(crate) struct Member {
 }
 
 impl Member {
+    /// A field whose name is spelled as it reads and whose value has no fields of its own.
+    pub(crate) const fn plain(key: Span, value: Span) -> Self {
+        Self { key, value, inside: 0, escaped: false }
+    }
+
     /// Whether the name is `name`. Names are compared as they read, not as they are spelled, so that an escaped letter
     /// cannot hide a field from the gateway that the upstream would see.
     pub(crate) fn is(&self, body: &[u8], name: &str) -> bool {

@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use dialects::frames::FrameParser;
 use dialects::{
-    Asked, Calls, Conversational, Delivered, Fold, Head, PathSaid, Streams, ToolNames, conduit, unfold,
+    Asked, Calls, Conversational, Delivered, Fold, Head, PathSaid, Streams, ToolNames, Vectors, conduit,
+    unfold,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
@@ -28,6 +29,7 @@ fn asked(delivery: Delivery) -> Asked {
         delivery,
         calls: Calls::Tools,
         form: StreamForm::Events,
+        vectors: Vectors::default(),
         tool_names: ToolNames::default(),
         request,
         at: UnixTime::from_secs(5),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use dialects::{Asked, Calls, Conversational, Delivered, Head, Tally, ToolNames, by_name, conduit};
+use dialects::{Asked, Calls, Conversational, Delivered, Head, Tally, ToolNames, Vectors, by_name, conduit};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -31,6 +31,7 @@ fn asked(delivery: Delivery) -> Asked {
         delivery,
         calls: Calls::Tools,
         form: StreamForm::Events,
+        vectors: Vectors::default(),
         tool_names: ToolNames::default(),
         request,
         at: UnixTime::from_secs(5),

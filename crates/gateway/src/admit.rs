@@ -30,7 +30,7 @@ pub(crate) fn hold(received: Received, gateway: &Gateway) -> Result<Admitted, Re
         return Err(account.reject(Cause::ModelNotAllowed { key: principal.name.clone(), model }));
     }
     account.facts.model = Some(label);
-    let input = counting::estimate(&request.body);
+    let input = counting::estimate(&request);
     account.facts.input_estimate = input;
     // Clients name a model's whole range as their limit and use a fraction: reserving all of it would turn away
     // requests that fit. What is used beyond this is taken when the answer ends.

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use net::body::Outgoing;
-use types::RequestId;
 use types::conversation::Change;
+use types::{RequestId, StreamForm};
 
 use crate::account::Account;
 use crate::pricing::Assumed;
@@ -23,7 +23,7 @@ pub type Answer = Response<Outgoing>;
 pub(crate) fn whole(mut account: Box<Account>, upstream: &HeaderMap, pieces: Vec<Bytes>) -> Answer {
     account.facts.bytes_out = pieces.iter().map(|piece| piece.len() as u64).sum();
     let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
-    headers.insert(header::CONTENT_TYPE, JSON);
+    headers.insert(header::CONTENT_TYPE, media_type(account.facts.form, upstream).unwrap_or(JSON));
     add_common(&mut headers, &account);
     add_served(&mut headers, &account, upstream);
     // Of what nobody knows the price of, nobody knows the cost.
@@ -61,12 +61,19 @@ pub(crate) fn whole_stream(mut account: Box<Account>, upstream: &HeaderMap, piec
 
 fn stream_head(account: &Account, upstream: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(account.facts.form.content_type()));
+    let form = account.facts.form;
+    let own = || HeaderValue::from_static(form.content_type());
+    headers.insert(header::CONTENT_TYPE, media_type(form, upstream).unwrap_or_else(own));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
     add_common(&mut headers, account);
     add_served(&mut headers, account, upstream);
     headers
+}
+
+/// The upstream's word for what it sends, where that is passed on as it comes.
+fn media_type(form: StreamForm, upstream: &HeaderMap) -> Option<HeaderValue> {
+    upstream.get(header::CONTENT_TYPE).filter(|_| form == StreamForm::Bytes).cloned()
 }
 
 fn with_headers(headers: HeaderMap, body: Outgoing) -> Answer {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use dialects::{Dialect, PathSaid};
+use dialects::{Dialect, PathSaid, Takes};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Version, header};
 use http_body::Body as _;
@@ -29,6 +29,8 @@ pub(crate) struct Route {
     pub(crate) operation: Operation,
     /// What the path says beyond that.
     pub(crate) said: PathSaid,
+    /// How its bodies are laid out.
+    pub(crate) takes: Takes,
     /// Whether the path had to be understood in spite of a doubled or missing prefix.
     pub(crate) spelling: Spelling,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dialects::{Delivered, Dialect, ToolNames};
+use dialects::{Delivered, Dialect, Peek, ToolNames};
 use http::response::Parts;
 use http::{HeaderMap, StatusCode, header};
 use net::client::SendTimers;
@@ -22,7 +22,7 @@ use crate::pricing::{Charge, Unpriced};
 use crate::receive::Request;
 use crate::rejection::{Cause, Rejection};
 use crate::upstream::{Outbound, UpstreamBody};
-use crate::{Gateway, counting, deadline, relay};
+use crate::{Gateway, answer, counting, deadline, relay};
 
 /// A request whose answer has begun: the first content is there, and none of it has been sent on yet.
 pub(crate) struct Answered {
@@ -158,20 +158,22 @@ impl Try<'_> {
     fn without_upstream(&self) -> Result<Begun, Failure> {
         let language = self.request.dialect.conversational();
         match language.filter(|_| self.request.operation == Operation::CountTokens) {
-            Some(language) => {
-                Ok(Begun::Counted(language.encode_count(counting::estimate(&self.request.body))))
-            }
+            Some(language) => Ok(Begun::Counted(language.encode_count(counting::estimate(self.request)))),
             None => Err(Failure::Refused(Cause::NotOffered(self.request.operation))),
         }
     }
 
-    /// How the request is charged here. Counting is free: only a conversation is billed.
+    /// How the request is charged here. Counting is free whatever the model costs; judging content is where nobody says
+    /// what it costs.
     fn charge<'d>(&self, destination: &'d Destination, known: &'d KnownModel) -> Result<Charge<'d>, Failure> {
-        if self.request.operation != Operation::Chat {
-            return Ok(Charge { price: None, assumed: None });
-        }
+        const FREE: Charge<'static> = Charge { price: None, assumed: None };
+        let operation = self.request.operation;
         let Candidate { provider, model, .. } = self.candidate;
         let charge = destination.charge(known);
+        let is_known = matches!(charge, Ok(Charge { assumed: None, .. }));
+        if operation == Operation::CountTokens || (operation == Operation::Moderation && !is_known) {
+            return Ok(FREE);
+        }
         let policy = match charge {
             Ok(Charge { assumed: None, .. }) => None,
             Ok(Charge { assumed: Some(assumed), .. }) => Some(assumed.as_str()),
@@ -260,7 +262,7 @@ impl Try<'_> {
         if !parts.status.is_success() {
             return Err(self.read_fault(destination, dialect, &parts, body).await);
         }
-        let (form, delivered) = delivered(&parts.headers);
+        let (form, delivered) = delivered(&parts.headers, &self.request.peek);
         let conduit = relay::conduit(dialect, self.request, account, tool_names, delivered)?;
         let mut source = Source::new(body, form, conduit, &self.gateway.caps);
         let limit = deadline::left(self.first_event(), self.deadline, &*self.gateway.clock);
@@ -345,10 +347,14 @@ fn most_output(request: &Request, model: Option<&providers::Model>) -> Tokens {
     Tokens(asked.into_iter().chain(of_model).min().unwrap_or(counting::USUAL_OUTPUT))
 }
 
-/// The form the upstream says its answer has.
-fn delivered(headers: &HeaderMap) -> (Option<StreamForm>, Delivered) {
+/// The form the upstream says its answer has. What is to be passed on as it comes does so in any form but JSON, which
+/// may be an error under a status of success.
+fn delivered(headers: &HeaderMap, asked: &Peek) -> (Option<StreamForm>, Delivered) {
     let content_type = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-    let form = StreamForm::of_content_type(content_type);
+    let passes = asked.form == StreamForm::Bytes && asked.delivery.is_stream();
+    let form = StreamForm::of_content_type(content_type).or_else(|| {
+        (passes && !content_type.starts_with(answer::JSON.as_bytes())).then_some(StreamForm::Bytes)
+    });
     (form, if form.is_some() { Delivered::Stream } else { Delivered::Whole })
 }
 

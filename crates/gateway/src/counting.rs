@@ -4,15 +4,17 @@
 use providers::Model;
 use types::{Tokens, Usage};
 
+use crate::receive::Request;
+
 /// Output to reserve for a request that names no limit of its own.
 pub(crate) const USUAL_OUTPUT: u64 = 1024;
 
 /// Bytes of English JSON per token of the common vocabularies, rounded down: an estimate errs upwards.
 const BYTES_PER_TOKEN: u64 = 4;
 
-/// About how many tokens `body` is.
-pub(crate) fn estimate(body: &[u8]) -> Tokens {
-    of_bytes(body.len() as u64)
+/// About how many tokens a request is. The files of a form are not counted: a recording's bytes say nothing of it.
+pub(crate) fn estimate(request: &Request) -> Tokens {
+    of_bytes(request.fields.text_length(&request.body) as u64)
 }
 
 /// About how many tokens so many bytes of text are.

@@ -9,7 +9,7 @@ use dialects::frames::{FrameError, FrameParser};
 use dialects::{Conduit, Tally};
 use net::sse::{SseParser, Tail};
 use types::conversation::Delivery;
-use types::{Fault, FaultKind, Frame, StreamForm};
+use types::{Fault, FaultKind, Frame, StreamEvent, StreamForm};
 
 use crate::deadline::{self, Elapsed};
 use crate::upstream::UpstreamBody;
@@ -29,7 +29,12 @@ pub(crate) struct Source {
 enum Framing {
     Events(SseParser),
     Frames(FrameParser),
-    Whole { gathered: Gathered, cap: usize },
+    /// Each piece is a frame.
+    Pieces,
+    Whole {
+        gathered: Gathered,
+        cap: usize,
+    },
 }
 
 /// A body as it comes in. Most whole answers arrive in one piece, which is then not copied.
@@ -54,6 +59,7 @@ impl Source {
         caps: &Caps,
     ) -> Self {
         let framing = match form {
+            Some(StreamForm::Bytes) => Framing::Pieces,
             Some(StreamForm::Events) => Framing::Events(SseParser::new(caps.event)),
             Some(StreamForm::Frames) => Framing::Frames(FrameParser::new(caps.event)),
             None => Framing::Whole { gathered: Gathered::default(), cap: caps.answer },
@@ -81,6 +87,10 @@ impl Source {
     fn take(&mut self, bytes: Bytes) -> Result<(), Fault> {
         match &mut self.framing {
             Framing::Whole { gathered, cap } => gathered.add(bytes, *cap),
+            Framing::Pieces => {
+                let piece = StreamEvent { raw: bytes.clone(), name: Bytes::new(), data: bytes };
+                self.conduit.push(Frame::Event(piece), &mut self.out)
+            }
             Framing::Events(parser) => {
                 parser.push(bytes);
                 while let Some(event) = parser.next().map_err(|_| too_large("event"))? {
@@ -111,7 +121,7 @@ impl Source {
                 }
             }
             // Half a frame says nothing.
-            Framing::Frames(_) => {}
+            Framing::Frames(_) | Framing::Pieces => {}
         }
         self.conduit.end(&mut self.out)
     }
@@ -125,7 +135,7 @@ impl Source {
     pub(crate) fn estimate(&self) -> Tally {
         let gathered = match &self.framing {
             Framing::Whole { gathered, .. } => gathered.len(),
-            Framing::Events(_) | Framing::Frames(_) => 0,
+            Framing::Events(_) | Framing::Frames(_) | Framing::Pieces => 0,
         };
         Tally { output_bytes: gathered as u64, ..Tally::default() }
     }

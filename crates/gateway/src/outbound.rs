@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dialects::{Dialect, Encoded, ToolNames};
+use dialects::{Dialect, Encoded, Meaning, ToolNames};
 use http::{HeaderMap, HeaderValue, header};
 use router::{Candidate, Strictness};
 use types::SpanId;
-use types::conversation::{Conversation, Target};
+use types::conversation::Target;
 
 use crate::account::Account;
 use crate::destination::{Destination, Endpoint, KnownModel};
@@ -24,9 +24,9 @@ pub(crate) struct Written {
     pub(crate) tool_names: ToolNames,
 }
 
-/// The caller's request, read as a conversation the first time a target needs that.
+/// The caller's request, read for what it means the first time a target needs that.
 #[derive(Default)]
-pub(crate) struct Understood(Option<Conversation>);
+pub(crate) struct Understood(Option<Meaning>);
 
 /// Says the request in the language of `to` and for the model there.
 ///
@@ -56,14 +56,15 @@ impl Understood {
         if dialect.id() == request.dialect.id() {
             return dialect.adapt_request(&request.body, &request.fields, target).map_err(Cause::Encode);
         }
-        let (Some(from), Some(to)) = (request.dialect.conversational(), dialect.conversational()) else {
-            return Err(Cause::NotOffered(request.operation));
+        let not_offered = || Cause::NotOffered(request.operation);
+        let meaning = match &mut self.0 {
+            Some(meaning) => meaning,
+            empty => {
+                let read = Meaning::read(request.dialect, request.head(), &request.body);
+                empty.insert(read.ok_or_else(not_offered)?.map_err(Cause::Decode)?)
+            }
         };
-        let conversation = match &mut self.0 {
-            Some(conversation) => conversation,
-            empty => empty.insert(from.decode_request(request.head(), &request.body).map_err(Cause::Decode)?),
-        };
-        to.encode_request(conversation, target).map_err(Cause::Encode)
+        meaning.say(dialect, target).ok_or_else(not_offered)?.map_err(Cause::Encode)
     }
 }
 
@@ -72,6 +73,11 @@ pub(crate) fn write(request: &Request, encoded: Encoded, to: &Place<'_>, account
     let mut headers = head(to, account);
     if to.endpoint.dialect.id() == request.dialect.id() {
         forward(request, &mut headers);
+        if request.fields.is_form()
+            && let Some(layout) = request.headers.get(header::CONTENT_TYPE)
+        {
+            headers.insert(header::CONTENT_TYPE, layout.clone());
+        }
     }
     // Last: what this request needs in its language wins over what the caller or the catalogue say.
     for (name, value) in encoded.headers {

@@ -88,8 +88,8 @@ fn understand(
     body: Bytes,
     depth: usize,
 ) -> Result<Box<Request>, Cause> {
-    let Route { dialect, operation, said, .. } = route;
-    let fields = Fields::scan(&body, depth).map_err(Cause::Json)?;
+    let Route { dialect, operation, said, takes, .. } = route;
+    let fields = Fields::read(&headers, &body, takes, depth).map_err(Cause::Json)?;
     let head = Head { headers: &headers, path: &said, query: query.as_deref() };
     let peek = dialect.peek(head, &body, &fields).map_err(Cause::Decode)?;
     // Boxed: it goes from phase to phase.

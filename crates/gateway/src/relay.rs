@@ -14,7 +14,7 @@ use net::body::Aborted;
 use net::drain::Drain;
 use tokio::time::Sleep;
 use types::conversation::Delivery;
-use types::{Fault, FaultKind, Monotonic};
+use types::{Fault, FaultKind, Monotonic, StreamForm};
 
 use crate::account::{self, Account};
 use crate::answer::{self, Answer};
@@ -37,6 +37,7 @@ pub(crate) fn conduit(
         delivery: request.peek.delivery,
         calls: request.peek.calls,
         form: request.peek.form,
+        vectors: request.peek.vectors,
         tool_names,
         request: account.id,
         at: account.wall,
@@ -62,7 +63,8 @@ pub(crate) fn start(answered: Answered, gateway: &Gateway) -> Answer {
     account.note(source.tally());
     let gap = Gap::new(gateway.timers.event_gap, deadline, &account);
     let end = End::of(gateway.drain.clone());
-    let relay = Relay { source, account, gap, end, sent: 0, status, settled: false, over: false };
+    let relay =
+        Relay { source, account, gap, end, sent: 0, status, settled: false, over: false, broken: false };
     answer::streamed(relay, &headers)
 }
 
@@ -78,6 +80,8 @@ pub(crate) struct Relay {
     /// Whether the answer is complete and its account closed, though the upstream may linger.
     settled: bool,
     over: bool,
+    /// Whether the answer broke off and there is no way to say so but to cut the connection.
+    broken: bool,
 }
 
 impl net::body::Source for Relay {
@@ -88,7 +92,7 @@ impl net::body::Source for Relay {
                 return Poll::Ready(Some(Ok(piece)));
             }
             if self.over {
-                return Poll::Ready(None);
+                return Poll::Ready(self.broken.then_some(Err(Aborted)));
             }
             if let Err(cause) = ready!(self.poll_source(context)) {
                 self.fail(cause);
@@ -147,7 +151,8 @@ impl Relay {
         self.gap.shorten(LINGER);
     }
 
-    /// The answer broke off: says so inside the stream, in the caller's language, and ends it.
+    /// The answer broke off: says so inside the stream, in the caller's language, and ends it. Where the stream has no
+    /// events there is no place for words: it is cut, so that nobody takes it for whole.
     fn fail(&mut self, cause: Cause) {
         self.over = true;
         if self.settled {
@@ -165,8 +170,12 @@ impl Relay {
         };
         let refusal = cause.refusal(&self.account);
         let (id, form) = (self.account.id, self.account.facts.form);
-        let event = self.account.caller.encode_stream_error(&refusal, id, form);
-        self.source.out.push(event.into());
+        if form == StreamForm::Bytes {
+            self.broken = true;
+        } else {
+            let event = self.account.caller.encode_stream_error(&refusal, id, form);
+            self.source.out.push(event.into());
+        }
         self.account.close(self.status, Some(refusal.code));
     }
 }

@@ -31,7 +31,7 @@ fn exact(path: &str, spelling: Spelling) -> Option<Route> {
     let mut known = dialects::all().iter().flat_map(|dialect| dialect.routes().iter().zip(repeat(*dialect)));
     known.find_map(|(route, dialect)| {
         let said = route.read(path)?;
-        Some(Route { dialect, operation: route.operation, said, spelling })
+        Some(Route { dialect, operation: route.operation, said, takes: route.takes, spelling })
     })
 }
 
@@ -110,6 +110,8 @@ mod tests {
         check("/anthropic/v1/messages", messages);
         check("/v1/messages/v1/messages", messages);
         check("/v1/messages/count_tokens", Some(("anthropic", "count_tokens")));
+        check("/v1/embeddings", Some(("openai_embeddings", "embeddings")));
+        check("/audio/speech", Some(("openai_speech", "speech")));
         check("/v1/nonsense", None);
         check("/", None);
         check("", None);

@@ -194,6 +194,16 @@ const fn operation_code(operation: Operation) -> u8 {
     match operation {
         Operation::Chat => 1,
         Operation::CountTokens => 2,
+        Operation::AudioTranslation => 10,
+        Operation::Embeddings => 11,
+        Operation::ImageEdit => 12,
+        Operation::ImageGeneration => 13,
+        Operation::ImageVariation => 14,
+        Operation::Moderation => 15,
+        Operation::Rerank => 16,
+        Operation::Speech => 17,
+        Operation::TextCompletion => 18,
+        Operation::Transcription => 19,
     }
 }
 
@@ -201,6 +211,16 @@ const fn operation(code: u8) -> Option<Operation> {
     match code {
         1 => Some(Operation::Chat),
         2 => Some(Operation::CountTokens),
+        10 => Some(Operation::AudioTranslation),
+        11 => Some(Operation::Embeddings),
+        12 => Some(Operation::ImageEdit),
+        13 => Some(Operation::ImageGeneration),
+        14 => Some(Operation::ImageVariation),
+        15 => Some(Operation::Moderation),
+        16 => Some(Operation::Rerank),
+        17 => Some(Operation::Speech),
+        18 => Some(Operation::TextCompletion),
+        19 => Some(Operation::Transcription),
         _ => None,
     }
 }

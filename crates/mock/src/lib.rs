@@ -7,6 +7,7 @@
 //! stands a [`Program`]: `mock?ttft=300ms&tps=60&tokens=200`, `mock?fail=429@10%`, `mock?tool=get_weather`,
 //! `mock?tool=read&args={"path":"/tmp/note"}`.
 
+mod operations;
 mod program;
 mod sample;
 mod script;
@@ -16,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use dialects::{Dialect, Fields, Head};
+use dialects::{Dialect, Fields, Head, Takes};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, StatusCode};
 use types::{Code, Operation, Refusal};
@@ -94,11 +95,18 @@ fn respond(asked: &MockRequest, ordinal: u64) -> Result<Script, Refusal> {
     let MockRequest { dialect, operation, path, headers, body } = asked;
     let said = dialect.routes().iter().find_map(|route| route.read(path.path())).unwrap_or_default();
     let head = Head { headers, path: &said, query: path.query() };
-    let Some(language) = dialect.conversational() else {
-        return Err(Refusal::new(Code::NotOffered, "the mock has conversations and nothing else"));
-    };
-    let fields = Fields::scan(body, MAX_DEPTH).map_err(|error| invalid(&error))?;
+    // An upstream's path may be another than the language's own; what is asked for is the same.
+    let route = dialect.routes().iter().find(|route| route.operation == *operation);
+    let takes = route.map_or(Takes::Json, |route| route.takes);
+    let fields = Fields::read(headers, body, takes, MAX_DEPTH).map_err(|error| invalid(&error))?;
     let peek = dialect.peek(head, body, &fields).map_err(|error| invalid(&error))?;
+    let Some(language) = dialect.conversational() else {
+        let program = Program::of_model(peek.model.as_str()).map_err(|error| invalid(&error))?;
+        if let Some(failure) = program.failure_of(ordinal) {
+            return Ok(script::failed(*dialect, failure));
+        }
+        return operations::respond(&operations::Ask { asked, head, fields, peek, program });
+    };
     let conversation = language.decode_request(head, body).map_err(|error| invalid(&error))?;
     let program = Program::of_model(conversation.model.as_str()).map_err(|error| invalid(&error))?;
     if *operation == Operation::CountTokens {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use dialects::{Asked, Calls, Conversational, Dialect, ToolNames, unfold};
+use dialects::{Asked, Calls, Conversational, Dialect, ToolNames, Vectors, unfold};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use types::conversation::{Answer, Conversation, Delivery, Delta, Event};
 use types::{Code, Refusal, RequestId, StreamForm, Tokens, UnixTime};
@@ -29,6 +29,7 @@ pub(crate) fn played(
         delivery: conversation.delivery,
         calls: Calls::Tools,
         form,
+        vectors: Vectors::default(),
         tool_names: ToolNames::default(),
         request: RequestId::generate(),
         at: UnixTime::from_secs(CREATED),
@@ -40,17 +41,21 @@ pub(crate) fn played(
 }
 
 /// The model's answers carry one time, so that equal requests get equal answers.
-const CREATED: u64 = 1_767_225_600;
+pub(crate) const CREATED: u64 = 1_767_225_600;
 
 fn whole(dialect: &'static dyn Conversational, asked: &Asked, answer: &Answer, program: &Program) -> Script {
     let tokens = answer.usage.map_or(0, |usage| usage.output_total().0);
+    body("application/json", dialect.encode_answer(answer, asked).into(), tokens, program)
+}
+
+/// One body, after as long as it takes to say so many tokens.
+pub(crate) fn body(content_type: &'static str, body: Bytes, tokens: u64, program: &Program) -> Script {
     let talking = program.pace().saturating_mul(u32::try_from(tokens).unwrap_or(u32::MAX));
-    let body = Bytes::from(dialect.encode_answer(answer, asked));
     let pieces = match program.cut {
         Some(share) => vec![now(What::Bytes(body.slice(..share_of(body.len(), share)))), now(What::Cut)],
         None => vec![now(What::Bytes(body))],
     };
-    let headers = head("application/json");
+    let headers = head(content_type);
     Script { delay: program.first_token + talking, status: Some(StatusCode::OK), headers, pieces }
 }
 
@@ -61,15 +66,37 @@ fn streamed(
     program: &Program,
 ) -> Script {
     let mut encoder = dialect.encoder(asked);
-    let mut pieces: Vec<(Duration, Vec<u8>)> = Vec::new();
-    let mut waiting = program.first_token;
-    for event in unfold(answer).into_iter().flat_map(in_pieces) {
-        let is_delta = matches!(event, Event::Delta { .. });
+    let events = unfold(answer).into_iter().flat_map(in_pieces).map(|event| {
+        let pace = if matches!(event, Event::Delta { .. }) { Pace::Token } else { Pace::AtOnce };
         let mut bytes = Vec::new();
         encoder.push(&event, &mut bytes);
+        (pace, bytes)
+    });
+    paced(asked.form.content_type(), events, program)
+}
+
+/// When a piece comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// With the piece before it.
+    AtOnce,
+    /// After as long as a token takes.
+    Token,
+}
+
+/// These pieces, at the program's pace.
+pub(crate) fn paced(
+    content_type: &'static str,
+    said: impl Iterator<Item = (Pace, Vec<u8>)>,
+    program: &Program,
+) -> Script {
+    let mut pieces: Vec<(Duration, Vec<u8>)> = Vec::new();
+    let mut waiting = program.first_token;
+    for (pace, mut bytes) in said {
         if bytes.is_empty() {
             continue;
         }
+        let is_delta = pace == Pace::Token;
         let after = if is_delta { std::mem::replace(&mut waiting, program.pace()) } else { Duration::ZERO };
         match pieces.last_mut() {
             // What comes at the same time comes in one piece, as a fast server would send it.
@@ -82,12 +109,7 @@ fn streamed(
     if let Some(share) = program.cut {
         cut(&mut pieces, share);
     }
-    Script {
-        delay: Duration::ZERO,
-        status: Some(StatusCode::OK),
-        headers: head(asked.form.content_type()),
-        pieces,
-    }
+    Script { delay: Duration::ZERO, status: Some(StatusCode::OK), headers: head(content_type), pieces }
 }
 
 /// A delta of text as one event per token.
@@ -113,6 +135,16 @@ fn in_pieces(event: Event) -> Vec<Event> {
 fn halves(text: &str) -> impl Iterator<Item = &str> {
     let (left, right) = text.split_at(text.floor_char_boundary(text.len() / 2));
     [left, right].into_iter().filter(|half| !half.is_empty())
+}
+
+impl Script {
+    /// The same with these bytes at the end, unless it breaks off before.
+    pub(crate) fn followed_by(mut self, bytes: &'static str) -> Self {
+        if !matches!(self.pieces.last(), Some(Piece { what: What::Cut, .. })) {
+            self.pieces.push(now(What::Bytes(Bytes::from_static(bytes.as_bytes()))));
+        }
+        self
+    }
 }
 
 /// Keeps this share of the bytes and breaks off.
@@ -144,7 +176,7 @@ fn share_of(length: usize, share: f64) -> usize {
 }
 
 /// The way the program fails.
-pub(crate) fn failed(dialect: &'static dyn Conversational, failure: Failure) -> Script {
+pub(crate) fn failed(dialect: &'static dyn Dialect, failure: Failure) -> Script {
     match failure {
         Failure::Status(status) => {
             let refusal = Refusal {

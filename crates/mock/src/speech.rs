@@ -153,8 +153,22 @@ fn text(conversation: &Conversation, program: &Program) -> String {
         OutputFormat::Text if program.json == Json::Always => {
             serde_json::json!({"you_said": heard}).to_string()
         }
-        OutputFormat::Text => format!("Hello from Tollgate. You said: {heard}"),
+        OutputFormat::Text => greeting(&heard),
     }
+}
+
+/// What goes on after `heard`, cut to the caller's limit.
+pub(crate) fn continuation(heard: &str, limit: Option<u64>, program: &Program) -> (String, StopReason) {
+    let text = match program.tokens {
+        _ if program.echo == Echo::Repeat => heard.to_owned(),
+        Some(tokens) => filler(tokens),
+        None => greeting(heard),
+    };
+    shortened(text, limit.and_then(|limit| usize::try_from(limit).ok()))
+}
+
+fn greeting(heard: &str) -> String {
+    format!("Hello from Tollgate. You said: {heard}")
 }
 
 /// What a message says, with a word for what is not text.

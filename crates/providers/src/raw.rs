@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use types::Operation;
 
 /// `provider.toml`.
 #[derive(Deserialize)]
@@ -74,13 +75,44 @@ pub(crate) struct RawVariant {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawEndpoint {
+    pub(crate) audio_translation: Option<String>,
     pub(crate) chat: Option<String>,
     pub(crate) chat_stream: Option<String>,
     pub(crate) count_tokens: Option<String>,
+    pub(crate) embeddings: Option<String>,
+    pub(crate) image_edit: Option<String>,
+    pub(crate) image_generation: Option<String>,
+    pub(crate) image_variation: Option<String>,
+    pub(crate) moderation: Option<String>,
+    pub(crate) rerank: Option<String>,
+    pub(crate) speech: Option<String>,
+    pub(crate) text_completion: Option<String>,
+    pub(crate) transcription: Option<String>,
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, String>,
     #[serde(default)]
     pub(crate) versions: Vec<String>,
+}
+
+impl RawEndpoint {
+    /// The path of an operation, where it is offered.
+    pub(crate) const fn path(&self, operation: Operation) -> Option<&String> {
+        let path = match operation {
+            Operation::AudioTranslation => &self.audio_translation,
+            Operation::Chat => &self.chat,
+            Operation::CountTokens => &self.count_tokens,
+            Operation::Embeddings => &self.embeddings,
+            Operation::ImageEdit => &self.image_edit,
+            Operation::ImageGeneration => &self.image_generation,
+            Operation::ImageVariation => &self.image_variation,
+            Operation::Moderation => &self.moderation,
+            Operation::Rerank => &self.rerank,
+            Operation::Speech => &self.speech,
+            Operation::TextCompletion => &self.text_completion,
+            Operation::Transcription => &self.transcription,
+        };
+        path.as_ref()
+    }
 }
 
 /// `[rate_limits.<what>]`.

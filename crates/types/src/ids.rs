@@ -118,22 +118,38 @@ identities! {
     RequestId;
 }
 
-/// What a caller asks for. Every operation takes the same path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Operation {
-    /// One turn of a conversation, whole or streamed.
-    Chat,
-    /// How many tokens a conversation would take.
-    CountTokens,
+/// Declares the operations once: variant, printed word, meaning.
+macro_rules! operations {
+    ($($variant:ident $text:literal $doc:literal;)+) => {
+        /// What a caller asks for. Every operation takes the same path.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Operation { $(#[doc = $doc] $variant,)+ }
+
+        impl Operation {
+            /// Every operation.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// OpenTelemetry's `gen_ai.operation.name` where it has a word, the label in metrics and logs, and the
+            /// key of a path in `provider.toml`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+    };
 }
 
-impl Operation {
-    /// OpenTelemetry's `gen_ai.operation.name`, and the label in metrics and logs.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Chat => "chat",
-            Self::CountTokens => "count_tokens",
-        }
-    }
+operations! {
+    AudioTranslation "audio_translation" "Text in English of what is said in a recording.";
+    Chat "chat" "One turn of a conversation, whole or streamed.";
+    CountTokens "count_tokens" "How many tokens a conversation would take.";
+    Embeddings "embeddings" "Vectors that stand for texts.";
+    ImageEdit "image_edit" "Another image of given ones.";
+    ImageGeneration "image_generation" "An image of a description.";
+    ImageVariation "image_variation" "An image like a given one.";
+    Moderation "moderation" "Whether content is harmful, by category.";
+    Rerank "rerank" "Which documents answer a query best.";
+    Speech "speech" "A text, spoken.";
+    TextCompletion "text_completion" "How a text goes on.";
+    Transcription "transcription" "The text of what is said in a recording.";
 }

@@ -34,6 +34,8 @@ pub enum Frame {
 /// How a stream is cut into events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum StreamForm {
+    /// Not at all: each piece as it comes, of the media type that the upstream says.
+    Bytes,
     /// Server-sent events (WHATWG HTML, section 9.2).
     #[default]
     Events,
@@ -42,18 +44,20 @@ pub enum StreamForm {
 }
 
 impl StreamForm {
-    const ALL: [Self; 2] = [Self::Events, Self::Frames];
+    /// Those that a media type tells.
+    const TOLD: [Self; 2] = [Self::Events, Self::Frames];
 
-    /// The media type of such a stream.
+    /// The media type of such a stream, where nobody says another.
     pub const fn content_type(self) -> &'static str {
         match self {
+            Self::Bytes => "application/octet-stream",
             Self::Events => "text/event-stream",
             Self::Frames => "application/vnd.amazon.eventstream",
         }
     }
 
-    /// The form of an answer with this `content-type`; `None` of one that is no stream.
+    /// The form of an answer with this `content-type`; `None` of one that is no stream of events.
     pub fn of_content_type(content_type: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|form| content_type.starts_with(form.content_type().as_bytes()))
+        Self::TOLD.into_iter().find(|form| content_type.starts_with(form.content_type().as_bytes()))
     }
 }

@@ -8,7 +8,7 @@ use types::conversation::Delivery;
 use types::{ModelName, StreamForm};
 
 use super::wire::wrong;
-use crate::{Calls, DecodeError, Fields, Peek};
+use crate::{Calls, DecodeError, Fields, Peek, Vectors};
 
 /// The header that names the API version.
 pub(super) const VERSION_HEADER: &str = "anthropic-version";
@@ -66,7 +66,14 @@ pub(super) fn peek(headers: &HeaderMap, body: &Bytes, fields: &Fields) -> Result
         }
     }
     let delivery = if stream { Delivery::Stream { include_usage: true } } else { Delivery::Whole };
-    Ok(Peek { model, delivery, max_tokens, calls: Calls::Tools, form: StreamForm::Events })
+    Ok(Peek {
+        model,
+        delivery,
+        max_tokens,
+        calls: Calls::Tools,
+        form: StreamForm::Events,
+        vectors: Vectors::default(),
+    })
 }
 
 /// A field that version `2026-10-21` no longer takes.

@@ -14,7 +14,7 @@ use types::conversation::{
 use types::{DialectId, RequestId, StreamEvent, StreamForm, UnixTime};
 
 use super::Anthropic;
-use crate::{Asked, Calls, Conversational as _, Fold};
+use crate::{Asked, Calls, Conversational as _, Fold, Vectors};
 
 /// A stream with every kind of block.
 const STREAM: &str = include_str!("../../fixtures/anthropic/stream.sse");
@@ -39,6 +39,7 @@ fn asked(delivery: Delivery) -> Asked {
         delivery,
         calls: Calls::Tools,
         form: StreamForm::Events,
+        vectors: Vectors::default(),
         tool_names: crate::ToolNames::default(),
         request,
         at: UnixTime::from_secs(1),

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use types::conversation::Delivery;
 use types::{ModelName, StreamForm};
 
-use crate::{Calls, DecodeError, Fields, Head, Peek, Streams, shape};
+use crate::{Calls, DecodeError, Fields, Head, Peek, Streams, Vectors, shape};
 
 /// The part of `inferenceConfig` that matters here.
 #[derive(Deserialize)]
@@ -30,7 +30,14 @@ pub(super) fn peek(head: Head<'_>, body: &Bytes, fields: &Fields) -> Result<Peek
         }
         None => None,
     };
-    Ok(Peek { model, delivery, max_tokens, calls: Calls::Tools, form: StreamForm::Frames })
+    Ok(Peek {
+        model,
+        delivery,
+        max_tokens,
+        calls: Calls::Tools,
+        form: StreamForm::Frames,
+        vectors: Vectors::default(),
+    })
 }
 
 /// The model that the path names.

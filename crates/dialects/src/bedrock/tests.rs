@@ -19,6 +19,7 @@ use super::Bedrock;
 use crate::frames::FrameParser;
 use crate::{
     Asked, Calls, Conduit, Conversational as _, DecodeError, Fold, Head, PathSaid, Streams, Tally, ToolNames,
+    Vectors,
 };
 
 /// A request with a block of every kind.
@@ -52,6 +53,7 @@ fn asked(delivery: Delivery) -> Asked {
         delivery,
         calls: Calls::Tools,
         form: StreamForm::Frames,
+        vectors: Vectors::default(),
         tool_names: ToolNames::default(),
         request,
         at: UnixTime::from_secs(1),

@@ -21,6 +21,15 @@ pub(super) fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<En
     Encoded { body, changes, ..Encoded::default() }.checked(target)
 }
 
+/// The request with the target's model, and with usage asked for at the end of a stream; every other byte stays.
+pub(crate) fn adapt_plainly(body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {
+    let mut edit = Edit::new(body, fields, target);
+    edit.model();
+    edit.stream_options()?;
+    let (body, changes) = edit.finish();
+    Encoded { body, changes, ..Encoded::default() }.checked(target)
+}
+
 /// A written request without what the target refuses. Of what an adapted request needs beyond that, nothing is
 /// left to do in one that was written for this target.
 pub(super) fn restrict(body: Vec<u8>, target: &Target, changes: &mut Vec<Change>) -> Vec<Bytes> {

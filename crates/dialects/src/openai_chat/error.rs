@@ -131,7 +131,7 @@ struct InsideStatus {
 }
 
 /// The fault in a body or event that holds a top-level `error`, if it holds one.
-pub(super) fn fault_inside(body: &[u8]) -> Option<Fault> {
+pub(crate) fn fault_inside(body: &[u8]) -> Option<Fault> {
     let inside: Inside<'_> = serde_json::from_slice(body).ok()?;
     let error = inside.error.filter(|error| is_truthy(error.get().as_bytes()))?;
     let said: InsideStatus = serde_json::from_str(error.get()).unwrap_or_default();
@@ -140,26 +140,26 @@ pub(super) fn fault_inside(body: &[u8]) -> Option<Fault> {
 }
 
 /// The fault in an event that is an error by its name.
-pub(super) fn fault_of_event(data: &[u8]) -> Fault {
+pub(crate) fn fault_of_event(data: &[u8]) -> Fault {
     fault_inside(data).unwrap_or_else(|| Fault { status: None, ..read_fault(200, data) })
 }
 
 /// Whether a client library would take this value of `error` for an error.
-pub(super) fn is_truthy(value: &[u8]) -> bool {
+pub(crate) fn is_truthy(value: &[u8]) -> bool {
     !matches!(value, b"null" | b"false" | b"0" | b"\"\"" | b"{}" | b"[]")
 }
 
 /// An answer that is not what the protocol says.
-pub(super) fn unreadable(error: &dyn std::fmt::Display) -> Fault {
+pub(crate) fn unreadable(error: &dyn std::fmt::Display) -> Fault {
     Fault::new(FaultKind::Unreadable, format!("the provider's answer cannot be read: {error}"))
 }
 
 /// A stream that ended without saying that it was complete.
-pub(super) fn broken_off() -> Fault {
+pub(crate) fn broken_off() -> Fault {
     Fault::new(FaultKind::Cut, "the provider's stream broke off")
 }
 
 /// A stream that was complete before it said anything.
-pub(super) fn empty_stream() -> Fault {
+pub(crate) fn empty_stream() -> Fault {
     Fault::new(FaultKind::Server, "the provider's stream was empty")
 }

@@ -6,11 +6,11 @@ use serde_json::value::RawValue;
 use types::conversation::Delivery;
 use types::{Fault, FaultKind, Frame, ServiceTier, StreamEvent};
 
+use super::MAX_DEPTH;
 use super::answer::{Said, refine, stop_reason};
 use super::error::{broken_off, empty_stream, fault_inside, fault_of_event, is_truthy, unreadable};
-use super::stream_decode::misnamed_error;
+use super::event::{Kind, kind};
 use super::usage::ReadUsage;
-use super::{DONE, MAX_DEPTH};
 use crate::outline::{Outline, Outlined, Part};
 use crate::splice::{patch, quoted};
 use crate::{Asked, Conduit, Span, Splice, Tally};
@@ -50,26 +50,16 @@ impl Forwarder {
             out.push(event.raw.clone());
             return Ok(());
         }
-        if event.name.as_ref() == b"error" {
-            return Err(fault_of_event(&event.data));
-        }
-        let data = event.data.as_ref();
-        if data.is_empty() {
-            if let Some(fault) = misnamed_error(event) {
-                return Err(fault);
+        match kind(event)? {
+            Kind::Object => {}
+            Kind::Done if !self.tally.has_content => return Err(empty_stream()),
+            kind @ (Kind::Comment | Kind::Done) => {
+                self.tally.is_complete = kind == Kind::Done;
+                out.push(event.raw.clone());
+                return Ok(());
             }
-            out.push(event.raw.clone());
-            return Ok(());
         }
-        if data.trim_ascii() == DONE {
-            if !self.tally.has_content {
-                return Err(empty_stream());
-            }
-            self.tally.is_complete = true;
-            out.push(event.raw.clone());
-            return Ok(());
-        }
-        self.read(data, MAX_DEPTH, |this, chunk| {
+        self.read(&event.data, MAX_DEPTH, |this, chunk| {
             this.chunk(chunk.map_err(|error| unreadable(&error))?, event, out)
         })
     }

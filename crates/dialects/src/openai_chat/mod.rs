@@ -4,7 +4,8 @@
 mod adapt;
 mod answer;
 mod chunk;
-mod error;
+pub(crate) mod error;
+pub(crate) mod event;
 mod forward;
 mod history;
 mod limits;
@@ -20,7 +21,7 @@ mod restrict;
 mod stream_decode;
 mod stream_encode;
 mod stream_tools;
-mod usage;
+pub(crate) mod usage;
 mod wire;
 
 #[cfg(test)]
@@ -42,7 +43,11 @@ const ID: DialectId = DialectId("openai_chat");
 /// The data that ends a stream.
 const DONE: &[u8] = b"[DONE]";
 /// How deeply an upstream's answer, or a part of a request, may be nested; `serde_json`'s own limit.
-const MAX_DEPTH: usize = 128;
+pub(crate) const MAX_DEPTH: usize = 128;
+
+pub(crate) use adapt::adapt_plainly;
+pub(crate) use peek::delivery;
+pub(crate) use request_decode::checked_text;
 
 /// `OpenAI` Chat Completions.
 #[derive(Debug)]
@@ -159,6 +164,6 @@ fn call_id(answer: &str, choice: usize, number: usize) -> String {
 
 /// `value` as JSON.
 #[expect(clippy::expect_used, reason = "what is written has text for keys and no serialiser that fails")]
-fn json_bytes(value: &impl Serialize) -> Vec<u8> {
+pub(crate) fn json_bytes(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("the language's own structures are JSON")
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use types::conversation::Delivery;
 use types::{ModelName, StreamForm};
 
-use crate::{Calls, DecodeError, Fields, Peek, shape};
+use crate::{Calls, DecodeError, Fields, Peek, Vectors, shape};
 
 /// Reads the model, the delivery and the token limit.
 pub(super) fn peek(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
@@ -24,6 +24,7 @@ pub(super) fn peek(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
         max_tokens: newer.or(older),
         calls: calls(body, fields),
         form: StreamForm::Events,
+        vectors: Vectors::default(),
     })
 }
 
@@ -65,7 +66,8 @@ struct StreamOptions {
     include_usage: Option<bool>,
 }
 
-fn delivery(body: &[u8], fields: &Fields) -> Result<Delivery, DecodeError> {
+/// Whole or streamed, and whether the caller wants to see the usage of a stream.
+pub(crate) fn delivery(body: &[u8], fields: &Fields) -> Result<Delivery, DecodeError> {
     let streams = match find(body, fields, "stream")? {
         None | Some(b"false") => false,
         Some(b"true") => true,

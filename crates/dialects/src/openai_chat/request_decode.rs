@@ -44,7 +44,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
 }
 
 /// The body as text, if it is JSON at all.
-fn checked_text(body: &[u8]) -> Result<&str, DecodeError> {
+pub(crate) fn checked_text(body: &[u8]) -> Result<&str, DecodeError> {
     Fields::scan(body, MAX_DEPTH).map_err(DecodeError::Json)?;
     let not_utf8 = |error: std::str::Utf8Error| crate::ScanError::NotUtf8 { offset: error.valid_up_to() };
     std::str::from_utf8(body).map_err(|error| DecodeError::Json(not_utf8(error)))

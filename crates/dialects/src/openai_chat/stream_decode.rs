@@ -9,8 +9,9 @@ use types::{Fault, StreamEvent};
 use super::answer::{Said, refine, stop_reason};
 use super::chunk::{Chunk, ChunkChoice, ChunkDelta};
 use super::error::{broken_off, empty_stream, fault_inside, fault_of_event, is_truthy, unreadable};
+use super::event::{Kind, kind};
+use super::message_decode;
 use super::stream_tools::Tools;
-use super::{DONE, message_decode};
 use crate::Decoder;
 use crate::object::keep;
 use crate::surrogates::mend;
@@ -29,23 +30,16 @@ pub(super) struct StreamDecoder {
 
 impl Decoder for StreamDecoder {
     fn push(&mut self, event: &StreamEvent, events: &mut Vec<Event>) -> Result<(), Fault> {
-        let data = event.data.as_ref();
-        if event.name.as_ref() == b"error" {
-            return Err(fault_of_event(data));
-        }
-        if data.is_empty() {
-            if let Some(fault) = misnamed_error(event) {
-                return Err(fault);
+        match kind(event)? {
+            Kind::Comment => {
+                events.push(Event::Ping);
+                return Ok(());
             }
-            events.push(Event::Ping);
-            return Ok(());
+            Kind::Done | Kind::Object if self.is_done => return Ok(()),
+            Kind::Done => return self.complete(events),
+            Kind::Object => {}
         }
-        if self.is_done {
-            return Ok(());
-        }
-        if data.trim_ascii() == DONE {
-            return self.complete(events);
-        }
+        let data = event.data.as_ref();
         let text = mend(std::str::from_utf8(data).map_err(|error| unreadable(&error))?);
         let chunk: Chunk<'_> = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
         if chunk.error.is_some_and(|error| is_truthy(error.get().as_bytes())) {
@@ -314,13 +308,4 @@ impl Blocks<'_> {
         self.close_words();
         tools.close(self);
     }
-}
-
-/// The error in an event that llama.cpp wrote under the field name `error` instead of `data`.
-pub(super) fn misnamed_error(event: &StreamEvent) -> Option<Fault> {
-    let rest = event.raw.strip_prefix(b"error:")?.trim_ascii();
-    // llama.cpp writes the inner object alone; it is put where errors are looked for.
-    let is_object = rest.starts_with(b"{");
-    let wrapped = [br#"{"error":"#.as_slice(), rest, b"}"].concat();
-    Some(fault_inside(rest).unwrap_or_else(|| fault_of_event(if is_object { &wrapped } else { rest })))
 }

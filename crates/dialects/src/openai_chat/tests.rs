@@ -15,7 +15,9 @@ use types::conversation::{Conversation, Delivery, Event, Target};
 use types::{Fault, Frame, RequestId, StreamEvent, StreamForm, UnixTime};
 
 use super::OpenAiChat;
-use crate::{Asked, Calls, Conduit, Conversational, Dialect, EncodeError, Fields, Fold, Head, Tally};
+use crate::{
+    Asked, Calls, Conduit, Conversational, Dialect, EncodeError, Fields, Fold, Head, Tally, Vectors,
+};
 
 const STREAM: Delivery = Delivery::Stream { include_usage: false };
 const STREAM_WITH_USAGE: Delivery = Delivery::Stream { include_usage: true };
@@ -27,6 +29,7 @@ fn asked(delivery: Delivery) -> Asked {
         delivery,
         calls: Calls::Tools,
         form: StreamForm::Events,
+        vectors: Vectors::default(),
         tool_names: crate::ToolNames::default(),
         request,
         at: UnixTime::from_secs(1_760_000_000),

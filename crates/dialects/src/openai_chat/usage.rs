@@ -155,7 +155,7 @@ fn take(left: &mut u64, wanted: u64) -> u64 {
 
 /// A count, however a provider spells it: null and negative numbers are none, fractions are cut.
 #[derive(Clone, Copy, Debug, Default)]
-struct Count(u64);
+pub(crate) struct Count(pub(crate) u64);
 
 impl Count {
     fn read(value: Part<'_>) -> Option<Self> {

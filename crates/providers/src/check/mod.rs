@@ -146,9 +146,8 @@ fn dialects(
 
 /// The path of each operation that is offered.
 fn paths(field: &str, raw: &RawEndpoint, findings: &mut Findings) -> Vec<(Operation, String)> {
-    let named = [(Operation::Chat, &raw.chat), (Operation::CountTokens, &raw.count_tokens)];
-    let paths: Vec<_> =
-        named.into_iter().filter_map(|(operation, path)| Some((operation, path.clone()?))).collect();
+    let offered = |operation: &Operation| Some((*operation, raw.path(*operation)?.clone()));
+    let paths: Vec<_> = Operation::ALL.iter().filter_map(offered).collect();
     for (operation, path) in &paths {
         findings.path(&format!("{field}.{}", operation.as_str()), path);
     }

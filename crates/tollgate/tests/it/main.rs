@@ -17,6 +17,7 @@ mod keys;
 mod large;
 mod ledger;
 mod observe;
+mod operations;
 mod prices;
 mod quirks;
 mod replay;

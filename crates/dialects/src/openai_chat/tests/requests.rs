@@ -8,7 +8,7 @@ use types::conversation::{
 use types::{DialectId, Json};
 
 use super::*;
-use crate::{DecodeError, Peek};
+use crate::{DecodeError, Peek, Vectors};
 
 fn peek(body: &str) -> Result<Peek, String> {
     let body = Bytes::from(body.to_owned());
@@ -32,6 +32,7 @@ fn peek_reads_what_routing_needs() {
         max_tokens: Some(7),
         calls: Calls::Tools,
         form: StreamForm::Events,
+        vectors: Vectors::default(),
     };
     assert_eq!(peek(body), Ok(expect));
     let body = r#"{"messages":[],"model":"m","stream":null,"max_tokens":null}"#;
@@ -42,7 +43,8 @@ fn peek_reads_what_routing_needs() {
             delivery: Delivery::Whole,
             max_tokens: None,
             calls: Calls::Tools,
-            form: StreamForm::Events
+            form: StreamForm::Events,
+            vectors: Vectors::default(),
         })
     );
 }

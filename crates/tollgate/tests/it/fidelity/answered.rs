@@ -23,6 +23,7 @@ pub(super) fn asked(delivery: Delivery) -> dialects::Asked {
         delivery,
         calls: Calls::Tools,
         form: StreamForm::default(),
+        vectors: dialects::Vectors::default(),
         tool_names: ToolNames::default(),
         request: RequestId::generate(),
         at: UnixTime::from_secs(1_760_000_000),

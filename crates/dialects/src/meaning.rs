@@ -1,0 +1,35 @@
+//! What a request means, in the canonical form of its kind: read once, said in as many languages as need be.
+
+use types::conversation::{Conversation, Target};
+use types::embedding;
+
+use crate::{DecodeError, Dialect, EncodeError, Encoded, Head};
+
+/// A request that can be said in more than one language.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Meaning {
+    /// A turn of a conversation.
+    Conversation(Box<Conversation>),
+    /// Texts to embed.
+    Embedding(embedding::Request),
+}
+
+impl Meaning {
+    /// Reads a request in the language `from`; `None` where there is nothing like it in any other language.
+    pub fn read(from: &dyn Dialect, head: Head<'_>, body: &[u8]) -> Option<Result<Self, DecodeError>> {
+        if let Some(language) = from.conversational() {
+            return Some(language.decode_request(head, body).map(|read| Self::Conversation(Box::new(read))));
+        }
+        Some(from.embedding()?.decode_request(head, body).map(Self::Embedding))
+    }
+
+    /// Says it in the language `to`; `None` where that has nothing like it.
+    pub fn say(&self, to: &dyn Dialect, target: &Target) -> Option<Result<Encoded, EncodeError>> {
+        match self {
+            Self::Conversation(conversation) => {
+                Some(to.conversational()?.encode_request(conversation, target))
+            }
+            Self::Embedding(request) => Some(to.embedding()?.encode_request(request, target)),
+        }
+    }
+}

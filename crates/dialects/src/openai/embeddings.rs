@@ -1,0 +1,164 @@
+//! Embeddings between the canonical form and this language
+//! (<https://platform.openai.com/docs/api-reference/embeddings>).
+
+use serde::{Deserialize, Serialize};
+use types::conversation::{Change, Extras, Target};
+use types::embedding::{Answer, Input, Request};
+use types::{Fault, FaultKind, ModelName, TokenClass, Usage};
+
+use super::EMBEDDINGS;
+use super::vectors::{self, Item};
+use crate::extras::carry;
+use crate::object::{Object, Path};
+use crate::openai_chat::error::{fault_inside, unreadable};
+use crate::openai_chat::{checked_text, json_bytes};
+use crate::passage::ReadUsage;
+use crate::surrogates::mend;
+use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Head, quirks};
+
+/// Embeddings in this language.
+#[derive(Debug)]
+pub(super) struct Embeddings;
+
+/// What is to be embedded, in each of its four forms. The order is that of trying: a list of numbers is one text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ReadInput {
+    Text(String),
+    Tokens(Vec<u32>),
+    Texts(Vec<String>),
+    TokenLists(Vec<Vec<u32>>),
+}
+
+#[derive(Serialize)]
+struct WriteRequest<'a> {
+    model: &'a str,
+    input: Vec<WriteInput<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dimensions: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_dimension: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encoding_format: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum WriteInput<'a> {
+    Text(&'a str),
+    Tokens(&'a [u32]),
+}
+
+#[derive(Deserialize)]
+struct ReadAnswer<'a> {
+    #[serde(borrow)]
+    data: Vec<Item<'a>>,
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(default)]
+    usage: Option<ReadUsage>,
+}
+
+#[derive(Serialize)]
+struct WriteUsage {
+    prompt_tokens: u64,
+    total_tokens: u64,
+}
+
+impl Exchange<Request, Answer> for Embeddings {
+    fn decode_request(&self, _head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
+        const INPUT: &str = "must be a string, an array of strings, or one or more arrays of tokens";
+        let text = mend(checked_text(body)?);
+        let mut object = Object::read(&text, &Path::Root)?;
+        let model = ModelName::from(object.require_text("model")?);
+        let input = object.take_as("input", INPUT)?;
+        // How the answer is written is the caller's affair: every upstream is asked for what it likes.
+        object.take("encoding_format")?;
+        Ok(Request {
+            model,
+            inputs: inputs(input.ok_or_else(|| Path::Field(&Path::Root, "input").wrong("is missing"))?),
+            dimensions: object.take_as("dimensions", "must be a whole number")?,
+            purpose: None,
+            overlong: None,
+            extras: Extras { dialect: Some(EMBEDDINGS.id), fields: object.rest().collect() },
+        })
+    }
+
+    fn encode_request(&self, request: &Request, target: &Target) -> Result<Encoded, EncodeError> {
+        let carried = carry(&request.extras, EMBEDDINGS.id, &[]);
+        let mut changes = carried.lost;
+        if request.purpose.is_some() {
+            changes.push(Change::dropped("input_type"));
+        }
+        if request.overlong.is_some() {
+            changes.push(Change::dropped("truncate"));
+        }
+        let renames = target.has_quirk(quirks::OUTPUT_DIMENSION);
+        let body = json_bytes(&WriteRequest {
+            model: target.model.as_str(),
+            input: request.inputs.iter().map(written).collect(),
+            dimensions: request.dimensions.filter(|_| !renames),
+            output_dimension: request.dimensions.filter(|_| renames),
+            encoding_format: (!target.has_quirk(quirks::NO_ENCODING_FORMAT)).then_some("float"),
+        });
+        Encoded { body: vec![body.into()], changes, ..Encoded::default() }.checked(target)
+    }
+
+    fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
+        let read: Result<ReadAnswer<'_>, _> = serde_json::from_slice(body);
+        let read = read.map_err(|error| fault_inside(body).unwrap_or_else(|| unreadable(&error)))?;
+        let mut items: Vec<_> = read.data.iter().enumerate().collect();
+        items.sort_by_key(|(place, item)| item.index.unwrap_or(*place));
+        let vectors: Result<Vec<_>, Fault> =
+            items.into_iter().map(|(_, item)| vectors::read(item.embedding.get())).collect();
+        let vectors = vectors?;
+        if vectors.is_empty() {
+            return Err(Fault::new(FaultKind::Unreadable, "the provider's answer has no vectors"));
+        }
+        let usage = read.usage.and_then(|usage| usage.to_usage(TokenClass::Output));
+        Ok(Answer { id: read.id, model: read.model, vectors, usage })
+    }
+
+    fn encode_answer(&self, answer: &Answer, asked: &Asked) -> Vec<u8> {
+        let mut out = br#"{"object":"list","data":["#.to_vec();
+        for (index, vector) in answer.vectors.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(br#"{"object":"embedding","index":"#);
+            out.extend_from_slice(itoa::Buffer::new().format(index).as_bytes());
+            out.extend_from_slice(br#","embedding":"#);
+            vectors::write(vector, asked.vectors, &mut out);
+            out.push(b'}');
+        }
+        out.extend_from_slice(br#"],"model":"#);
+        out.extend_from_slice(&json_bytes(&asked.model));
+        out.extend_from_slice(br#","usage":"#);
+        out.extend_from_slice(&json_bytes(&usage(answer.usage)));
+        out.push(b'}');
+        out
+    }
+}
+
+fn inputs(read: ReadInput) -> Vec<Input> {
+    match read {
+        ReadInput::Text(text) => vec![Input::Text(text)],
+        ReadInput::Tokens(tokens) => vec![Input::Tokens(tokens)],
+        ReadInput::Texts(texts) => texts.into_iter().map(Input::Text).collect(),
+        ReadInput::TokenLists(lists) => lists.into_iter().map(Input::Tokens).collect(),
+    }
+}
+
+fn written(input: &Input) -> WriteInput<'_> {
+    match input {
+        Input::Text(text) => WriteInput::Text(text),
+        Input::Tokens(tokens) => WriteInput::Tokens(tokens),
+    }
+}
+
+fn usage(usage: Option<Usage>) -> WriteUsage {
+    let tokens = usage.unwrap_or_default().total().0;
+    WriteUsage { prompt_tokens: tokens, total_tokens: tokens }
+}

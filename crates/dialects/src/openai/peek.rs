@@ -1,0 +1,70 @@
+//! What routing and limits need of a request.
+
+use bytes::Bytes;
+use types::StreamForm;
+use types::conversation::Delivery;
+
+use super::ask::{Ask, wrong};
+use crate::{DecodeError, Fields, Peek, Vectors, openai_chat};
+
+/// The model that moderates where the caller names none.
+const MODERATOR: &str = "omni-moderation-latest";
+
+pub(super) fn completions(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
+    let ask = Ask { body, fields };
+    let delivery = openai_chat::delivery(body, fields)?;
+    Ok(Peek { delivery, max_tokens: ask.whole("max_tokens")?, ..Peek::of(ask.model()?) })
+}
+
+pub(super) fn embeddings(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
+    let ask = Ask { body, fields };
+    let model = ask.model()?;
+    ask.require("input")?;
+    let vectors = match ask.text("encoding_format")?.as_deref() {
+        None | Some("float") => Vectors::Numbers,
+        Some("base64") => Vectors::Base64,
+        Some(_) => return Err(wrong("encoding_format", "must be `float` or `base64`")),
+    };
+    Ok(Peek { vectors, ..Peek::of(model) })
+}
+
+pub(super) fn images(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
+    let ask = Ask { body, fields };
+    Ok(Peek { delivery: streamed(ask.is_true("stream")?), max_tokens: None, ..Peek::of(ask.model()?) })
+}
+
+pub(super) fn moderations(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
+    let ask = Ask { body, fields };
+    let model = ask.model_or(Some(MODERATOR))?;
+    ask.require("input")?;
+    Ok(Peek::of(model))
+}
+
+/// Sound comes in pieces, whether or not in events.
+pub(super) fn speech(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
+    let ask = Ask { body, fields };
+    let model = ask.model()?;
+    ask.require("input")?;
+    let form = match ask.text("stream_format")?.as_deref() {
+        Some("sse") => StreamForm::Events,
+        Some(_) | None => StreamForm::Bytes,
+    };
+    Ok(Peek { delivery: streamed(true), form, max_tokens: None, ..Peek::of(model) })
+}
+
+/// The answer is a JSON object, events, or in one of the formats of subtitles or plain text.
+pub(super) fn transcriptions(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
+    let ask = Ask { body, fields };
+    let model = ask.model()?;
+    let streams = ask.is_true("stream")?;
+    let form = match ask.text("response_format")?.as_deref() {
+        Some("srt" | "text" | "vtt") if !streams => StreamForm::Bytes,
+        Some(_) | None => StreamForm::Events,
+    };
+    Ok(Peek { delivery: streamed(streams), form, max_tokens: None, ..Peek::of(model) })
+}
+
+const fn streamed(streams: bool) -> Delivery {
+    // Usage stands in the event that ends such a stream, asked for or not.
+    if streams { Delivery::Stream { include_usage: true } } else { Delivery::Whole }
+}
