@@ -2,6 +2,7 @@
 //! common.
 
 use bytes::Bytes;
+use dialects::frames::FrameParser;
 use dialects::{Conversational, Fold};
 use net::sse::{SseParser, Tail};
 use serde_json::{Value, json};
@@ -23,8 +24,13 @@ pub(crate) fn answer(dialect: &dyn Conversational, is_streamed: bool, body: &Byt
     Ok(fold.finish())
 }
 
-/// The events of a stream.
+/// The events of a stream, whose first byte gives its form away.
 pub(crate) fn events(body: &Bytes) -> Vec<StreamEvent> {
+    if body.first() == Some(&0) {
+        let mut parser = FrameParser::new(16 << 20);
+        parser.push(body.clone());
+        return std::iter::from_fn(|| parser.next().unwrap()).collect();
+    }
     let mut parser = SseParser::new(16 << 20);
     parser.push(body.clone());
     let mut events = Vec::new();
