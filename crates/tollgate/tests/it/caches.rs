@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use dialects::{Conversational, Streams};
+use dialects::{Conversational, Route, Streams};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -183,7 +183,8 @@ impl Stage {
         for other in others {
             let model = format!("m-{index}-{}", other.id().as_str());
             let body = exchange.request_for(&format!("{}/{model}", provider_of(other)));
-            let call = self.gateway.post(chat_paths(exchange.dialect)[0].0, body);
+            let path = chat_path(exchange.dialect, &[Streams::AsAsked]).unwrap();
+            let call = self.gateway.post(path, body);
             call.header("anthropic-version", "2023-06-01").send().await;
             let is_it = |request: &Received| {
                 request.path.contains(&model) || request.json()["model"] == model.as_str()
@@ -201,22 +202,21 @@ fn provider_of(language: &dyn Conversational) -> String {
 
 /// A provider's folder: its one language, at that language's own paths.
 fn provider(language: &dyn Conversational, url: &str) -> String {
-    let paths = chat_paths(language).into_iter().map(|(path, streams)| match streams {
-        Streams::Always => format!("chat_stream = \"{path}\"\n"),
-        Streams::AsAsked | Streams::Never => format!("chat = \"{path}\"\n"),
-    });
+    let streamed = chat_path(language, &[Streams::Always]);
+    let streamed = streamed.map_or_else(String::new, |path| format!("chat_stream = \"{path}\"\n"));
     format!(
-        "title = \"One language\"\ndocs = \"https://example.com/\"\nkind = \"local\"\nsemconv = \"one\"\nbase_url = \"{url}\"\n\
-         [dialects.{}]\n{}",
+        "title = \"One language\"\ndocs = \"https://example.com/\"\nkind = \"local\"\nsemconv = \"one\"\n\
+         base_url = \"{url}\"\n[dialects.{}]\nchat = \"{}\"\n{streamed}",
         language.id().as_str(),
-        paths.collect::<String>()
+        chat_path(language, &[Streams::AsAsked, Streams::Never]).unwrap(),
     )
 }
 
 const MODELS: &str = "price_version = \"2026-11-22\"\nmodels = []\n";
 
-/// Where this language's conversations are asked for.
-fn chat_paths(language: &dyn Conversational) -> Vec<(&'static str, Streams)> {
-    let chats = language.routes().iter().filter(|route| route.operation == Operation::Chat);
-    chats.map(|route| (route.path, route.streams)).collect()
+/// Where this language's conversations are asked for, if one of these says whether they are streams.
+fn chat_path(language: &dyn Conversational, streams: &[Streams]) -> Option<&'static str> {
+    let mut routes = language.routes().iter();
+    let is_it = |route: &&Route| route.operation == Operation::Chat && streams.contains(&route.streams);
+    routes.find(is_it).map(|route| route.path)
 }
