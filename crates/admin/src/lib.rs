@@ -18,6 +18,7 @@ use tracing::debug;
 use types::{Clock, Code, Refusal, RequestId};
 
 pub use health::Readiness;
+use listing::Style;
 pub use listing::{Listing, ListingConfig};
 
 /// The paths that no model answers, and what they need.
@@ -143,7 +144,8 @@ impl Site {
             "/.well-known/jwks.json" => Some(Page::Keys),
             oauth::TOKEN_PATH => Some(Page::Token),
             path if self.metrics.as_ref().is_some_and(|page| page.path == path) => Some(Page::Metrics),
-            path => wanted(path).map(|_| Page::Models),
+            // Some languages ask a model at a path below that of its entry.
+            path => wanted(path).filter(|_| !gateway::asks_a_model(path)).map(|_| Page::Models),
         }
     }
 
@@ -177,12 +179,13 @@ impl Site {
 
     fn models(&self, request: &Request<Incoming>, id: RequestId) -> Result<Answer, Declined> {
         let principal = self.identify(request, id)?;
+        let style = Style::of(request);
         let body = match wanted(request.uri().path()) {
-            Some(Wanted::One(model)) => self.listing.one(model, &principal).ok_or_else(|| {
+            Some(Wanted::One(model)) => self.listing.one(model, style, &principal).ok_or_else(|| {
                 let message = format!("no model `{model}`; `GET /v1/models` lists what there is");
                 Refusal::new(Code::ModelNotFound, message)
             })?,
-            Some(Wanted::All) | None => self.listing.all(request, &principal),
+            Some(Wanted::All) | None => self.listing.all(style, &principal),
         };
         Ok(answer(StatusCode::OK, JSON, body))
     }
@@ -214,11 +217,15 @@ fn misused(page: Page, method: &Method, visit: Visit<'_>) -> Answer {
 
 /// Which models a path asks for, if it asks for any.
 fn wanted(path: &str) -> Option<Wanted<'_>> {
-    match gateway::without_prefixes(path).strip_prefix("/models")? {
+    let path = path.strip_prefix(BETA).unwrap_or_else(|| gateway::without_prefixes(path));
+    match path.strip_prefix("/models")? {
         "" | "/" => Some(Wanted::All),
         rest => rest.strip_prefix('/').map(Wanted::One),
     }
 }
+
+/// The version segment of Gemini's paths.
+const BETA: &str = "/v1beta";
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 

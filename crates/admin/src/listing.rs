@@ -1,4 +1,5 @@
-//! The models a caller may use, in one body that OpenAI's, Anthropic's and Codex's clients all read.
+//! The models a caller may use, in one body that OpenAI's, Anthropic's and Codex's clients all read, and in one for
+//! Gemini's.
 
 use std::fmt::Write as _;
 
@@ -33,6 +34,34 @@ struct Listed {
     entry: String,
     /// For Codex.
     codex: String,
+    /// For Gemini's clients.
+    gemini: String,
+}
+
+/// For whose clients models are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// OpenAI's and Anthropic's.
+    Common,
+    /// The same and Codex.
+    Codex,
+    /// Gemini's.
+    Gemini,
+}
+
+impl Style {
+    /// The style this request asks for. Gemini's clients share a path with the others.
+    pub(crate) fn of(request: &Request<Incoming>) -> Self {
+        let is_gemini = request.uri().path().starts_with(crate::BETA)
+            || request.headers().contains_key("x-goog-api-client");
+        if is_gemini {
+            Self::Gemini
+        } else if is_codex(request) {
+            Self::Codex
+        } else {
+            Self::Common
+        }
+    }
 }
 
 impl Listing {
@@ -41,24 +70,33 @@ impl Listing {
         let listed = models.into_iter().zip(0..).map(|(config, priority)| Listed {
             entry: entry(&config, since).to_string(),
             codex: codex(&config, priority).to_string(),
+            gemini: gemini(&config).to_string(),
             name: config.name,
         });
         Self { models: listed.collect() }
     }
 
     /// All models that this caller may use.
-    pub(crate) fn all(&self, request: &Request<Incoming>, principal: &Principal) -> String {
-        list(&self.allowed(principal).collect::<Vec<_>>(), is_codex(request))
+    pub(crate) fn all(&self, style: Style, principal: &Principal) -> String {
+        let models: Vec<_> = self.allowed(principal).collect();
+        match style {
+            Style::Common => list(&models, false),
+            Style::Codex => list(&models, true),
+            Style::Gemini => gemini_list(&models),
+        }
     }
 
     /// One model, if there is such a one for this caller. Names hold slashes; clients may or may not escape them in a
     /// path.
-    pub(crate) fn one(&self, wanted: &str, principal: &Principal) -> Option<String> {
+    pub(crate) fn one(&self, wanted: &str, style: Style, principal: &Principal) -> Option<String> {
         let plain = wanted.replace("%2F", "/").replace("%2f", "/");
         let is_wanted = |listed: &&Listed| [wanted, plain.as_str()].contains(&listed.name.as_str());
         let mut called = self.models.iter().filter(is_wanted);
         let listed = called.find(|listed| principal.may_use(listed.name.as_str()))?;
-        Some(listed.entry.clone())
+        Some(match style {
+            Style::Common | Style::Codex => listed.entry.clone(),
+            Style::Gemini => listed.gemini.clone(),
+        })
     }
 
     fn allowed(&self, principal: &Principal) -> impl Iterator<Item = &Listed> {
@@ -87,6 +125,34 @@ fn list(models: &[&Listed], with_codex: bool) -> String {
     }
     body.push('}');
     body
+}
+
+fn gemini_list(models: &[&Listed]) -> String {
+    let mut body = String::from(r#"{"models":["#);
+    join(&mut body, models.iter().map(|listed| listed.gemini.as_str()));
+    body.push_str("]}");
+    body
+}
+
+/// The entry for Gemini's clients (<https://ai.google.dev/api/models#Model>).
+fn gemini(config: &ListingConfig<'_>) -> Value {
+    let model = config.model;
+    let mut entry = json!({
+        "name": format!("models/{}", config.name.as_str()),
+        "version": "",
+        "displayName": config.name,
+        "description": format!("{} by way of Tollgate", config.provider),
+        "supportedGenerationMethods": ["generateContent", "countTokens"],
+        "thinking": model.is_some_and(|model| model.can(Capability::Reasoning)),
+    });
+    let limits = [
+        ("inputTokenLimit", model.and_then(|model| model.context_window)),
+        ("outputTokenLimit", model.and_then(|model| model.max_output_tokens)),
+    ];
+    if let Some(fields) = entry.as_object_mut() {
+        fields.extend(limits.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))));
+    }
+    entry
 }
 
 fn join<'a>(body: &mut String, entries: impl Iterator<Item = &'a str>) {

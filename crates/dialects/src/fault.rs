@@ -1,6 +1,7 @@
 //! Reads an upstream's error body, whatever its shape: the providers wrap the same few facts differently.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde_json::Value;
 use types::{Fault, FaultKind};
@@ -59,11 +60,20 @@ const CREDENTIAL_WORDS: &[&str] = &["invalid_api_key", "api_key_invalid", "authe
 /// What an upstream's error answer means, by what all providers have in common. The words that only one of them
 /// uses are in its catalogue.
 pub fn read_fault(status: u16, body: &[u8]) -> Fault {
-    let value = serde_json::from_slice(body).unwrap_or(Value::Null);
+    let value: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+    // Google answers a request for a stream with a list.
+    let first = value.as_array().and_then(|list| list.first()).cloned();
+    let value = first.unwrap_or(value);
     let message = first_text(&value, MESSAGE).map_or_else(|| plain_message(status, body), Cow::into_owned);
-    let upstream_kind = first_text(&value, KIND).map(Cow::into_owned);
+    let upstream_kind = kind(&value).map(Cow::into_owned);
     let kind = upstream_kind.as_deref().unwrap_or_default();
-    let words = format!("{kind} {}", first_text(&value, &["/error/type"]).unwrap_or_default()).to_lowercase();
+    let mut words = format!("{kind} {}", first_text(&value, &["/error/type"]).unwrap_or_default());
+    let details = details(&value);
+    for reason in details.iter().filter_map(|detail| detail.get("reason")?.as_str()) {
+        words.push(' ');
+        words.push_str(reason);
+    }
+    let words = words.to_lowercase();
     let all = format!("{words} {}", message.to_lowercase());
     Fault {
         kind: kind_of(status, &words, &all),
@@ -71,7 +81,7 @@ pub fn read_fault(status: u16, body: &[u8]) -> Fault {
         message: shorten(message),
         upstream_kind,
         param: first_text(&value, PARAM).map(Cow::into_owned),
-        retry_after: None,
+        retry_after: details.iter().find_map(retry_delay),
     }
 }
 
@@ -96,6 +106,23 @@ fn kind_of(status: u16, words: &str, all: &str) -> FaultKind {
         200..=299 if says(&["invalid_request"]) => FaultKind::Invalid,
         _ => FaultKind::Server,
     }
+}
+
+/// The type or code. Google's code is the HTTP status again, and its status the word.
+fn kind(value: &Value) -> Option<Cow<'_, str>> {
+    let status = value.pointer("/error/status").and_then(Value::as_str).filter(|word| !word.is_empty());
+    status.map(Cow::Borrowed).or_else(|| first_text(value, KIND))
+}
+
+/// What Google says of an error beyond its sentence (`google.rpc.ErrorInfo`, `RetryInfo` and the like).
+fn details(value: &Value) -> &[Value] {
+    value.pointer("/error/details").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// How long a `google.rpc.RetryInfo` asks to wait: seconds with an `s` behind them.
+fn retry_delay(detail: &Value) -> Option<Duration> {
+    let seconds: f64 = detail.get("retryDelay")?.as_str()?.strip_suffix('s')?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 /// The first of these places that holds a text or a number.

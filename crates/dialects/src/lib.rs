@@ -19,6 +19,7 @@ mod object;
 mod outline;
 mod passage;
 mod place;
+mod proofs;
 mod quirks;
 mod route;
 mod sampling;
@@ -35,6 +36,7 @@ mod turns;
 pub mod anthropic;
 pub mod bedrock;
 pub mod frames;
+pub mod gemini;
 pub mod openai;
 pub mod openai_chat;
 
@@ -59,10 +61,11 @@ pub use scan::{Fields, ScanError, Span};
 pub use splice::Splice;
 
 /// Every wire language there is. A new one is a folder and a line here.
-static DIALECTS: [&dyn Dialect; 9] = [
+static DIALECTS: [&dyn Dialect; 10] = [
     &openai_chat::OpenAiChat,
     &anthropic::Anthropic,
     &bedrock::Bedrock,
+    &gemini::Gemini,
     &openai::COMPLETIONS,
     &openai::EMBEDDINGS,
     &openai::IMAGES,

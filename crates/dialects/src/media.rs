@@ -39,3 +39,21 @@ const TEXTUAL: &[&str] = &["json", "xml", "yaml", "javascript", "x-sh"];
 pub(crate) fn is_textual(mime: &str) -> bool {
     mime.starts_with("text/") || TEXTUAL.iter().any(|kind| mime.ends_with(kind))
 }
+
+/// The MIME type of a file by how its name or address ends, where that is one that models look at.
+pub(crate) fn mime_of_name(name: &str) -> Option<&'static str> {
+    let kinds = [
+        ("gif", "image/gif"),
+        ("jpeg", "image/jpeg"),
+        ("jpg", "image/jpeg"),
+        ("mp3", "audio/mpeg"),
+        ("pdf", "application/pdf"),
+        ("png", "image/png"),
+        ("txt", "text/plain"),
+        ("wav", "audio/wav"),
+        ("webp", "image/webp"),
+    ];
+    let path = name.split(['?', '#']).next()?;
+    let (_, ending) = path.rsplit_once('.')?;
+    kinds.into_iter().find(|(known, _)| ending.eq_ignore_ascii_case(known)).map(|(_, mime)| mime)
+}

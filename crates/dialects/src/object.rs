@@ -55,6 +55,21 @@ impl<'a, 'p> Object<'a, 'p> {
         }
     }
 
+    /// The same object with its names in camel case, for languages that take snake case as well.
+    pub(crate) fn in_camel_case(mut self) -> Self {
+        for (name, _) in &mut self.fields.0 {
+            if name.contains('_') {
+                *name = Cow::Owned(camel_case(name));
+            }
+        }
+        self
+    }
+
+    /// The names of the fields that have not been taken yet.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.0.iter().map(|(name, _)| name.as_ref())
+    }
+
     /// Where the object stands.
     pub(crate) const fn path(&self) -> &'p Path<'p> {
         self.path
@@ -115,6 +130,21 @@ impl<'a, 'p> Object<'a, 'p> {
         let said = self.fields.0.into_iter().filter(|(_, value)| value.get() != "null");
         said.map(|(name, value)| (name.into_owned(), keep(value)))
     }
+}
+
+/// `name` in camel case: `system_instruction` is `systemInstruction`.
+fn camel_case(name: &str) -> String {
+    let mut camel = String::with_capacity(name.len());
+    for (index, word) in name.split('_').enumerate() {
+        let mut letters = word.chars();
+        match letters.next() {
+            Some(first) if index > 0 => camel.push(first.to_ascii_uppercase()),
+            Some(first) => camel.push(first),
+            None => {}
+        }
+        camel.push_str(letters.as_str());
+    }
+    camel
 }
 
 /// A value kept as it came.

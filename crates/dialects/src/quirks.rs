@@ -19,6 +19,10 @@ quirks! {
     BUDGET_THINKING = "budget_thinking";
     /// Takes `cache_control` marks on content parts and tools.
     CACHE_CONTROL = "cache_control";
+    /// Refuses a call in the history that comes without a proof that its model made it.
+    CALL_PROOFS = "call_proofs";
+    /// Takes a call's proof back as `extra_content` on the call.
+    EXTRA_CONTENT = "extra_content";
     /// Knows `max_completion_tokens` and refuses the older `max_tokens`.
     MAX_COMPLETION_TOKENS_ONLY = "max_completion_tokens_only";
     /// Knows `max_tokens` and not the newer `max_completion_tokens`.
@@ -49,6 +53,8 @@ quirks! {
     NO_PREFILL = "no_prefill";
     /// Refuses every parameter about reasoning.
     NO_REASONING = "no_reasoning";
+    /// Refuses to answer by a schema where there are tools.
+    NO_SCHEMA_WITH_TOOLS = "no_schema_with_tools";
     /// Refuses `temperature`, `top_p` and `top_k`.
     NO_SAMPLING = "no_sampling";
     /// Refuses texts to stop at.
@@ -59,6 +65,8 @@ quirks! {
     NO_USER = "no_user";
     /// Calls `dimensions` `output_dimension`.
     OUTPUT_DIMENSION = "output_dimension";
+    /// Takes schemas as `OpenAPI` has them, and not JSON Schema's own.
+    OPENAPI_SCHEMA = "openapi_schema";
     /// Calls `seed` `random_seed`.
     RANDOM_SEED = "random_seed";
     /// Wants the model's reasoning back as `reasoning_content` on assistant messages.
@@ -69,12 +77,16 @@ quirks! {
     REASONING_NONE = "reasoning_none";
     /// Takes effort and budget as the object `reasoning`.
     REASONING_OBJECT = "reasoning_object";
+    /// Takes pictures and files inside the results of tools.
+    RESULT_PARTS = "result_parts";
     /// Gives one answer per request.
     SINGLE_CHOICE = "single_choice";
     /// The model takes either temperature or `top_p`.
     TEMPERATURE_OR_TOP_P = "temperature_or_top_p";
     /// Takes signed reasoning back as `thinking_blocks` on assistant messages.
     THINKING_BLOCKS = "thinking_blocks";
+    /// The model thinks by levels, of which the least is little.
+    THINKING_LEVELS = "thinking_levels";
     /// Wants the model's reasoning back as a content part `thinking`.
     THINKING_PARTS = "thinking_parts";
     /// Thinks unless `thinking` switches it off.

@@ -6,6 +6,8 @@
 
 use types::conversation::{Content, Effort, Message, Role};
 
+use crate::proofs;
+
 /// The least budget that is taken.
 pub(crate) const MIN_BUDGET: u64 = 1024;
 
@@ -39,8 +41,18 @@ pub(crate) fn lacks_thinking(messages: &[Message]) -> bool {
     let last = messages.iter().rev().find(|message| message.role == Role::Assistant);
     let Some(assistant) = last else { return false };
     let has = |wanted: fn(&Content) -> bool| assistant.content.iter().any(wanted);
-    let thought = has(|content| {
-        matches!(content, Content::Thinking { signature: Some(_), .. } | Content::RedactedThinking { .. })
+    let thought = has(|content| match content {
+        Content::RedactedThinking { .. } => true,
+        Content::Thinking { signature: Some(signature), .. } => !proofs::is_marked(signature),
+        Content::Audio(_)
+        | Content::Document(_)
+        | Content::Image(_)
+        | Content::Opaque { .. }
+        | Content::Refusal(_)
+        | Content::Text { .. }
+        | Content::Thinking { signature: None, .. }
+        | Content::ToolCall { .. }
+        | Content::ToolResult { .. } => false,
     });
     let in_loop = messages.last().is_some_and(|message| {
         message.content.iter().any(|content| matches!(content, Content::ToolResult { .. }))

@@ -43,7 +43,8 @@ fn events(stream: &[u8]) -> Vec<StreamEvent> {
         Some(b'{') => stream.split_inclusive(|byte| *byte == b'\n').map(line).collect(),
         Some(_) | None => {
             let text = std::str::from_utf8(stream).unwrap();
-            text.split_inclusive("\n\n").map(server_sent).collect()
+            let end = if text.contains("\r\n") { "\r\n\r\n" } else { "\n\n" };
+            text.split_inclusive(end).map(server_sent).collect()
         }
     }
 }

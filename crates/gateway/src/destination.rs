@@ -176,7 +176,8 @@ impl Destination {
     }
 
     /// The language to speak to this provider for a caller of `dialect`: the caller's own where it can be, the
-    /// provider's preferred one otherwise. `None` where it has no path for the operation.
+    /// provider's preferred one otherwise. `None` where it has no path for the operation. Only conversations are
+    /// translated.
     pub fn endpoint(
         &self,
         dialect: &dyn Dialect,
@@ -184,8 +185,9 @@ impl Destination {
         delivery: Delivery,
     ) -> Option<(&Endpoint, &UpstreamPath)> {
         let own = self.endpoints.iter().find(|endpoint| endpoint.dialect.id() == dialect.id());
+        let others = self.endpoints.iter().filter(|_| operation == Operation::Chat);
         own.into_iter()
-            .chain(&self.endpoints)
+            .chain(others)
             .find_map(|endpoint| Some((endpoint, endpoint.paths.find(operation, delivery)?)))
     }
 }

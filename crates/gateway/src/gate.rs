@@ -62,7 +62,9 @@ impl Source {
             Some(StreamForm::Bytes) => Framing::Pieces,
             Some(StreamForm::Events) => Framing::Events(SseParser::new(caps.event)),
             Some(StreamForm::Frames) => Framing::Frames(FrameParser::new(caps.event)),
-            None => Framing::Whole { gathered: Gathered::default(), cap: caps.answer },
+            Some(StreamForm::Array) | None => {
+                Framing::Whole { gathered: Gathered::default(), cap: caps.answer }
+            }
         };
         Self { body, framing, conduit, out: Vec::new(), ended: false }
     }

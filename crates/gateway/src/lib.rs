@@ -47,7 +47,7 @@ pub use destination::{Destination, DestinationConfig, Directory, Endpoint, Known
 pub use paths::{Paths, UpstreamPath};
 pub use pricing::UnknownPrice;
 pub use rejection::{Rejection, refused_head};
-pub use routes::without_prefixes;
+pub use routes::{asks_a_model, without_prefixes};
 pub use upstream::{NetworkUpstream, Outbound, SendFault, Sending, Upstream, UpstreamBody};
 pub use visit::{Declined, Visit};
 

@@ -27,6 +27,11 @@ pub(crate) fn find(path: &str) -> Option<Route> {
         .or_else(|| doubled(path))
 }
 
+/// Whether a model is asked for something at this path.
+pub fn asks_a_model(path: &str) -> bool {
+    find(path).is_some()
+}
+
 fn exact(path: &str, spelling: Spelling) -> Option<Route> {
     let mut known = dialects::all().iter().flat_map(|dialect| dialect.routes().iter().zip(repeat(*dialect)));
     known.find_map(|(route, dialect)| {
@@ -112,6 +117,9 @@ mod tests {
         check("/v1/messages/count_tokens", Some(("anthropic", "count_tokens")));
         check("/v1/embeddings", Some(("openai_embeddings", "embeddings")));
         check("/audio/speech", Some(("openai_speech", "speech")));
+        check("/v1beta/models/m:generateContent", Some(("gemini", "chat")));
+        check("/v1/v1beta/models/a/b:countTokens", Some(("gemini", "count_tokens")));
+        check("/v1beta/models/m", None);
         check("/v1/nonsense", None);
         check("/", None);
         check("", None);

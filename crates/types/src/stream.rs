@@ -34,6 +34,8 @@ pub enum Frame {
 /// How a stream is cut into events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum StreamForm {
+    /// One JSON array whose items come one after the other. Callers read it; no upstream is asked for it.
+    Array,
     /// Not at all: each piece as it comes, of the media type that the upstream says.
     Bytes,
     /// Server-sent events (WHATWG HTML, section 9.2).
@@ -50,6 +52,7 @@ impl StreamForm {
     /// The media type of such a stream, where nobody says another.
     pub const fn content_type(self) -> &'static str {
         match self {
+            Self::Array => "application/json",
             Self::Bytes => "application/octet-stream",
             Self::Events => "text/event-stream",
             Self::Frames => "application/vnd.amazon.eventstream",

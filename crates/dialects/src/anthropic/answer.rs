@@ -14,7 +14,7 @@ use super::wire::{self, Block, Object, is_own};
 use crate::calls::{broken_input, input};
 use crate::shape::write;
 use crate::surrogates::mend;
-use crate::{Asked, DecodeError};
+use crate::{Asked, DecodeError, proofs};
 
 /// Reads a whole answer.
 pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
@@ -71,7 +71,11 @@ pub(super) struct MessageOut<'a> {
 pub(super) fn encode(answer: &Answer, asked: &Asked) -> Vec<u8> {
     let nothing = Choice::default();
     let choice = answer.choices.first().unwrap_or(&nothing);
-    let content: Vec<Block<'_>> = choice.content.iter().filter_map(block).collect();
+    let content: Vec<Block<'_>> = choice
+        .content
+        .iter()
+        .flat_map(|content| carried(content).into_iter().chain(block(content)))
+        .collect();
     let said = Said {
         tool_call: content.iter().any(|block| matches!(block, Block::ToolUse { .. })),
         refusal: choice.content.iter().any(|content| matches!(content, Content::Refusal(_))),
@@ -99,15 +103,22 @@ pub(super) fn message_id<'a>(upstream: Option<&'a str>, asked: &Asked) -> Cow<'a
     }
 }
 
+/// The reasoning that carries the proof of a call, which itself has no place for one.
+fn carried(content: &Content) -> Option<Block<'_>> {
+    let Content::ToolCall { signature: Some(proof), .. } = content else { return None };
+    Some(Block::Thinking { thinking: "", signature: proofs::of_call(proof).into() })
+}
+
 /// A block of an answer.
 fn block(content: &Content) -> Option<Block<'_>> {
     match content {
         Content::Text { text, .. } | Content::Refusal(text) => {
             (!text.is_empty()).then_some(Block::Text { text, cache_control: None })
         }
-        Content::Thinking { text, signature } => {
-            Some(Block::Thinking { thinking: text, signature: signature.as_deref().unwrap_or_default() })
-        }
+        Content::Thinking { text, signature } => Some(Block::Thinking {
+            thinking: text,
+            signature: signature.as_deref().unwrap_or_default().into(),
+        }),
         Content::RedactedThinking { data } => Some(Block::RedactedThinking { data }),
         Content::ToolCall { id, name, arguments, .. } => {
             // A model's broken arguments still reach the caller, as the one thing an object can hold them in.

@@ -7,7 +7,7 @@ use types::conversation::{CacheMark, Content, Media, MediaSource, Role};
 use super::ids;
 use super::peek::{Version, not_in_new_version};
 use super::wire::{Object, own_kind, wrong};
-use crate::DecodeError;
+use crate::{DecodeError, proofs};
 
 /// Where blocks stand and what was left over of them.
 #[derive(Debug)]
@@ -39,7 +39,10 @@ impl Reader {
     /// Reads a list of blocks.
     pub(super) fn blocks(&mut self, blocks: &[&RawValue], path: &str) -> Result<Vec<Content>, DecodeError> {
         let blocks = blocks.iter().enumerate();
-        blocks.map(|(index, block)| self.block(block, format!("{path}[{index}]"))).collect()
+        let read = blocks.map(|(index, block)| self.block(block, format!("{path}[{index}]")));
+        let mut content = read.collect::<Result<Vec<_>, _>>()?;
+        move_proofs(&mut content);
+        Ok(content)
     }
 
     fn block(&mut self, raw: &RawValue, path: String) -> Result<Content, DecodeError> {
@@ -91,6 +94,19 @@ impl Reader {
             is_error: object.value("is_error", "must be true or false")?.unwrap_or_default(),
             cache: cache(object)?,
         })
+    }
+}
+
+/// Moves the proofs of calls onto them that the reasoning in front of them has carried. What carried one stays, empty.
+fn move_proofs(content: &mut [Content]) {
+    for at in 1..content.len() {
+        if let Some([Content::Thinking { signature: carrier, .. }, Content::ToolCall { signature, .. }]) =
+            content.get_mut(at - 1..=at)
+            && let Some(proof) = carrier.as_deref().and_then(proofs::call)
+        {
+            *signature = Some(proof.to_owned());
+            *carrier = None;
+        }
     }
 }
 

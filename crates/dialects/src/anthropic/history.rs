@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use types::conversation::Change;
 
-use crate::{Fields, Span, Splice, shape};
+use crate::{Fields, Span, Splice, proofs, shape};
 
 #[derive(Deserialize)]
 struct Seen<'a> {
@@ -23,11 +23,14 @@ struct Block {
 impl Block {
     fn is_unproven(raw: &RawValue) -> bool {
         let block: Option<Self> = shape::object(raw.get().as_bytes());
-        block.is_some_and(|block| block.r#type == "thinking" && block.signature.as_deref() == Some(""))
+        let is_foreign = |signature: &str| signature.is_empty() || proofs::is_marked(signature);
+        block.is_some_and(|block| {
+            block.r#type == "thinking" && block.signature.as_deref().is_some_and(is_foreign)
+        })
     }
 }
 
-/// Cuts the blocks of reasoning whose signature is empty, and with them thinking itself where the model stands
+/// Cuts the blocks of reasoning whose signature is empty or another language's, and with them thinking itself where the model stands
 /// between a call and its answer: there it may only go on thinking from a proof.
 pub(super) fn cut_unproven(
     body: &[u8],
@@ -35,7 +38,7 @@ pub(super) fn cut_unproven(
     splice: &mut Splice,
     changes: &mut Vec<Change>,
 ) -> Option<&'static str> {
-    if !has_empty_signature(body) {
+    if !has_foreign_signature(body) {
         return None;
     }
     let list: Vec<&RawValue> = serde_json::from_slice(fields.value(body, "messages")?).ok()?;
@@ -65,11 +68,16 @@ pub(super) fn cut_unproven(
     (in_loop && thinks).then_some("thinking")
 }
 
-fn has_empty_signature(body: &[u8]) -> bool {
+/// Whether a signature is empty or says that another language's models made it.
+fn has_foreign_signature(body: &[u8]) -> bool {
     let name = b"\"signature\"";
+    let is_foreign = |value: &[u8]| {
+        let value = value.strip_prefix(b"\"").unwrap_or_default();
+        value.starts_with(b"\"") || value.starts_with(proofs::MARK.as_bytes())
+    };
     memmem::find_iter(body, name).any(|at| {
         let value = body.get(at + name.len()..).unwrap_or_default().trim_ascii_start();
-        value.strip_prefix(b":").is_some_and(|value| value.trim_ascii_start().starts_with(b"\"\""))
+        value.strip_prefix(b":").is_some_and(|value| is_foreign(value.trim_ascii_start()))
     })
 }
 

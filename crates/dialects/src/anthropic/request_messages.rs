@@ -7,10 +7,10 @@ use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Messag
 use super::request_encode::Writer;
 use super::wire::{Block, Source};
 use super::{ids, wire};
-use crate::EncodeError;
 use crate::calls::{broken_input, input};
 use crate::media::{image_mime, is_base64, is_textual, is_web};
 use crate::turns::{TurnBlock, Turns};
+use crate::{EncodeError, proofs};
 
 impl<'a> TurnBlock<'a> for Block<'a> {
     fn of_text(text: &'a str) -> Self {
@@ -74,11 +74,11 @@ impl<'a> Writer<'a> {
             }
             Content::Image(media) => self.image(media, path),
             Content::Document(media) => self.document(media, path),
-            Content::Thinking { text, signature: Some(signature) } => {
-                Some(Block::Thinking { thinking: text, signature })
+            Content::Thinking { text, signature: Some(signature) } if !proofs::is_marked(signature) => {
+                Some(Block::Thinking { thinking: text, signature: signature.into() })
             }
             // A signature cannot be made up, and the wire takes no thinking without one.
-            Content::Thinking { text, signature: None } => {
+            Content::Thinking { text, .. } => {
                 if !text.is_empty() {
                     self.dropped(path);
                 }

@@ -12,7 +12,7 @@ use super::ids;
 use super::usage::UsageOut;
 use super::wire::{Block, is_own};
 use crate::calls::{input, is_without};
-use crate::{Asked, Encoder, shape};
+use crate::{Asked, Encoder, proofs, shape};
 
 /// Writes a stream.
 #[derive(Debug)]
@@ -28,6 +28,9 @@ pub(super) struct StreamEncoder {
     usage: Usage,
     said: Said,
 }
+
+/// The number of a block that no event is about.
+const NO_EVENTS: u32 = u32::MAX;
 
 /// A block that has not been written to its end.
 #[derive(Debug)]
@@ -138,18 +141,13 @@ impl StreamEncoder {
             Opening::Opaque { .. } | Opening::RedactedThinking { .. } | Opening::Text | Opening::Thinking => {
             }
         }
-        self.blocks.push_back(Waiting {
-            block,
-            opening: opening.clone(),
-            pending: Vec::new(),
-            signature: String::new(),
-            index: None,
-            has_arguments: false,
-            closed: false,
-        });
-        if self.blocks.len() == 1 {
-            self.advance(out);
+        if let Opening::ToolCall { signature: Some(proof), .. } = opening {
+            // A call has no place for its proof: reasoning in front of it carries it.
+            let carrier = Waiting::new(NO_EVENTS, Opening::Thinking);
+            self.blocks.push_back(Waiting { signature: proofs::of_call(proof), closed: true, ..carrier });
         }
+        self.blocks.push_back(Waiting::new(block, opening.clone()));
+        self.advance(out);
     }
 
     fn extend(&mut self, block: u32, delta: &Delta, out: &mut Vec<u8>) {
@@ -235,6 +233,18 @@ impl Encoder for StreamEncoder {
 }
 
 impl Waiting {
+    const fn new(block: u32, opening: Opening) -> Self {
+        Self {
+            block,
+            opening,
+            pending: Vec::new(),
+            signature: String::new(),
+            index: None,
+            has_arguments: false,
+            closed: false,
+        }
+    }
+
     /// Writes the opening; false if the wire has no word for the block.
     fn write_start(&mut self, index: u32, out: &mut Vec<u8>) -> bool {
         let content_block = match &self.opening {
@@ -242,7 +252,7 @@ impl Waiting {
             Opening::Opaque { json, .. } => Block::Opaque(json),
             Opening::RedactedThinking { data } => Block::RedactedThinking { data },
             Opening::Refusal | Opening::Text => Block::Text { text: "", cache_control: None },
-            Opening::Thinking => Block::Thinking { thinking: "", signature: "" },
+            Opening::Thinking => Block::Thinking { thinking: "", signature: "".into() },
             Opening::ToolCall { id, name, .. } => {
                 let Some(input) = input("") else { return false };
                 Block::ToolUse { id: ids::fit(id), name: name.into(), input, cache_control: None }

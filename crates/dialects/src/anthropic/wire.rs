@@ -165,7 +165,7 @@ pub(super) enum Block<'a> {
         cache_control: Option<CacheControl>,
     },
     /// Reasoning.
-    Thinking { thinking: &'a str, signature: &'a str },
+    Thinking { thinking: &'a str, signature: Cow<'a, str> },
     /// A tool's answer.
     ToolResult {
         tool_use_id: Cow<'a, str>,

@@ -7,6 +7,7 @@ use types::{Fault, FaultKind, Json, ServiceTier, Usage};
 
 use super::error::{fault_inside, unreadable};
 use super::message_decode::{MESSAGE_FIELD, OTHER_CALL, assistant, is_empty, message_field};
+use super::proofs::ExtraContent;
 use super::usage::{ReadUsage, WrappedUsage, WriteUsage};
 use super::wire::{CalledFunction, FunctionCall, ThinkingBlock, WireToolCall};
 use super::{answer_id, call_id, json_bytes};
@@ -258,8 +259,10 @@ fn message(content: &[Content], calls: Calls) -> AnswerMessage<'_> {
             Content::Thinking { text, .. } if !text.is_empty() => {
                 message.reasoning_content.get_or_insert_default().push_str(text);
             }
-            Content::ToolCall { id, name, arguments, .. } => {
+            Content::ToolCall { id, name, arguments, signature, .. } => {
                 let call = FunctionCall::new(id.into(), name.into(), arguments);
+                let extra_content = signature.as_deref().map(ExtraContent::told);
+                let call = FunctionCall { extra_content, ..call };
                 match calls {
                     Calls::Tools => message.tool_calls.push(WireToolCall::Function(call)),
                     // There is room for one.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use types::{ServiceTier, Usage};
 
+use super::proofs::ExtraContent;
 use super::usage::{ReadUsage, WrappedUsage};
 use super::wire::lenient;
 
@@ -108,6 +109,8 @@ pub(super) struct ChunkTool<'a> {
     pub(super) function: Option<ChunkFunction<'a>>,
     #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) custom: Option<ChunkCustom<'a>>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) extra_content: Option<ExtraContent<'a>>,
 }
 
 #[derive(Clone, Deserialize)]

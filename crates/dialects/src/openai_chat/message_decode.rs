@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 use types::Json;
 use types::conversation::{CacheMark, Content, Media, MediaSource, Message, Role};
 
+use super::proofs::ExtraContent;
 use crate::DecodeError;
 use crate::media::is_base64;
 use crate::object::{Object, Path, keep};
@@ -252,7 +253,19 @@ fn tool_call(raw: &RawValue, path: &Path<'_>) -> Result<Content, DecodeError> {
     };
     let id = object.take_text("id")?.unwrap_or_default();
     let function_path = Path::Field(path, "function");
-    called(Object::read(function.get(), &function_path)?, id, cache_mark(&mut object)?)
+    let cache = cache_mark(&mut object)?;
+    let mut call = called(Object::read(function.get(), &function_path)?, id, cache)?;
+    if let Content::ToolCall { signature, .. } = &mut call {
+        *signature = proof(&mut object)?;
+    }
+    Ok(call)
+}
+
+/// The proof of a call. What else may stand there is no business of this gateway's.
+fn proof(object: &mut Object<'_, '_>) -> Result<Option<String>, DecodeError> {
+    let extra = object.take("extra_content")?;
+    let extra: Option<ExtraContent<'_>> = extra.and_then(|extra| serde_json::from_str(extra.get()).ok());
+    Ok(extra.and_then(|extra| extra.proof()))
 }
 
 fn called(

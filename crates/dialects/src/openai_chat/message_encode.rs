@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Message, Role, Target};
 
 use super::message_decode::{MESSAGE_FIELD, OTHER_CALL};
+use super::proofs::ExtraContent;
 use super::wire::{
     CacheControl, FunctionCall, Part, ThinkingBlock, WireAudio, WireContent, WireFile, WireImage,
     WireMessage, WireToolCall,
@@ -200,14 +201,18 @@ impl<'c> Writer<'c> {
                     parts.extend(self.thinking(content, &mut message, &path));
                 }
                 Content::Refusal(text) => message.refusal.get_or_insert_default().push_str(text),
-                Content::ToolCall { id, name, arguments, cache, .. } => {
+                Content::ToolCall { id, name, arguments, signature, cache } => {
                     let cache_control = self.mark(*cache, &path);
                     let (sent_id, sent_name) = (self.tool_call_id(id), self.tool_name(name));
                     if sent_id != *id || sent_name != *name {
                         self.changes.push(Change::emulated(path.to_string()));
                     }
                     let call = FunctionCall::new(sent_id, sent_name, arguments);
-                    message.tool_calls.push(WireToolCall::Function(FunctionCall { cache_control, ..call }));
+                    let wants_proof = self.target.has_quirk(quirks::EXTRA_CONTENT);
+                    let proof = signature.as_deref().filter(|_| wants_proof);
+                    let extra_content = proof.and_then(ExtraContent::returned);
+                    let call = FunctionCall { extra_content, cache_control, ..call };
+                    message.tool_calls.push(WireToolCall::Function(call));
                 }
                 Content::Opaque { kind, json } if self.is_own && kind == OTHER_CALL => {
                     message.tool_calls.push(WireToolCall::Raw(json));
@@ -246,7 +251,7 @@ impl<'c> Writer<'c> {
         message: &mut WireMessage<'c>,
         path: &Path<'_>,
     ) -> Option<Part<'c>> {
-        let block = ThinkingBlock::of(content)?;
+        let block = ThinkingBlock::of(content)?.returned();
         let is_proven = block.is_proven();
         if is_proven && self.target.has_quirk(quirks::THINKING_BLOCKS) {
             if let (ThinkingBlock::Thinking { thinking, .. }, true) =

@@ -14,6 +14,7 @@ mod message_encode;
 mod naming;
 mod peek;
 mod place;
+mod proofs;
 mod reasoning;
 mod request_decode;
 mod request_encode;

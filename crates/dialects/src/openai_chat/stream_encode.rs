@@ -7,6 +7,7 @@ use types::{Json, Usage};
 use super::answer::{Said, finish_reason};
 use super::answer_id;
 use super::message_decode::{MESSAGE_FIELD, OTHER_CALL};
+use super::proofs::ExtraContent;
 use super::usage::WriteUsage;
 use super::wire::ThinkingBlock;
 use crate::extras::Named;
@@ -131,10 +132,12 @@ impl StreamEncoder {
                 self.function(choice, number, ToolFunction { name: Some(name), arguments: "" }, out);
                 Block::Tool { number, has_arguments: false }
             }
-            Opening::ToolCall { id, name, .. } => {
+            Opening::ToolCall { id, name, signature } => {
                 let number = self.next_tool(choice);
                 let function = ToolFunction { name: Some(name), arguments: "" };
-                let call = ToolDelta { index: number, id: Some(id), kind: Some("function"), function };
+                let extra_content = signature.as_deref().map(ExtraContent::told);
+                let kind = Some("function");
+                let call = ToolDelta { index: number, id: Some(id), kind, function, extra_content };
                 self.delta(choice, &ToolCalls { tool_calls: [call] }, out);
                 Block::Tool { number, has_arguments: false }
             }
@@ -198,7 +201,7 @@ impl StreamEncoder {
             if self.asked.calls == Calls::Function {
                 return self.function(choice, number, function, out);
             }
-            let call = ToolDelta { index: number, id: None, kind: None, function };
+            let call = ToolDelta { index: number, id: None, kind: None, function, extra_content: None };
             self.delta(choice, &ToolCalls { tool_calls: [call] }, out);
         }
     }
@@ -335,6 +338,8 @@ struct ToolDelta<'a> {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
     function: ToolFunction<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_content: Option<ExtraContent<'a>>,
 }
 
 #[derive(Serialize)]

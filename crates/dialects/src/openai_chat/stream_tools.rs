@@ -9,6 +9,7 @@ use types::conversation::{Delta, Event, Opening};
 use super::call_id;
 use super::chunk::ChunkTool;
 use super::message_decode::OTHER_CALL;
+use super::proofs::ExtraContent;
 use super::stream_decode::Blocks;
 
 /// The tool calls seen so far, in order.
@@ -22,6 +23,7 @@ struct Call {
     index: Option<u64>,
     id: String,
     name: String,
+    signature: Option<String>,
     progress: Progress,
 }
 
@@ -79,6 +81,8 @@ impl Tools {
         if call.name.is_empty() {
             name(fragment).unwrap_or_default().clone_into(&mut call.name);
         }
+        let proof = fragment.extra_content.as_ref().and_then(ExtraContent::proof);
+        call.signature = proof.or_else(|| call.signature.take());
         let piece = piece(fragment);
         match &mut call.progress {
             Progress::Closed => {}
@@ -137,7 +141,8 @@ impl Tools {
             Some(_) => Progress::Custom { input: String::new() },
             None => Progress::Waiting { arguments: String::new() },
         };
-        let call = Call { index: fragment.index, id: String::new(), name: String::new(), progress };
+        let (id, name, signature) = (String::new(), String::new(), None);
+        let call = Call { index: fragment.index, id, name, signature, progress };
         self.calls.push(call);
         self.calls.len() - 1
     }
@@ -174,8 +179,8 @@ impl Call {
 
     fn open(&mut self, number: usize, blocks: &mut Blocks<'_>) {
         self.identify(number, blocks);
-        let (id, name) = (self.id.clone(), self.name.clone());
-        let block = blocks.open(Opening::ToolCall { id, name, signature: None });
+        let (id, name, signature) = (self.id.clone(), self.name.clone(), self.signature.take());
+        let block = blocks.open(Opening::ToolCall { id, name, signature });
         self.progress = Progress::Open { block, nesting: Nesting::default() };
     }
 

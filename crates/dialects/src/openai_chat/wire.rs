@@ -7,7 +7,9 @@ use serde_json::value::RawValue;
 use types::Json;
 use types::conversation::{CacheMark, Content};
 
+use super::proofs::ExtraContent;
 use crate::extras::Named;
+use crate::proofs;
 
 /// One message of a request.
 #[derive(Default, Serialize)]
@@ -172,6 +174,17 @@ impl<'a> ThinkingBlock<'a> {
         }
     }
 
+    /// The block for an upstream: without a proof that only another language's models know.
+    pub(super) fn returned(self) -> Self {
+        match self {
+            Self::Thinking { thinking, signature } => {
+                let signature = signature.filter(|proof| !proofs::is_marked(proof));
+                Self::Thinking { thinking, signature }
+            }
+            Self::RedactedThinking { .. } => self,
+        }
+    }
+
     /// Whether the block is more than its text: bare text is said in `reasoning_content` already.
     pub(super) const fn is_proven(&self) -> bool {
         match self {
@@ -196,6 +209,8 @@ pub(super) struct FunctionCall<'a> {
     pub(super) kind: &'static str,
     pub(super) function: CalledFunction<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) extra_content: Option<ExtraContent<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cache_control: Option<CacheControl>,
 }
 
@@ -209,7 +224,8 @@ impl<'a> FunctionCall<'a> {
     /// A call of the function `name`; no arguments are an empty object, never an empty text.
     pub(super) fn new(id: Cow<'a, str>, name: Cow<'a, str>, arguments: &'a str) -> Self {
         let arguments = if arguments.is_empty() { "{}" } else { arguments };
-        Self { id, kind: "function", function: CalledFunction { name, arguments }, cache_control: None }
+        let function = CalledFunction { name, arguments };
+        Self { id, kind: "function", function, extra_content: None, cache_control: None }
     }
 }
 

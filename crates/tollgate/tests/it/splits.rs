@@ -7,9 +7,8 @@ use dialects::Conversational;
 use serde_json::{Value, json};
 use testkit::{FakeUpstream, Gateway, Reply, Split};
 use tokio::task::JoinSet;
-use types::Operation;
 
-use crate::{gateway, heard};
+use crate::{gateway, heard, question};
 
 /// Three ways to end a line, a comment, an event on two lines, letters of several bytes, a tool call, usage.
 const CHAT: &str = concat!(
@@ -66,7 +65,7 @@ async fn every_cut(
     caller: &'static dyn Conversational,
 ) {
     let expect = read(&gateway, language, "nowhere", caller).await;
-    assert!(expect.len() > 4, "{expect:?}");
+    assert!(expect.len() > 1, "{expect:?}");
     let offsets = (1..length).map(|offset| offset.to_string());
     for cut in offsets.chain(["everywhere".to_owned()]) {
         let found = read(&gateway, language, &cut, caller).await;
@@ -81,11 +80,9 @@ async fn read(
     cut: &str,
     caller: &dyn Conversational,
 ) -> Vec<(String, Value)> {
-    let path = caller.routes().iter().find(|route| route.operation == Operation::Chat).unwrap().path;
     let model = format!("{language}/{cut}");
-    let messages = json!([{"role": "user", "content": "hi"}]);
-    let ask = json!({"model": model, "max_tokens": 9, "stream": true, "messages": messages});
-    let answer = gateway.post(path, ask.to_string()).header("anthropic-version", "2023-06-01").send().await;
+    let (path, ask) = (question::path(caller, &model, true), question::body(caller, &model, true));
+    let answer = gateway.post(&path, ask).header("anthropic-version", "2023-06-01").send().await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let mut events = Vec::new();
     for event in heard::events(&answer.body) {
@@ -103,7 +100,7 @@ async fn read(
 /// Takes the request's own id, time and model out.
 fn forget(object: &mut Value, model: &str) {
     let Some(object) = object.as_object_mut() else { return };
-    if let Some(named) = object.remove("model") {
+    if let Some(named) = object.remove("model").or_else(|| object.remove("modelVersion")) {
         assert_eq!(named, model);
     }
     object.remove("id");
