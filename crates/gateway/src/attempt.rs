@@ -114,7 +114,7 @@ impl Try<'_> {
         else {
             return self.without_upstream();
         };
-        let path = path.of(&self.candidate.model).map_err(|_| Failure::Refused(Cause::long_model_name()))?;
+        let path = path.of(&self.candidate.model).ok_or_else(|| Failure::Refused(Cause::no_segment()))?;
         let known = destination.known(&self.candidate.model);
         let charge = self.charge(destination, known)?;
         let place = Place {

@@ -53,12 +53,14 @@ impl UpstreamPath {
         Ok(Self::OfModel { before: before.into(), after: after.into() })
     }
 
-    /// The path for this model.
-    pub(crate) fn of(&self, model: &ModelName) -> Result<PathAndQuery, InvalidUri> {
+    /// The path for this model; none where the name cannot be a segment of one.
+    pub(crate) fn of(&self, model: &ModelName) -> Option<PathAndQuery> {
         match self {
-            Self::Fixed(path) => Ok(path.clone()),
+            Self::Fixed(path) => Some(path.clone()),
+            // A segment of dots alone would lead out of the folder, encoded or not (RFC 3986, section 5.2.4).
+            Self::OfModel { .. } if model.as_str().bytes().all(|byte| byte == b'.') => None,
             Self::OfModel { before, after } => {
-                PathAndQuery::try_from(format!("{before}{}{after}", encoded(model.as_str())))
+                PathAndQuery::try_from(format!("{before}{}{after}", encoded(model.as_str()))).ok()
             }
         }
     }
@@ -106,6 +108,10 @@ mod tests {
 
     #[test]
     fn what_is_no_path_is_refused() {
+        let path = UpstreamPath::parse("/model/{model}/converse").unwrap();
+        for name in ["", ".", "..", "..."] {
+            assert_eq!(path.of(&ModelName::from(name)), None, "{name}");
+        }
         assert!(UpstreamPath::parse("/a b").is_err());
         assert!(UpstreamPath::parse("/a{model}\n").is_err());
     }

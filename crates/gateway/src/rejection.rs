@@ -98,9 +98,9 @@ impl Cause {
             .with_retry(RetryAdvice::After(DRAINING_WAIT))
     }
 
-    /// What is wrong with a model's name that fits into no path.
-    pub(crate) fn long_model_name() -> Self {
-        let (field, problem) = ("model".to_owned(), "is too long for this provider's paths".to_owned());
+    /// What is wrong with a name that is too long for a path, or a step up in it.
+    pub(crate) fn no_segment() -> Self {
+        let (field, problem) = ("model".to_owned(), "cannot stand in this provider's paths".to_owned());
         Self::Decode(dialects::DecodeError::Field { field, problem })
     }
 
