@@ -35,7 +35,7 @@ struct Listed {
     /// For Codex.
     codex: String,
     /// For Gemini's clients.
-    gemini: String,
+    resource: String,
 }
 
 /// For whose clients models are listed.
@@ -46,16 +46,16 @@ pub(crate) enum Style {
     /// The same and Codex.
     Codex,
     /// Gemini's.
-    Gemini,
+    Resources,
 }
 
 impl Style {
     /// The style this request asks for. Gemini's clients share a path with the others.
     pub(crate) fn of(request: &Request<Incoming>) -> Self {
-        let is_gemini = request.uri().path().starts_with(crate::BETA)
+        let by_resources = request.uri().path().starts_with(crate::BETA)
             || request.headers().contains_key("x-goog-api-client");
-        if is_gemini {
-            Self::Gemini
+        if by_resources {
+            Self::Resources
         } else if is_codex(request) {
             Self::Codex
         } else {
@@ -70,7 +70,7 @@ impl Listing {
         let listed = models.into_iter().zip(0..).map(|(config, priority)| Listed {
             entry: entry(&config, since).to_string(),
             codex: codex(&config, priority).to_string(),
-            gemini: gemini(&config).to_string(),
+            resource: resource(&config).to_string(),
             name: config.name,
         });
         Self { models: listed.collect() }
@@ -82,7 +82,7 @@ impl Listing {
         match style {
             Style::Common => list(&models, false),
             Style::Codex => list(&models, true),
-            Style::Gemini => gemini_list(&models),
+            Style::Resources => resource_list(&models),
         }
     }
 
@@ -95,7 +95,7 @@ impl Listing {
         let listed = called.find(|listed| principal.may_use(listed.name.as_str()))?;
         Some(match style {
             Style::Common | Style::Codex => listed.entry.clone(),
-            Style::Gemini => listed.gemini.clone(),
+            Style::Resources => listed.resource.clone(),
         })
     }
 
@@ -127,15 +127,15 @@ fn list(models: &[&Listed], with_codex: bool) -> String {
     body
 }
 
-fn gemini_list(models: &[&Listed]) -> String {
+fn resource_list(models: &[&Listed]) -> String {
     let mut body = String::from(r#"{"models":["#);
-    join(&mut body, models.iter().map(|listed| listed.gemini.as_str()));
+    join(&mut body, models.iter().map(|listed| listed.resource.as_str()));
     body.push_str("]}");
     body
 }
 
 /// The entry for Gemini's clients (<https://ai.google.dev/api/models#Model>).
-fn gemini(config: &ListingConfig<'_>) -> Value {
+fn resource(config: &ListingConfig<'_>) -> Value {
     let model = config.model;
     let mut entry = json!({
         "name": format!("models/{}", config.name.as_str()),
