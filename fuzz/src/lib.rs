@@ -40,6 +40,7 @@ pub fn asked(delivery: Delivery) -> Asked {
         tool_names: ToolNames::default(),
         request,
         at: UnixTime::from_secs(1_760_000_000),
+        echo: Bytes::new(),
     }
 }
 

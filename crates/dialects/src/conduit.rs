@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use types::conversation::StopReason;
-use types::{Fault, Frame, Usage};
+use types::{Fault, Frame, Refusal, Usage};
 
 /// Takes the frames of an upstream's answer and yields the bytes the caller reads, keeping count on the way.
 pub trait Conduit: Send {
@@ -12,6 +12,12 @@ pub trait Conduit: Send {
 
     /// The upstream's body has ended: completes the answer, or says that it broke off.
     fn end(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault>;
+
+    /// Says to the caller that the answer ends here by an error, where what has been passed on decides how that is
+    /// said. `None` where [`crate::Dialect::encode_stream_error`] says it.
+    fn fail(&mut self, _refusal: &Refusal) -> Option<Vec<u8>> {
+        None
+    }
 
     /// What is known of the answer so far.
     fn tally(&self) -> &Tally;

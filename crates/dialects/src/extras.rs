@@ -4,6 +4,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use types::conversation::{Change, Extras};
 use types::{DialectId, Json};
 
+use crate::{EncodeError, by_name};
+
 /// The one of these fields that two languages share, with words of their own.
 const SERVICE_TIER: &str = "service_tier";
 
@@ -32,12 +34,18 @@ pub(crate) struct Carried<'a> {
 
 /// What becomes of `extras` in a request in the language `target`, whose `tiers` are another language's service
 /// tiers and its own words for them.
+///
+/// # Errors
+/// A field of another language without which the request makes no sense.
 pub(crate) fn carry<'a>(
     extras: &'a Extras,
     target: DialectId,
     tiers: &[(&str, &'static str)],
-) -> Carried<'a> {
+) -> Result<Carried<'a>, EncodeError> {
     let is_own = extras.dialect == Some(target);
+    if !is_own {
+        check_sayable(extras)?;
+    }
     let mut carried = Carried::default();
     for (name, json) in &extras.fields {
         // A field inside a message or tool was written with it, or not at all.
@@ -52,7 +60,21 @@ pub(crate) fn carry<'a>(
             carried.lost.push(Change::dropped(name.as_str()));
         }
     }
-    carried
+    Ok(carried)
+}
+
+/// Refuses what only the caller's own language can be asked for.
+fn check_sayable(extras: &Extras) -> Result<(), EncodeError> {
+    let caller = extras.dialect.and_then(|id| by_name(id.as_str())?.conversational());
+    let demanded = caller.map_or(&[][..], |caller| caller.indispensable());
+    let said =
+        |name: &str| extras.fields.iter().any(|(known, json)| known == name && !says_nothing(json.as_str()));
+    match demanded.iter().find(|(name, _)| said(name)) {
+        Some((name, problem)) => {
+            Err(EncodeError::Unsayable { field: (*name).to_owned(), problem: (*problem).to_owned() })
+        }
+        None => Ok(()),
+    }
 }
 
 /// Whether the value is one that a client's library sends for "nothing".

@@ -5,6 +5,7 @@
 //! `types::conversation`.
 
 mod calls;
+mod citations;
 mod conduit;
 mod exchanged;
 mod extras;
@@ -16,6 +17,7 @@ mod meaning;
 mod media;
 mod names;
 mod object;
+mod openai_family;
 mod outline;
 mod passage;
 mod place;
@@ -39,6 +41,7 @@ pub mod frames;
 pub mod gemini;
 pub mod openai;
 pub mod openai_chat;
+pub mod openai_responses;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -64,6 +67,7 @@ pub use splice::Splice;
 static DIALECTS: [&dyn Dialect; 10] = [
     &openai_chat::OpenAiChat,
     &anthropic::Anthropic,
+    &openai_responses::OpenAiResponses,
     &bedrock::Bedrock,
     &gemini::Gemini,
     &openai::COMPLETIONS,
@@ -97,6 +101,11 @@ pub trait Dialect: Send + Sync {
     /// The paths callers use for it.
     fn routes(&self) -> &'static [Route];
 
+    /// Why a path of this language's, given without prefixes, is not served; `None` of a path that it does not know.
+    fn declined(&self, _path: &str) -> Option<&'static str> {
+        None
+    }
+
     /// Whether these request headers give the caller away as a speaker of this language.
     fn is_spoken_by(&self, headers: &HeaderMap) -> bool;
 
@@ -106,6 +115,11 @@ pub trait Dialect: Send + Sync {
     /// Changes a request of this language as little as this target allows: the model's name, and what the
     /// target's quirks demand.
     fn adapt_request(&self, body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError>;
+
+    /// What a translated answer repeats of the request, as a JSON object; nothing in most languages.
+    fn echo(&self, _body: &Bytes, _fields: &Fields) -> Bytes {
+        Bytes::new()
+    }
 
     /// The caller's headers that go on to an upstream of the same language.
     fn forwarded_request_headers(&self) -> &'static [HeaderName];
@@ -165,6 +179,12 @@ pub trait Conversational: Dialect {
     /// Writes a request for an upstream that speaks this language.
     fn encode_request(&self, conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError>;
 
+    /// The fields of a request without which it makes no sense in another language, and why, as a clause. They are
+    /// found among a conversation's extras.
+    fn indispensable(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
     /// Where in the request that was read as `conversation` the thing stands that the canonical conversation has
     /// at `place`, e.g. `system[0].cache_control`.
     fn place(&self, conversation: &Conversation, place: Place<'_>) -> String;
@@ -198,6 +218,12 @@ pub trait Decoder: Send {
 pub trait Encoder: Send {
     /// Appends the bytes that say `event`; none for what the language has no word for.
     fn push(&mut self, event: &Event, out: &mut Vec<u8>);
+
+    /// Says that the answer ends here by an error, where what has been written decides how that is said. `None`
+    /// where [`Dialect::encode_stream_error`] says it.
+    fn fail(&mut self, _refusal: &Refusal) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// What routing and limits need of a request.
@@ -283,6 +309,8 @@ pub struct Asked {
     pub request: RequestId,
     /// When, for dialects whose answers carry a time and whose upstream said none.
     pub at: UnixTime,
+    /// What the answer repeats of the request: see [`Dialect::echo`].
+    pub echo: Bytes,
 }
 
 /// An error as a whole answer.
@@ -423,7 +451,7 @@ pub enum Delivered {
 
 impl Delivered {
     /// Whether the caller asked for the same.
-    const fn is_as(self, delivery: Delivery) -> bool {
+    pub const fn is_as(self, delivery: Delivery) -> bool {
         match self {
             Self::Stream => delivery.is_stream(),
             Self::Whole => !delivery.is_stream(),

@@ -1,4 +1,43 @@
-//! What can be said of a picture or document without looking at all of it.
+//! Pictures, documents and sound: how they are written in a URL, and what can be said of one without looking at all
+//! of it.
+
+use types::conversation::{Media, MediaSource};
+
+/// Something that is not text, of which no more is known.
+pub(crate) const fn media(mime: Option<String>, source: MediaSource) -> Media {
+    Media { mime, source, title: None, detail: None, cache: None }
+}
+
+/// What a URL points at; a `data:` URL (RFC 2397) in base64 holds the bytes themselves.
+pub(crate) fn media_at(url: String) -> Media {
+    let inline = url.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
+    match inline {
+        Some((mime, data)) => {
+            let mime = (!mime.is_empty()).then(|| mime.to_owned());
+            media(mime, MediaSource::Base64(data.to_owned()))
+        }
+        None => media(None, MediaSource::Url(url)),
+    }
+}
+
+/// A `data:` URL (RFC 2397) that holds these bytes.
+pub(crate) fn data_url(mime: &str, data: &str) -> String {
+    format!("data:{mime};base64,{data}")
+}
+
+/// The MIME type of sound in a format by its short name.
+pub(crate) fn audio_mime(format: &str) -> String {
+    if format == "mp3" { "audio/mpeg".to_owned() } else { format!("audio/{format}") }
+}
+
+/// The short name of the format of sound with this MIME type.
+pub(crate) fn audio_format(mime: Option<&str>) -> &str {
+    match mime.and_then(|mime| mime.strip_prefix("audio/")) {
+        Some("mpeg") => "mp3",
+        Some(format) => format,
+        None => "wav",
+    }
+}
 
 /// Whether an upstream can fetch this address.
 pub(crate) fn is_web(url: &str) -> bool {

@@ -147,6 +147,11 @@ fn camel_case(name: &str) -> String {
     camel
 }
 
+/// A field that is nice to have: of another type than foreseen, it is not there.
+pub(crate) fn lenient<T: serde::de::DeserializeOwned>(object: &mut Object<'_, '_>, name: &str) -> Option<T> {
+    serde_json::from_str(object.take(name).ok()??.get()).ok()
+}
+
 /// A value kept as it came.
 pub(crate) fn keep(value: &RawValue) -> Json {
     Json::from(value.to_owned())

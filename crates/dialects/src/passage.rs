@@ -9,11 +9,11 @@ use serde_json::value::RawValue;
 use types::conversation::Delivery;
 use types::{Fault, FaultKind, Frame, StreamEvent, StreamForm, TokenClass};
 
-use crate::openai_chat::MAX_DEPTH;
-use crate::openai_chat::error::{
+use crate::openai_chat::event::{Kind, kind};
+use crate::openai_family::MAX_DEPTH;
+use crate::openai_family::error::{
     broken_off, empty_stream, fault_inside, fault_of_event, is_truthy, unreadable,
 };
-use crate::openai_chat::event::{Kind, kind};
 use crate::splice::{patch, quoted};
 use crate::{Asked, Conduit, Fields, Splice, Tally};
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use types::conversation::{Delivery, Delta, Event, Opening};
-use types::{Fault, Frame};
+use types::{Fault, Frame, Refusal};
 
 use crate::{Asked, Conduit, Conversational, Decoder, Encoder, Fold, Tally, ToolNames, unfold};
 
@@ -97,6 +97,13 @@ impl Conduit for Translation {
             out.push(whole.dialect.encode_answer(&answer, &whole.asked).into());
         }
         Ok(())
+    }
+
+    fn fail(&mut self, refusal: &Refusal) -> Option<Vec<u8>> {
+        match &mut self.sink {
+            Sink::Stream(encoder) => encoder.fail(refusal),
+            Sink::Whole(_) => None,
+        }
     }
 
     fn tally(&self) -> &Tally {

@@ -35,6 +35,7 @@ fn asked(delivery: Delivery) -> Asked {
         tool_names: ToolNames::default(),
         request,
         at: UnixTime::from_secs(5),
+        echo: Bytes::new(),
     }
 }
 

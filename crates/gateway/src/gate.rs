@@ -9,7 +9,7 @@ use dialects::frames::{FrameError, FrameParser};
 use dialects::{Conduit, Tally};
 use net::sse::{SseParser, Tail};
 use types::conversation::Delivery;
-use types::{Fault, FaultKind, Frame, StreamEvent, StreamForm};
+use types::{Fault, FaultKind, Frame, Refusal, StreamEvent, StreamForm};
 
 use crate::deadline::{self, Elapsed};
 use crate::upstream::UpstreamBody;
@@ -71,6 +71,11 @@ impl Source {
 
     pub(crate) fn tally(&self) -> &Tally {
         self.conduit.tally()
+    }
+
+    /// What the caller is told where the answer breaks off, if that depends on what it has been told before.
+    pub(crate) fn fail(&mut self, refusal: &Refusal) -> Option<Vec<u8>> {
+        self.conduit.fail(refusal)
     }
 
     /// Reads one piece of the body and takes it through the conduit into `out`.

@@ -218,6 +218,10 @@ fn ledger(error: &LedgerError) -> Refusal {
 }
 
 fn unknown_path(path: &str) -> Refusal {
+    let known = routes::without_prefixes(path);
+    if let Some(why) = dialects::all().iter().find_map(|dialect| dialect.declined(known)) {
+        return Refusal::new(Code::UnknownPath, why);
+    }
     let known: Vec<_> =
         dialects::all().iter().flat_map(|dialect| dialect.routes()).map(|route| route.path).collect();
     let path: String = path.chars().take(100).collect();

@@ -32,6 +32,10 @@ pub(crate) fn conduit(
     tool_names: ToolNames,
     delivered: Delivered,
 ) -> Result<Box<dyn Conduit>, Fault> {
+    let dialect = request.dialect;
+    // What is passed on repeats the request by itself.
+    let is_passed_on = upstream.id() == dialect.id() && delivered.is_as(request.peek.delivery);
+    let echo = if is_passed_on { Bytes::new() } else { dialect.echo(&request.body, &request.fields) };
     let asked = Asked {
         model: request.peek.model.clone(),
         delivery: request.peek.delivery,
@@ -41,8 +45,9 @@ pub(crate) fn conduit(
         tool_names,
         request: account.id,
         at: account.wall,
+        echo,
     };
-    dialects::conduit(upstream, request.dialect, &asked, delivered)
+    dialects::conduit(upstream, dialect, &asked, delivered)
 }
 
 /// Begins the answer. What is whole is settled before its first byte goes out; a stream settles when it ends.
@@ -173,7 +178,8 @@ impl Relay {
         if form == StreamForm::Bytes {
             self.broken = true;
         } else {
-            let event = self.account.caller.encode_stream_error(&refusal, id, form);
+            let event = self.source.fail(&refusal);
+            let event = event.unwrap_or_else(|| self.account.caller.encode_stream_error(&refusal, id, form));
             self.source.out.push(event.into());
         }
         self.account.close(self.status, Some(refusal.code));

@@ -116,5 +116,6 @@ fn respond(asked: &MockRequest, ordinal: u64) -> Result<Script, Refusal> {
         return Ok(script::failed(language, failure));
     }
     let answer = speech::answer(&conversation, &program);
-    Ok(script::played(language, &conversation, &answer, &program, peek.form))
+    let echo = dialect.echo(body, &fields);
+    Ok(script::played(language, &conversation, &answer, &program, (peek.form, echo)))
 }

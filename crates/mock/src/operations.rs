@@ -63,6 +63,7 @@ impl Ask<'_> {
             tool_names: ToolNames::default(),
             request: RequestId::generate(),
             at: UnixTime::from_secs(CREATED),
+            echo: Bytes::new(),
         }
     }
 

@@ -22,7 +22,7 @@ pub(crate) fn played(
     conversation: &Conversation,
     answer: &Answer,
     program: &Program,
-    form: StreamForm,
+    (form, echo): (StreamForm, Bytes),
 ) -> Script {
     let asked = Asked {
         model: conversation.model.clone(),
@@ -33,6 +33,7 @@ pub(crate) fn played(
         tool_names: ToolNames::default(),
         request: RequestId::generate(),
         at: UnixTime::from_secs(CREATED),
+        echo,
     };
     match conversation.delivery {
         Delivery::Stream { .. } => streamed(dialect, &asked, answer, program),

@@ -41,7 +41,7 @@ impl Reader {
         let blocks = blocks.iter().enumerate();
         let read = blocks.map(|(index, block)| self.block(block, format!("{path}[{index}]")));
         let mut content = read.collect::<Result<Vec<_>, _>>()?;
-        move_proofs(&mut content);
+        proofs::move_to_calls(&mut content);
         Ok(content)
     }
 
@@ -94,19 +94,6 @@ impl Reader {
             is_error: object.value("is_error", "must be true or false")?.unwrap_or_default(),
             cache: cache(object)?,
         })
-    }
-}
-
-/// Moves the proofs of calls onto them that the reasoning in front of them has carried. What carried one stays, empty.
-fn move_proofs(content: &mut [Content]) {
-    for at in 1..content.len() {
-        if let Some([Content::Thinking { signature: carrier, .. }, Content::ToolCall { signature, .. }]) =
-            content.get_mut(at - 1..=at)
-            && let Some(proof) = carrier.as_deref().and_then(proofs::call)
-        {
-            *signature = Some(proof.to_owned());
-            *carrier = None;
-        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! Reasoning without a proof in a request that is passed on. An answer that another provider's model gave in another
-//! language holds it, and the wire refuses to take it back.
+//! Reasoning without a proof, or with one of another language's, in a request that is passed on. An answer that another
+//! provider's model gave in another language holds it, and the wire refuses to take it back.
 
 use memchr::memmem;
 use serde::Deserialize;

@@ -114,7 +114,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     writer.cap_marks(&mut tools, &mut system, &mut messages);
     let tool_choice = writer.tool_choice(&tools, &plan);
     let drawing = writer.drawing(&plan)?;
-    let carried = carry(&conversation.extras, ID, TIERS);
+    let carried = carry(&conversation.extras, ID, TIERS)?;
     let body = Body {
         model: target.model.as_str(),
         max_tokens: writer.max_tokens(&plan),

@@ -43,6 +43,7 @@ fn asked(delivery: Delivery) -> Asked {
         tool_names: crate::ToolNames::default(),
         request,
         at: UnixTime::from_secs(1),
+        echo: Bytes::new(),
     }
 }
 

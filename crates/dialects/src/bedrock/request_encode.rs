@@ -145,7 +145,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     let tool_config = writer.tool_config(&plan);
     let Turns { system, list: messages, .. } = writer.messages()?;
     let inference_config = writer.inference(&plan);
-    let carried = carry(&conversation.extras, ID, TIERS);
+    let carried = carry(&conversation.extras, ID, TIERS)?;
     let body = Body {
         system,
         messages,

@@ -15,7 +15,7 @@ use super::wire::{
 use crate::calls::{broken_input, input};
 use crate::media::{image_mime, is_base64, is_textual};
 use crate::turns::{TurnBlock, Turns};
-use crate::{EncodeError, names};
+use crate::{EncodeError, names, proofs};
 
 /// The longest id of a call.
 const MAX_ID: usize = 64;
@@ -95,6 +95,10 @@ impl<'a> Writer<'a> {
             Content::Audio(media) => (self.audio(media), media.cache),
             Content::Image(media) => (self.image(media, path), media.cache),
             Content::Document(media) => (self.document(media, path), media.cache),
+            // What another language's provider has proven this one refuses.
+            Content::Thinking { signature: Some(signature), .. } if proofs::is_marked(signature) => {
+                (None, None)
+            }
             Content::Thinking { text, signature } => (self.thinking(text, signature.as_deref()), None),
             Content::RedactedThinking { data } => {
                 let redacted = ReasoningOut::RedactedContent(data);

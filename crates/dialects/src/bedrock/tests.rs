@@ -57,6 +57,7 @@ fn asked(delivery: Delivery) -> Asked {
         tool_names: ToolNames::default(),
         request,
         at: UnixTime::from_secs(1),
+        echo: Bytes::new(),
     }
 }
 

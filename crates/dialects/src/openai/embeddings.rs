@@ -10,8 +10,8 @@ use super::EMBEDDINGS;
 use super::vectors::{self, Item};
 use crate::extras::carry;
 use crate::object::{Object, Path};
-use crate::openai_chat::error::{fault_inside, unreadable};
-use crate::openai_chat::{checked_text, json_bytes};
+use crate::openai_family::error::{fault_inside, unreadable};
+use crate::openai_family::{checked_text, json_bytes};
 use crate::passage::ReadUsage;
 use crate::surrogates::mend;
 use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Head, quirks};
@@ -87,7 +87,7 @@ impl Exchange<Request, Answer> for Embeddings {
     }
 
     fn encode_request(&self, request: &Request, target: &Target) -> Result<Encoded, EncodeError> {
-        let carried = carry(&request.extras, EMBEDDINGS.id, &[]);
+        let carried = carry(&request.extras, EMBEDDINGS.id, &[])?;
         let mut changes = carried.lost;
         if request.purpose.is_some() {
             changes.push(Change::dropped("input_type"));

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use types::{Fault, FaultKind};
 
-use crate::openai_chat::error::unreadable;
+use crate::openai_family::error::unreadable;
 use crate::{Asked, Fields, Splice, Vectors};
 
 /// One vector of an answer, and where its numbers are.

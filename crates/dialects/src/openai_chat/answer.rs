@@ -5,14 +5,15 @@ use serde_json::value::RawValue;
 use types::conversation::{Answer, Choice, Content, StopReason};
 use types::{Fault, FaultKind, Json, ServiceTier, Usage};
 
-use super::error::{fault_inside, unreadable};
 use super::message_decode::{MESSAGE_FIELD, OTHER_CALL, assistant, is_empty, message_field};
 use super::proofs::ExtraContent;
 use super::usage::{ReadUsage, WrappedUsage, WriteUsage};
 use super::wire::{CalledFunction, FunctionCall, ThinkingBlock, WireToolCall};
-use super::{answer_id, call_id, json_bytes};
+use super::{answer_id, call_id};
 use crate::extras::Named;
-use crate::object::{Object, Path, keep};
+use crate::object::{Object, Path, keep, lenient};
+use crate::openai_family::error::{fault_inside, unreadable};
+use crate::openai_family::json_bytes;
 use crate::surrogates::mend;
 use crate::{Asked, Calls, DecodeError};
 
@@ -69,11 +70,6 @@ fn identify(content: &mut [Content], answer: &str, choice: usize) {
     for (number, id) in calls.enumerate().filter(|(_, id)| id.is_empty()) {
         *id = call_id(answer, choice, number);
     }
-}
-
-/// A field that is nice to have: of another type than foreseen, it is not there.
-fn lenient<T: serde::de::DeserializeOwned>(object: &mut Object<'_, '_>, name: &str) -> Option<T> {
-    serde_json::from_str(object.take(name).ok()??.get()).ok()
 }
 
 fn choice(raw: &RawValue, position: usize, path: &Path<'_>) -> Result<(usize, Choice), Fault> {

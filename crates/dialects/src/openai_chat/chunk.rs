@@ -8,7 +8,7 @@ use types::{ServiceTier, Usage};
 
 use super::proofs::ExtraContent;
 use super::usage::{ReadUsage, WrappedUsage};
-use super::wire::lenient;
+use crate::openai_family::lenient;
 
 #[derive(Deserialize)]
 pub(super) struct Chunk<'a> {

@@ -2,8 +2,8 @@
 
 use types::{Fault, StreamEvent};
 
-use super::DONE;
-use super::error::{fault_inside, fault_of_event};
+use crate::openai_family::DONE;
+use crate::openai_family::error::{fault_inside, fault_of_event};
 
 /// What an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

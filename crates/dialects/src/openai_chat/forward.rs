@@ -6,11 +6,13 @@ use serde_json::value::RawValue;
 use types::conversation::Delivery;
 use types::{Fault, FaultKind, Frame, ServiceTier, StreamEvent};
 
-use super::MAX_DEPTH;
 use super::answer::{Said, refine, stop_reason};
-use super::error::{broken_off, empty_stream, fault_inside, fault_of_event, is_truthy, unreadable};
 use super::event::{Kind, kind};
 use super::usage::ReadUsage;
+use crate::openai_family::MAX_DEPTH;
+use crate::openai_family::error::{
+    broken_off, empty_stream, fault_inside, fault_of_event, is_truthy, unreadable,
+};
 use crate::outline::{Outline, Outlined, Part};
 use crate::splice::{patch, quoted};
 use crate::{Asked, Conduit, Span, Splice, Tally};

@@ -3,9 +3,9 @@
 use serde_json::value::RawValue;
 use types::conversation::Change;
 
-use super::MAX_DEPTH;
-use super::adapt::Edit;
 use super::naming::nine_characters;
+use crate::openai_family::MAX_DEPTH;
+use crate::openai_family::edit::Edit;
 use crate::splice::quoted;
 use crate::{Fields, quirks};
 
@@ -49,8 +49,7 @@ impl Edit<'_> {
     /// Replaces a value of an object that is a slice of the body.
     fn exchange(&mut self, object: &[u8], fields: &Fields, name: &str, with: &str) {
         let Some(value) = fields.value(object, name) else { return };
-        // The value is borrowed from the body, so its address says where it lies.
-        let at = value.as_ptr().addr() - self.body.as_ptr().addr();
-        self.splice.replace(at..at + value.len(), with.to_owned());
+        let span = self.span(value);
+        self.splice.replace(span, with.to_owned());
     }
 }

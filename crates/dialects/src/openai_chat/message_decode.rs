@@ -6,7 +6,7 @@ use types::conversation::{CacheMark, Content, Media, MediaSource, Message, Role}
 
 use super::proofs::ExtraContent;
 use crate::DecodeError;
-use crate::media::is_base64;
+use crate::media::{audio_mime, is_base64, media, media_at};
 use crate::object::{Object, Path, keep};
 
 /// The prefix of [`Content::Opaque`]'s kind for a field of the message itself.
@@ -202,9 +202,8 @@ fn audio(object: &mut Object<'_, '_>) -> Result<Option<Media>, DecodeError> {
     }
     let mut audio = Object::read(raw.get(), &path)?;
     let format = audio.take_text("format")?;
-    let mime = format
-        .map(|format| if format == "mp3" { "audio/mpeg".to_owned() } else { format!("audio/{format}") });
-    let mut media = media(mime, MediaSource::Base64(audio.require_text("data")?));
+    let mut media =
+        media(format.map(|format| audio_mime(&format)), MediaSource::Base64(audio.require_text("data")?));
     media.cache = cache_mark(object)?;
     Ok(Some(media))
 }
@@ -222,22 +221,6 @@ fn file(object: &mut Object<'_, '_>) -> Result<Option<Media>, DecodeError> {
         (None, None) => return Ok(None),
     };
     Ok(Some(Media { title: file.take_text("filename")?, cache: cache_mark(object)?, ..source }))
-}
-
-const fn media(mime: Option<String>, source: MediaSource) -> Media {
-    Media { mime, source, title: None, detail: None, cache: None }
-}
-
-/// What a URL points at; a `data:` URL (RFC 2397) in base64 holds the bytes themselves.
-fn media_at(url: String) -> Media {
-    let inline = url.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
-    match inline {
-        Some((mime, data)) => {
-            let mime = (!mime.is_empty()).then(|| mime.to_owned());
-            media(mime, MediaSource::Base64(data.to_owned()))
-        }
-        None => media(None, MediaSource::Url(url)),
-    }
 }
 
 fn tool_result(object: &mut Object<'_, '_>, call_id: String) -> Result<Content, DecodeError> {

@@ -11,7 +11,7 @@ use super::wire::{
     WireMessage, WireToolCall,
 };
 use crate::extras::Named;
-use crate::media::{image_mime, is_base64, is_web};
+use crate::media::{audio_format, data_url, image_mime, is_base64, is_web};
 use crate::object::Path;
 use crate::{ToolNames, quirks};
 
@@ -253,7 +253,7 @@ impl<'c> Writer<'c> {
     ) -> Option<Part<'c>> {
         let block = ThinkingBlock::of(content)?.returned();
         let is_proven = block.is_proven();
-        if is_proven && self.target.has_quirk(quirks::THINKING_BLOCKS) {
+        if is_proven && !block.is_foreign() && self.target.has_quirk(quirks::THINKING_BLOCKS) {
             if let (ThinkingBlock::Thinking { thinking, .. }, true) =
                 (&block, self.target.has_quirk(quirks::REASONING_CONTENT))
             {
@@ -350,11 +350,7 @@ impl<'c> Writer<'c> {
 
     fn audio(&mut self, media: &'c Media, path: &Path<'_>) -> Option<Part<'c>> {
         let MediaSource::Base64(data) = &media.source else { return self.lose(path) };
-        let format = match media.mime.as_deref().and_then(|mime| mime.strip_prefix("audio/")) {
-            Some("mpeg") => "mp3",
-            Some(format) => format,
-            None => "wav",
-        };
+        let format = audio_format(media.mime.as_deref());
         Some(Part::InputAudio { input_audio: WireAudio { data, format } })
     }
 
@@ -376,8 +372,4 @@ impl<'c> Writer<'c> {
 
 fn plain<'a>(role: &'static str, content: WireContent<'a>) -> WireMessage<'a> {
     WireMessage { role, content: Some(content), ..WireMessage::default() }
-}
-
-fn data_url(mime: &str, data: &str) -> String {
-    format!("data:{mime};base64,{data}")
 }

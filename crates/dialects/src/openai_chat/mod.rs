@@ -4,11 +4,9 @@
 mod adapt;
 mod answer;
 mod chunk;
-pub(crate) mod error;
 pub(crate) mod event;
 mod forward;
 mod history;
-mod limits;
 mod message_decode;
 mod message_encode;
 mod naming;
@@ -34,6 +32,7 @@ use serde::Serialize;
 use types::conversation::{Answer, Conversation, Target};
 use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamForm, Tokens, UnixTime};
 
+use crate::openai_family::{error, json_bytes, limits};
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
     ErrorAnswer, Fields, Head, Peek, Place, Route,
@@ -41,14 +40,8 @@ use crate::{
 
 /// The language's name.
 const ID: DialectId = DialectId("openai_chat");
-/// The data that ends a stream.
-const DONE: &[u8] = b"[DONE]";
-/// How deeply an upstream's answer, or a part of a request, may be nested; `serde_json`'s own limit.
-pub(crate) const MAX_DEPTH: usize = 128;
-
 pub(crate) use adapt::adapt_plainly;
 pub(crate) use peek::delivery;
-pub(crate) use request_decode::checked_text;
 
 /// `OpenAI` Chat Completions.
 #[derive(Debug)]
@@ -161,10 +154,4 @@ fn answer_id(upstream: Option<&str>, asked: &Asked) -> String {
 fn call_id(answer: &str, choice: usize, number: usize) -> String {
     let answer: String = answer.chars().filter(char::is_ascii_alphanumeric).collect();
     format!("call_{answer}_{choice}_{number}")
-}
-
-/// `value` as JSON.
-#[expect(clippy::expect_used, reason = "what is written has text for keys and no serialiser that fails")]
-pub(crate) fn json_bytes(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("the language's own structures are JSON")
 }

@@ -6,13 +6,11 @@ use types::conversation::Change;
 
 use super::message_encode::Writer;
 use crate::object::Path;
+use crate::openai_family::{MAX_NAME, MAX_USER};
 use crate::{names, quirks};
 
-/// The longest id of a call and the longest name of a tool that `OpenAI` takes.
+/// The longest id of a call that `OpenAI` takes.
 const MAX_ID: usize = 40;
-const MAX_NAME: usize = 64;
-/// The longest name of an end user that `OpenAI` takes.
-const MAX_USER: usize = 64;
 
 impl<'c> Writer<'c> {
     /// The id as the target takes it. Call and result are mapped alike, so they still belong together.

@@ -2,14 +2,15 @@
 
 use bytes::Bytes;
 use serde::Deserialize;
+use types::StreamForm;
 use types::conversation::Delivery;
-use types::{ModelName, StreamForm};
 
+use crate::openai_family::head::{find, flag, model, whole, wrong};
 use crate::{Calls, DecodeError, Fields, Peek, Vectors, shape};
 
 /// Reads the model, the delivery and the token limit.
 pub(super) fn peek(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
-    let model = model(find(body, fields, "model")?)?;
+    let model = model(body, fields)?;
     match find(body, fields, "messages")? {
         Some([b'[', ..]) => {}
         Some(_) => return Err(wrong("messages", "must be an array")),
@@ -36,29 +37,6 @@ fn calls(body: &[u8], fields: &Fields) -> Calls {
     }
 }
 
-/// The value of a field that must not stand there twice; null is nothing.
-fn find<'a>(body: &'a [u8], fields: &Fields, name: &str) -> Result<Option<&'a [u8]>, DecodeError> {
-    let span = fields.find(body, name).map_err(DecodeError::Json)?;
-    Ok(span.and_then(|span| body.get(span)).filter(|value| *value != b"null"))
-}
-
-fn model(value: Option<&[u8]>) -> Result<ModelName, DecodeError> {
-    const PROBLEM: &str = "must be a non-empty string";
-    match value {
-        None => Err(wrong("model", "is missing")),
-        Some(b"\"\"") => Err(wrong("model", PROBLEM)),
-        Some(value) => {
-            let text: String = serde_json::from_slice(value).map_err(|_| wrong("model", PROBLEM))?;
-            Ok(ModelName::from(text))
-        }
-    }
-}
-
-fn whole(body: &[u8], fields: &Fields, name: &str) -> Result<Option<u64>, DecodeError> {
-    let Some(value) = find(body, fields, name)? else { return Ok(None) };
-    serde_json::from_slice(value).map(Some).map_err(|_| wrong(name, "must be a whole number"))
-}
-
 /// The part of `stream_options` that matters here.
 #[derive(Deserialize)]
 struct StreamOptions {
@@ -68,11 +46,7 @@ struct StreamOptions {
 
 /// Whole or streamed, and whether the caller wants to see the usage of a stream.
 pub(crate) fn delivery(body: &[u8], fields: &Fields) -> Result<Delivery, DecodeError> {
-    let streams = match find(body, fields, "stream")? {
-        None | Some(b"false") => false,
-        Some(b"true") => true,
-        Some(_) => return Err(wrong("stream", "must be a boolean")),
-    };
+    let streams = flag(body, fields, "stream")?;
     let mut include_usage = false;
     if let Some(value) = find(body, fields, "stream_options")? {
         let options: StreamOptions = shape::object(value)
@@ -80,8 +54,4 @@ pub(crate) fn delivery(body: &[u8], fields: &Fields) -> Result<Delivery, DecodeE
         include_usage = options.include_usage.unwrap_or(false);
     }
     Ok(if streams { Delivery::Stream { include_usage } } else { Delivery::Whole })
-}
-
-fn wrong(field: &str, problem: &str) -> DecodeError {
-    DecodeError::Field { field: field.to_owned(), problem: problem.to_owned() }
 }

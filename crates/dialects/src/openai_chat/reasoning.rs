@@ -1,18 +1,10 @@
 //! How much to think, in the words that a target knows.
-//!
-//! | budget, up to | 2048 | 8192 | more |
-//! |---|---|---|---|
-//! | effort | low | medium | high |
 
 use serde::Serialize;
 use types::conversation::{Change, Effort, Reasoning, Target};
 
+use crate::openai_family::effort::effort_of;
 use crate::quirks;
-
-/// The largest thinking budgets that still count as little and as middling effort. The words stand for no
-/// fixed numbers; these keep what other gateways' users know.
-const LOW_BUDGET: u64 = 2048;
-const MEDIUM_BUDGET: u64 = 8192;
 
 /// What is said about thinking.
 #[derive(Default, Serialize)]
@@ -112,14 +104,4 @@ fn word(effort: Effort, target: &Target, changes: &mut Vec<Change>) -> &'static 
         return Effort::Xhigh.as_str();
     }
     effort.as_str()
-}
-
-const fn effort_of(budget: u64) -> Effort {
-    if budget <= LOW_BUDGET {
-        Effort::Low
-    } else if budget <= MEDIUM_BUDGET {
-        Effort::Medium
-    } else {
-        Effort::High
-    }
 }

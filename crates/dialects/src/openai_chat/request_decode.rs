@@ -6,11 +6,12 @@ use types::conversation::{
 };
 use types::{Json, ModelName};
 
+use super::ID;
 use super::message_decode::{cache_mark, messages};
-use super::{ID, MAX_DEPTH};
+use crate::DecodeError;
 use crate::object::{Object, Path, keep};
+use crate::openai_family::checked_text;
 use crate::surrogates::mend;
-use crate::{DecodeError, Fields};
 
 /// Reads a whole request. What has no canonical word goes into the extras as it came.
 pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
@@ -41,13 +42,6 @@ pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
         user: user(&mut object)?,
         extras: Extras { dialect: Some(ID), fields: object.rest().collect() },
     })
-}
-
-/// The body as text, if it is JSON at all.
-pub(crate) fn checked_text(body: &[u8]) -> Result<&str, DecodeError> {
-    Fields::scan(body, MAX_DEPTH).map_err(DecodeError::Json)?;
-    let not_utf8 = |error: std::str::Utf8Error| crate::ScanError::NotUtf8 { offset: error.valid_up_to() };
-    std::str::from_utf8(body).map_err(|error| DecodeError::Json(not_utf8(error)))
 }
 
 fn sampling(object: &mut Object<'_, '_>) -> Result<Sampling, DecodeError> {

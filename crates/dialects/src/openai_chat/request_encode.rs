@@ -7,13 +7,14 @@ use serde_json::value::RawValue;
 use types::Json;
 use types::conversation::{Change, Conversation, Delivery, OutputFormat, Sampling, Target, Tool, ToolChoice};
 
+use super::ID;
 use super::adapt;
 use super::message_encode::Writer;
 use super::reasoning::{self, Plan};
 use super::wire::{CacheControl, WireMessage};
-use super::{ID, json_bytes};
 use crate::extras::{Named, carry};
 use crate::object::Path;
+use crate::openai_family::json_bytes;
 use crate::place::told;
 use crate::{EncodeError, Encoded, quirks};
 
@@ -42,7 +43,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     body.reasoning = reasoning::plan(conversation.reasoning.as_ref(), target, &mut changes);
     body.response_format = response_format(&conversation.format);
     body.delivery(conversation.delivery, target);
-    let carried = carry(&conversation.extras, ID, TIERS);
+    let carried = carry(&conversation.extras, ID, TIERS)?;
     body.service_tier = carried.service_tier;
     body.extras(carried.fields);
     let body = adapt::restrict(json_bytes(&body), target, &mut changes);

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use types::conversation::Change;
 
-use super::adapt::Edit;
+use crate::openai_family::edit::Edit;
 use crate::splice::quoted;
 use crate::{quirks, shape};
 
@@ -72,8 +72,13 @@ struct Switch<'a> {
     r#type: Cow<'a, str>,
 }
 
+/// Takes everything out of the request that would be a certain 4xx.
+pub(super) fn restrict_fields(edit: &mut Edit<'_>) {
+    edit.restrict();
+}
+
 impl Edit<'_> {
-    /// Takes everything out of the request that would be a certain 4xx.
+    /// The same, of these changes.
     pub(super) fn restrict(&mut self) {
         for (quirk, field, idle) in REFUSED {
             if self.target.has_quirk(quirk) {

@@ -8,12 +8,14 @@ use types::{Fault, StreamEvent};
 
 use super::answer::{Said, refine, stop_reason};
 use super::chunk::{Chunk, ChunkChoice, ChunkDelta};
-use super::error::{broken_off, empty_stream, fault_inside, fault_of_event, is_truthy, unreadable};
 use super::event::{Kind, kind};
 use super::message_decode;
 use super::stream_tools::Tools;
 use crate::Decoder;
-use crate::object::keep;
+use crate::object::{Path, keep};
+use crate::openai_family::error::{
+    broken_off, empty_stream, fault_inside, fault_of_event, is_truthy, unreadable,
+};
 use crate::surrogates::mend;
 
 /// The most choices of one stream that are told apart; `OpenAI`'s own limit for `n`.
@@ -212,7 +214,7 @@ impl Blocks<'_> {
         let parts: Vec<&RawValue> = serde_json::from_str(content.get()).unwrap_or_default();
         for part in parts {
             use types::conversation::Content;
-            match message_decode::part(part, &crate::object::Path::Root) {
+            match message_decode::part(part, &Path::Root) {
                 Ok(Content::Text { text, .. }) => self.words(Words::Text, &text),
                 Ok(Content::Refusal(text)) => self.words(Words::Refusal, &text),
                 Ok(Content::Thinking { text, signature }) => {

@@ -11,6 +11,7 @@ use super::proofs::ExtraContent;
 use super::usage::WriteUsage;
 use super::wire::ThinkingBlock;
 use crate::extras::Named;
+use crate::openai_family::json_bytes;
 use crate::{Asked, Calls, Encoder};
 
 /// The most choices that are told apart; `OpenAI`'s own limit for `n`.
@@ -70,7 +71,7 @@ impl StreamEncoder {
             created: u64,
             model: &'a str,
         }
-        let head = super::json_bytes(&Head {
+        let head = json_bytes(&Head {
             id: answer_id(id, &self.asked),
             object: "chat.completion.chunk",
             created: created.unwrap_or(self.asked.at.as_secs()),
@@ -84,10 +85,10 @@ impl StreamEncoder {
         out.extend(b"data: ");
         out.extend(&self.head);
         out.extend(b",\"choices\":");
-        out.extend(super::json_bytes(choices));
+        out.extend(json_bytes(choices));
         if self.include_usage {
             out.extend(b",\"usage\":");
-            out.extend(super::json_bytes(&usage.map(WriteUsage::from)));
+            out.extend(json_bytes(&usage.map(WriteUsage::from)));
         }
         out.extend(b"}\n\n");
     }

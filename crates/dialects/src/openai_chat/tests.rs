@@ -33,6 +33,7 @@ fn asked(delivery: Delivery) -> Asked {
         tool_names: crate::ToolNames::default(),
         request,
         at: UnixTime::from_secs(1_760_000_000),
+        echo: Bytes::new(),
     }
 }
 

@@ -1,10 +1,11 @@
 //! Token counts: inclusive on the wire (`cached_tokens` is part of `prompt_tokens`), disjoint in `types::Usage`.
 
-use serde::de::{Deserializer, Visitor};
+use serde::de::Deserializer;
 use serde::{Deserialize, Serialize};
-use types::{ServiceTier, Tokens, Usage};
+use types::{ServiceTier, Usage};
 
-use super::MAX_DEPTH;
+use crate::openai_family::MAX_DEPTH;
+use crate::openai_family::usage::{Count, Inclusive};
 use crate::outline::{self, Part};
 
 /// `usage` as upstreams write it, with the fields of all providers' flavours.
@@ -96,42 +97,23 @@ impl ReadUsage {
         Some(read)
     }
 
-    /// The disjoint classes, at the tier that the answer names beside them. Where a provider's parts exceed their
-    /// whole, the whole holds.
+    /// The disjoint classes, at the tier that the answer names beside them.
     pub(super) fn to_usage(&self, service_tier: Option<ServiceTier>) -> Usage {
-        let (prompt, completion) = (self.prompt_tokens.0, self.completion_tokens.0);
-        let input_audio = self.prompt_tokens_details.audio_tokens.0;
-        let output_audio = self.completion_tokens_details.audio_tokens.0;
-        let reasoning = self.completion_tokens_details.reasoning_tokens.0;
-        // What the total holds beyond its two parts: audio that Mistral keeps out of the prompt, or reasoning
-        // that Google's and xAI's endpoints keep out of the completion.
-        let gap = self.total_tokens.0.saturating_sub(prompt).saturating_sub(completion);
-        let (more_input, hidden) = if gap == input_audio { (gap, 0) } else { (0, gap) };
-
-        let mut input_left = prompt.saturating_add(more_input);
-        let cache_read = take(&mut input_left, self.cache_read());
-        let written = take(&mut input_left, self.cache_written());
-        let hour = self.ephemeral_1h_input_tokens.0.min(written);
-        let input_audio = take(&mut input_left, input_audio);
-        let input_image = take(&mut input_left, self.prompt_tokens_details.image_tokens.0);
-        let mut output_left = completion.saturating_add(hidden);
-        let output_audio = take(&mut output_left, output_audio);
-        let output_image = take(&mut output_left, self.completion_tokens_details.image_tokens.0);
-        let reasoning = take(&mut output_left, reasoning.max(hidden));
-        Usage {
-            input: Tokens(input_left),
-            input_audio: Tokens(input_audio),
-            input_image: Tokens(input_image),
-            cache_read: Tokens(cache_read),
-            cache_read_audio: Tokens(0),
-            cache_write_5m: Tokens(written.saturating_sub(hour)),
-            cache_write_1h: Tokens(hour),
-            output: Tokens(output_left),
-            output_audio: Tokens(output_audio),
-            output_image: Tokens(output_image),
-            reasoning: Tokens(reasoning),
-            service_tier,
-        }
+        let (input, output) = (&self.prompt_tokens_details, &self.completion_tokens_details);
+        let counted = Inclusive {
+            input: self.prompt_tokens,
+            output: self.completion_tokens,
+            total: self.total_tokens,
+            cache_read: Count(self.cache_read()),
+            cache_written: Count(self.cache_written()),
+            cache_written_1h: self.ephemeral_1h_input_tokens,
+            input_audio: input.audio_tokens,
+            input_image: input.image_tokens,
+            output_audio: output.audio_tokens,
+            output_image: output.image_tokens,
+            reasoning: output.reasoning_tokens,
+        };
+        counted.to_usage(service_tier)
     }
 
     fn cache_read(&self) -> u64 {
@@ -143,69 +125,6 @@ impl ReadUsage {
         let detail = &self.prompt_tokens_details;
         let detail = detail.cache_write_tokens.0.max(detail.cache_creation_tokens.0);
         detail.max(self.cache_creation_input_tokens.0)
-    }
-}
-
-/// Takes at most `wanted` out of what is left.
-fn take(left: &mut u64, wanted: u64) -> u64 {
-    let taken = wanted.min(*left);
-    *left = left.saturating_sub(taken);
-    taken
-}
-
-/// A count, however a provider spells it: null and negative numbers are none, fractions are cut.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Count(pub(crate) u64);
-
-impl Count {
-    fn read(value: Part<'_>) -> Option<Self> {
-        // Nearly all are plain digits.
-        match std::str::from_utf8(value.raw()).ok()?.parse() {
-            Ok(count) => Some(Self(count)),
-            Err(_) => serde_json::from_slice(value.raw()).ok(),
-        }
-    }
-
-    /// The count in this field of the details; zero where there is none.
-    fn of(details: Part<'_>, name: &str) -> Option<Self> {
-        details.field(name).map_or(Some(Self(0)), Self::read)
-    }
-}
-
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(CountVisitor)
-    }
-}
-
-struct CountVisitor;
-
-impl Visitor<'_> for CountVisitor {
-    type Value = Count;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a number of tokens")
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Count, E> {
-        Ok(Count(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Count, E> {
-        Ok(Count(u64::try_from(value).unwrap_or(0)))
-    }
-
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a cast from float saturates, which is what a count out of range should do"
-    )]
-    fn visit_f64<E>(self, value: f64) -> Result<Count, E> {
-        Ok(Count(value as u64))
-    }
-
-    fn visit_unit<E>(self) -> Result<Count, E> {
-        Ok(Count(0))
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Serialize;
 use types::Json;
 use types::conversation::{CacheMark, Content};
 
@@ -192,6 +191,14 @@ impl<'a> ThinkingBlock<'a> {
             Self::Thinking { signature, .. } => signature.is_some(),
         }
     }
+
+    /// Whether what proves it is another language's, which no upstream of this one takes.
+    pub(super) fn is_foreign(&self) -> bool {
+        match self {
+            Self::RedactedThinking { .. } => false,
+            Self::Thinking { signature, .. } => signature.is_some_and(proofs::is_marked),
+        }
+    }
 }
 
 /// A call to a tool.
@@ -227,14 +234,4 @@ impl<'a> FunctionCall<'a> {
         let function = CalledFunction { name, arguments };
         Self { id, kind: "function", function, extra_content: None, cache_control: None }
     }
-}
-
-/// A value that may have a form nobody foresaw: it is read if it fits and is nothing if it does not.
-pub(super) fn lenient<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: serde::Deserializer<'de>,
-{
-    let raw = <&'de RawValue>::deserialize(deserializer)?;
-    Ok(serde_json::from_str(raw.get()).ok())
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use types::{TokenClass, Tokens, Usage};
 
-use crate::openai_chat::usage::Count;
+use crate::openai_family::usage::Count;
 
 /// `usage` as upstreams write it.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -8,6 +8,8 @@ use dialects::Conversational;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
+use crate::language;
+
 /// Recordings beside the repository; they are not part of it.
 const RECORDINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/recordings/exchanges");
 /// The built-in providers.
@@ -15,8 +17,10 @@ pub(crate) const CATALOGUE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../prov
 
 /// What a client sent to a provider, and what came back.
 pub(crate) struct Exchange {
-    /// `provider/id`.
+    /// `provider/id`, or `provider/file` of a fixture, between which a language may stand.
     pub(crate) id: String,
+    /// The folder of the fixture, if it is one.
+    pub(crate) fixtures: PathBuf,
     pub(crate) dialect: &'static dyn Conversational,
     pub(crate) request_headers: HeaderMap,
     pub(crate) request: String,
@@ -49,10 +53,12 @@ impl Exchange {
 
     fn of_record(record: &Value) -> Self {
         let text = |place: &str| record.pointer(place).and_then(Value::as_str).unwrap();
-        let name = if text("/surface") == "openai_chat" { "openai_chat" } else { "anthropic" };
+        let file = format!("{}.jsonl", text("/surface"));
+        let (dialect, _) = language::all().find(|(_, language)| language.recordings == file).unwrap();
         Self {
             id: format!("{}/{}", text("/provider"), text("/id")),
-            dialect: dialects::by_name(name).unwrap().conversational().unwrap(),
+            fixtures: PathBuf::new(),
+            dialect,
             request_headers: header_map(&record["request"]["headers"]),
             request: text("/request/body").to_owned(),
             status: u16::try_from(record["response"]["status"].as_u64().unwrap()).unwrap(),
@@ -71,25 +77,35 @@ fn header_map(headers: &Value) -> HeaderMap {
     named.collect()
 }
 
-/// Every recorded exchange of the two languages; none where there is no such folder.
+/// Every recorded exchange in a language that is spoken; none where there is no such folder.
 pub(crate) fn recorded() -> Vec<Exchange> {
     let Ok(providers) = std::fs::read_dir(RECORDINGS) else { return Vec::new() };
     let mut files: Vec<PathBuf> = providers
         .flat_map(|provider| {
             let folder = provider.unwrap().path();
-            ["openai_chat.jsonl", "anthropic_messages.jsonl"].map(|name| folder.join(name))
+            language::all().map(move |(_, language)| folder.join(language.recordings))
         })
         .filter(|file| file.is_file())
         .collect();
     files.sort();
     let text: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
-    text.lines().map(|line| Exchange::of_record(&serde_json::from_str(line).unwrap())).collect()
+    let records = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    // What was asked without a body asked for no answer.
+    records
+        .filter(|record| record["request"]["body"].is_string())
+        .map(|record| Exchange::of_record(&record))
+        .collect()
 }
 
 /// The exchanges of the repository's own fixtures: each request with every answer its provider gives.
 pub(crate) fn of_fixtures() -> Vec<Exchange> {
-    let mut folders: Vec<PathBuf> =
-        std::fs::read_dir(CATALOGUE).unwrap().map(|entry| entry.unwrap().path().join("fixtures")).collect();
+    let providers = std::fs::read_dir(CATALOGUE).unwrap().map(|entry| entry.unwrap().path().join("fixtures"));
+    // Those of another language than the preferred one have a folder of their own.
+    let of_provider = |folder: PathBuf| {
+        let others = dialects::all().iter().map(|dialect| folder.join(dialect.id().as_str()));
+        others.chain([folder.clone()]).collect::<Vec<_>>()
+    };
+    let mut folders: Vec<PathBuf> = providers.flat_map(of_provider).collect();
     folders.retain(|folder| folder.is_dir());
     folders.sort();
     folders.iter().flat_map(|folder| of_folder(folder)).collect()
@@ -99,7 +115,8 @@ fn of_folder(folder: &Path) -> Vec<Exchange> {
     let expect = std::fs::read_to_string(folder.join("expect.toml")).unwrap();
     let expect: toml::Table = expect.parse().unwrap();
     let dialect = dialects::by_name(expect["dialect"].as_str().unwrap()).unwrap().conversational().unwrap();
-    let provider = folder.parent().unwrap().file_name().unwrap().to_str().unwrap();
+    let within = folder.strip_prefix(CATALOGUE).unwrap().to_str().unwrap();
+    let within = within.replacen("/fixtures", "", 1);
     let request = std::fs::read_to_string(folder.join("chat.request.json")).unwrap();
     let streamed = request.replacen('{', "{\"stream\":true,", 1);
     let mut files: Vec<String> = std::fs::read_dir(folder)
@@ -113,7 +130,8 @@ fn of_folder(folder: &Path) -> Vec<Exchange> {
         let kind = if is_streamed { "text/event-stream" } else { "application/json" };
         let status = file.strip_prefix("error.").and_then(|rest| rest.get(..3)?.parse().ok());
         Exchange {
-            id: format!("{provider}/{file}"),
+            id: format!("{within}/{file}"),
+            fixtures: folder.to_owned(),
             dialect,
             request_headers: HeaderMap::new(),
             request: if is_streamed { streamed.clone() } else { request.clone() },

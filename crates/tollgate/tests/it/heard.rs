@@ -43,6 +43,16 @@ pub(crate) fn events(body: &Bytes) -> Vec<StreamEvent> {
     events
 }
 
+/// The event that says that a stream has failed: the last, behind which some languages say again what there is of the
+/// answer.
+pub(crate) fn last_error(body: &Bytes) -> Option<StreamEvent> {
+    let is_error = |event: &StreamEvent| {
+        let data: Option<Value> = serde_json::from_slice(&event.data).ok();
+        data.is_some_and(|data| data["error"].is_object())
+    };
+    events(body).into_iter().rfind(is_error)
+}
+
 /// What matters of an answer in any language.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Gist {

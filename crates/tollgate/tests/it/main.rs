@@ -15,6 +15,7 @@ mod gemini;
 mod heard;
 mod inputs;
 mod keys;
+mod language;
 mod large;
 mod ledger;
 mod observe;

@@ -1,5 +1,5 @@
 //! Where the network cuts a stream makes no difference to what the caller reads: tried at every single byte of two
-//! small streams, through the whole gateway, in both languages.
+//! small streams, through the whole gateway, in every language.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use testkit::{FakeUpstream, Gateway, Reply, Split};
 use tokio::task::JoinSet;
 
-use crate::{gateway, heard, question};
+use crate::{gateway, heard, language, question};
 
 /// Three ways to end a line, a comment, an event on two lines, letters of several bytes, a tool call, usage.
 const CHAT: &str = concat!(
@@ -30,29 +30,41 @@ const MESSAGES: &str = concat!(
     "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
 );
 
+const RESPONSES: &str = concat!(
+    "event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"id\":\"resp_1\",\"object\":\"response\",\"created_at\":1,\"status\":\"in_progress\",\"model\":\"m\",\"output\":[]}}\n\n",
+    ": hello\n\n",
+    "event: response.output_item.added\r\ndata: {\"type\":\"response.output_item.added\",\"sequence_number\":1,\"output_index\":0,\"item\":{\"id\":\"i\",\"type\":\"message\",\"status\":\"in_progress\",\"role\":\"assistant\",\"content\":[]}}\r\n\r\n",
+    "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"sequence_number\":2,\"item_id\":\"i\",\"output_index\":0,\ndata: \"content_index\":0,\"delta\":\"Grüße 🌍\",\"logprobs\":[]}\n\n",
+    "data:{\"type\":\"response.output_item.done\",\"sequence_number\":3,\"output_index\":1,\"item\":{\"id\":\"j\",\"type\":\"function_call\",\"status\":\"completed\",\"call_id\":\"t\",\"name\":\"f\",\"arguments\":\"{}\"}}\r\r",
+    "event: response.completed\ndata: {\"type\":\"response.completed\",\"sequence_number\":4,\"response\":{\"id\":\"resp_1\",\"object\":\"response\",\"created_at\":1,\"status\":\"completed\",\"model\":\"m\",\"output\":[],\"usage\":{\"input_tokens\":3,\"output_tokens\":2,\"total_tokens\":5}}}\n\n",
+);
+
+/// Each language's stream, by how its upstream's path ends.
+const STREAMS: [(&str, &str); 3] =
+    [("chat/completions", CHAT), ("messages", MESSAGES), ("responses", RESPONSES)];
+
 #[tokio::test]
 async fn a_stream_reads_the_same_wherever_the_network_cuts_it() {
     // The model's name says where to cut.
     let upstream = FakeUpstream::start(|request| {
-        let stream = if request.path.ends_with("messages") { MESSAGES } else { CHAT };
+        let (_, stream) = STREAMS.iter().find(|(path, _)| request.path.ends_with(path)).unwrap();
         let split = match request.json()["model"].as_str().unwrap() {
             "nowhere" => Split::Nowhere,
             "everywhere" => Split::EveryByte,
             offset => Split::At(vec![offset.parse().unwrap()]),
         };
-        Reply::sse(stream).split(split)
+        Reply::sse(*stream).split(split)
     })
     .await;
     let url = upstream.url();
-    let config = format!(
-        "providers:\n  openai_chat: {{kind: openai, url: \"{url}/v1\", key: k}}\n  \
-         anthropic: {{kind: anthropic, url: \"{url}\", key: k}}\n"
-    );
-    let gateway = Arc::new(gateway().config(&config).start().await);
+    let gateway = Arc::new(language::spoken_alone(gateway(), &url).start().await);
     let mut pairs = JoinSet::new();
-    for (language, stream) in [("openai_chat", CHAT), ("anthropic", MESSAGES)] {
-        for caller in dialects::conversational() {
-            pairs.spawn(every_cut(Arc::clone(&gateway), language, stream.len(), caller));
+    for (upstream, _) in language::all() {
+        let path = question::path(upstream, "m", true);
+        let (_, stream) = STREAMS.iter().find(|(end, _)| path.ends_with(end)).unwrap();
+        for (caller, _) in language::all() {
+            let gateway = Arc::clone(&gateway);
+            pairs.spawn(every_cut(gateway, upstream.id().as_str(), stream.len(), caller));
         }
     }
     pairs.join_all().await;
@@ -81,6 +93,7 @@ async fn read(
     caller: &dyn Conversational,
 ) -> Vec<(String, Value)> {
     let model = format!("{language}/{cut}");
+    let spoken = language::of(caller);
     let (path, ask) = (question::path(caller, &model, true), question::body(caller, &model, true));
     let answer = gateway.post(&path, ask).header("anthropic-version", "2023-06-01").send().await;
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -88,9 +101,10 @@ async fn read(
     for event in heard::events(&answer.body) {
         let text = std::str::from_utf8(&event.data).unwrap();
         let mut data = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
-        forget(&mut data, &model);
-        if let Some(message) = data.get_mut("message") {
-            forget(message, &model);
+        for place in spoken.fleeting {
+            if let Some(object) = data.pointer_mut(place) {
+                forget(object, &model);
+            }
         }
         events.push((String::from_utf8(event.name.into()).unwrap(), data));
     }
@@ -103,6 +117,7 @@ fn forget(object: &mut Value, model: &str) {
     if let Some(named) = object.remove("model").or_else(|| object.remove("modelVersion")) {
         assert_eq!(named, model);
     }
-    object.remove("id");
-    object.remove("created");
+    for name in ["id", "created", "created_at", "completed_at", "item_id"] {
+        object.remove(name);
+    }
 }

@@ -27,6 +27,7 @@ pub(super) fn asked(delivery: Delivery) -> dialects::Asked {
         tool_names: ToolNames::default(),
         request: RequestId::generate(),
         at: UnixTime::from_secs(1_760_000_000),
+        echo: bytes::Bytes::new(),
     }
 }
 

@@ -462,9 +462,10 @@ fn tools(said: &Conversation) -> String {
     said.tools.iter().map(one).collect()
 }
 
+/// Whether tools are strict, which they are not where nobody says so.
 fn strictness(said: &Conversation) -> String {
     let one = |tool: &Tool| match tool {
-        Tool::Function { strict, .. } => format!("{strict:?}"),
+        Tool::Function { strict, .. } => strict.unwrap_or_default().to_string(),
         Tool::Opaque { .. } => String::new(),
     };
     said.tools.iter().map(one).collect()

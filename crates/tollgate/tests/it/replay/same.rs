@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Stage, Way, answer_of_error, upstream_name};
 use crate::exchange::{Exchange, renamed};
-use crate::heard;
+use crate::{heard, language};
 
 /// Sends the exchange's own request and compares both directions byte by byte.
 pub(super) async fn check(stage: &Stage, index: usize) -> Result<(), String> {
@@ -34,8 +34,8 @@ pub(super) async fn check(stage: &Stage, index: usize) -> Result<(), String> {
 fn sent(exchange: &Exchange, sent: &Bytes, model: &str) -> Result<(), String> {
     let expect = exchange.request_for(model);
     let value: Value = serde_json::from_str(&expect).unwrap();
-    let is_chat_stream = value["stream"] == true && exchange.dialect.id().as_str() == "openai_chat";
-    if !is_chat_stream || exchange.wants_usage() {
+    let adds_usage = value["stream"] == true && language::of(exchange.dialect).asks_for_usage;
+    if !adds_usage || exchange.wants_usage() {
         return equal("the request", expect.as_bytes(), sent);
     }
     if value.get("stream_options").is_none() {
@@ -51,9 +51,9 @@ fn sent(exchange: &Exchange, sent: &Bytes, model: &str) -> Result<(), String> {
 /// The recorded stream with the caller's name for the model, and without the chunk that only tells the usage where
 /// the caller did not ask for it.
 fn stream(exchange: &Exchange, model: &str) -> String {
-    let is_chat = exchange.dialect.id().as_str() == "openai_chat";
-    let pointer = if is_chat { "/model" } else { "/message/model" };
-    let drops_usage = is_chat && !exchange.wants_usage();
+    let language = language::of(exchange.dialect);
+    let pointer = language.model_in_event;
+    let drops_usage = language.asks_for_usage && !exchange.wants_usage();
     let mut expect = String::new();
     for event in events(std::str::from_utf8(&exchange.body).unwrap()) {
         let data: Vec<&str> = event.lines().filter_map(|line| line.strip_prefix("data:")).collect();

@@ -7,22 +7,33 @@ use dialects::{Conversational, Head};
 use serde_json::{Value, json};
 use types::conversation::{Content, Conversation, StopReason, Target, Tool};
 
-use super::{Stage, Way, answer_of_error, shape, spoken_headers};
+use super::{Stage, Way, answer_of_error, spoken_headers};
 use crate::exchange::Exchange;
 use crate::heard::{self, gist};
+use crate::language;
 
-/// Asks in the other language and compares what is understood on both sides.
-pub(super) async fn check(stage: &Stage, index: usize) -> Result<(), String> {
+/// The languages that the exchange is translated into.
+pub(super) fn callers(exchange: &Exchange) -> impl Iterator<Item = &'static dyn Conversational> + use<> {
+    let own = exchange.dialect.id();
+    language::all().map(|(caller, _)| caller).filter(move |caller| caller.id() != own)
+}
+
+/// Asks in another language and compares what is understood on both sides.
+pub(super) async fn check(
+    stage: &Stage,
+    index: usize,
+    caller: &'static dyn Conversational,
+) -> Result<(), String> {
     let exchange = &stage.exchanges[index];
-    let model = stage.public_name(Way::Translated, index);
-    let caller = other(exchange.dialect);
+    let way = Way::Into(caller.id());
+    let model = stage.public_name(way, index);
     let asked =
         exchange.dialect.decode_request(Head::of(&spoken_headers(exchange)), exchange.request.as_bytes());
     let mut asked = asked.map_err(|error| error.to_string())?;
     // A caller of Messages has no word for several answers.
     asked.sampling.choices = None;
     let request = in_other_words(&asked, caller, &model)?;
-    let (answer, received) = stage.call((Way::Translated, index), caller, request).await?;
+    let (answer, received) = stage.call((way, index), caller, request).await?;
     kept(&asked, exchange, &received.body)?;
     let original = heard::answer(exchange.dialect, exchange.is_streamed(), &exchange.body);
     let original = match original {
@@ -34,9 +45,9 @@ pub(super) async fn check(stage: &Stage, index: usize) -> Result<(), String> {
     }
     let is_streamed = asked.delivery.is_stream();
     if is_streamed {
-        shape::stream(caller, &answer.body, &model)?;
+        language::of(caller).check_stream(&answer.body, &model)?;
     } else {
-        shape::whole(caller, &answer.body, &model)?;
+        language::of(caller).check_whole(&answer.body, &model)?;
     }
     let read = heard::answer(caller, is_streamed, &answer.body)
         .map_err(|fault| format!("{fault}: {:?}", answer.body))?;
@@ -67,10 +78,6 @@ fn wrap(arguments: &mut Value) {
     if !arguments.is_object() {
         *arguments = json!({ "arguments": arguments.take() });
     }
-}
-
-fn other(dialect: &dyn Conversational) -> &'static dyn Conversational {
-    dialects::conversational().find(|other| other.id() != dialect.id()).unwrap()
 }
 
 /// The same request in the caller's language.

@@ -1,11 +1,10 @@
-//! Errors, both ways. The only file of this language that knows HTTP statuses and error JSON.
+//! Errors, both ways. The only file of these languages that knows HTTP statuses and error JSON.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use types::{Code, ErrorClass, Fault, FaultKind, Refusal};
 
-use super::json_bytes;
-use super::wire::lenient;
+use super::{json_bytes, lenient};
 use crate::{ErrorAnswer, read_fault};
 
 #[derive(Serialize)]
@@ -13,25 +12,26 @@ struct WireError<'a> {
     error: WireErrorBody<'a>,
 }
 
-#[derive(Serialize)]
-struct WireErrorBody<'a> {
-    message: &'a str,
+/// The inside of an error.
+#[derive(Clone, Copy, Serialize)]
+pub(crate) struct WireErrorBody<'a> {
+    pub(crate) message: &'a str,
     #[serde(rename = "type")]
     kind: &'static str,
-    param: Option<&'a str>,
-    code: Option<&'a str>,
+    pub(crate) param: Option<&'a str>,
+    pub(crate) code: Option<&'a str>,
     /// The gateway's own stable code; client libraries ignore what they do not know.
     tollgate_code: &'static str,
 }
 
 /// Writes an error as a whole answer.
-pub(super) fn encode(refusal: &Refusal) -> ErrorAnswer {
+pub(crate) fn encode(refusal: &Refusal) -> ErrorAnswer {
     let status = refusal.status.unwrap_or(status(refusal.class));
     ErrorAnswer { status, headers: Vec::new(), body: json_bytes(&wire(refusal)) }
 }
 
 /// Writes an error inside a stream that has begun.
-pub(super) fn encode_in_stream(refusal: &Refusal) -> Vec<u8> {
+pub(crate) fn encode_in_stream(refusal: &Refusal) -> Vec<u8> {
     let mut out = b"data: ".to_vec();
     out.extend(json_bytes(&wire(refusal)));
     out.extend(b"\n\n");
@@ -39,14 +39,17 @@ pub(super) fn encode_in_stream(refusal: &Refusal) -> Vec<u8> {
 }
 
 fn wire(refusal: &Refusal) -> WireError<'_> {
-    WireError {
-        error: WireErrorBody {
-            message: &refusal.message,
-            kind: kind(refusal.class),
-            param: refusal.param.as_deref(),
-            code: refusal.upstream_kind.as_deref().or_else(|| word(refusal.code, refusal.class)),
-            tollgate_code: refusal.code.as_str(),
-        },
+    WireError { error: body_of(refusal) }
+}
+
+/// The inside of the error that a refusal is.
+pub(crate) fn body_of(refusal: &Refusal) -> WireErrorBody<'_> {
+    WireErrorBody {
+        message: &refusal.message,
+        kind: kind(refusal.class),
+        param: refusal.param.as_deref(),
+        code: refusal.upstream_kind.as_deref().or_else(|| word(refusal.code, refusal.class)),
+        tollgate_code: refusal.code.as_str(),
     }
 }
 

@@ -20,7 +20,7 @@ const TOKENS: Names = [
 ];
 
 /// The headers for these standings.
-pub(super) fn headers(standings: &[Standing]) -> Vec<(HeaderName, HeaderValue)> {
+pub(crate) fn headers(standings: &[Standing]) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = Vec::with_capacity(standings.len() * 3);
     for standing in standings {
         let [limit, remaining, reset] = match standing.counted {

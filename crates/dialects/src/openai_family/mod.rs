@@ -1,0 +1,52 @@
+//! What the languages of one family have in common: their errors, their limits' names and
+//! their words for how much to think.
+
+pub(crate) mod edit;
+pub(crate) mod effort;
+pub(crate) mod error;
+pub(crate) mod head;
+pub(crate) mod limits;
+pub(crate) mod usage;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::openai_family::error::unreadable;
+use crate::{DecodeError, Fields, ScanError};
+
+/// The data that ends a stream.
+pub(crate) const DONE: &[u8] = b"[DONE]";
+/// How deeply an upstream's answer, or a part of a request, may be nested; `serde_json`'s own limit.
+pub(crate) const MAX_DEPTH: usize = 128;
+/// The longest name of a tool.
+pub(crate) const MAX_NAME: usize = 64;
+/// The longest name of an end user.
+pub(crate) const MAX_USER: usize = 64;
+
+/// `value` as JSON.
+#[expect(clippy::expect_used, reason = "what is written has text for keys and no serialiser that fails")]
+pub(crate) fn json_bytes(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("the language's own structures are JSON")
+}
+
+/// A body as text, if it is JSON at all.
+pub(crate) fn checked_text(body: &[u8]) -> Result<&str, DecodeError> {
+    Fields::scan(body, MAX_DEPTH).map_err(DecodeError::Json)?;
+    let not_utf8 = |error: std::str::Utf8Error| ScanError::NotUtf8 { offset: error.valid_up_to() };
+    std::str::from_utf8(body).map_err(|error| DecodeError::Json(not_utf8(error)))
+}
+
+/// An upstream's words as text.
+pub(crate) fn answered_text(body: &[u8]) -> Result<&str, types::Fault> {
+    std::str::from_utf8(body).map_err(|error| unreadable(&error))
+}
+
+/// A value that may have a form nobody foresaw: it is read if it fits and is nothing if it does not.
+pub(crate) fn lenient<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: serde::Deserializer<'de>,
+{
+    let raw = <&'de RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str(raw.get()).ok())
+}

@@ -1,0 +1,213 @@
+//! Reads a request into the canonical conversation.
+
+use serde_json::value::RawValue;
+use types::conversation::{
+    Content, Conversation, Delivery, Effort, Extras, Message, OutputFormat, Reasoning, Role, Sampling, Tool,
+    ToolChoice,
+};
+use types::{Json, ModelName};
+
+use super::ID;
+use super::message_decode;
+use super::request_encode::{ENCRYPTED_REASONING, LOGPROBS};
+use crate::DecodeError;
+use crate::object::{Object, Path, keep};
+use crate::openai_family::checked_text;
+use crate::surrogates::mend;
+
+/// Reads a whole request. What has no canonical word goes into the extras as it came.
+pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
+    let text = mend(checked_text(body)?);
+    let mut object = Object::read(&text, &Path::Root)?;
+    let model = object.require_text("model")?;
+    if model.is_empty() {
+        return Err(Path::Field(&Path::Root, "model").wrong("must be a non-empty string"));
+    }
+    let mut leftovers = Vec::new();
+    let prompt = instructions(&mut object)?;
+    let prompt_is_apart = prompt.is_some();
+    let mut messages: Vec<Message> = prompt.into_iter().collect();
+    messages.extend(input(&mut object, &mut leftovers)?);
+    let tools = tools(&mut object, &mut leftovers)?;
+    let tool_choice = tool_choice(&mut object)?;
+    let format = format(&mut object, &mut leftovers)?;
+    let reasoning = reasoning(&mut object, &mut leftovers)?;
+    let sampling = sampling(&mut object)?;
+    let parallel_tool_calls = object.take_as("parallel_tool_calls", "must be a boolean")?;
+    let streams = object.take_as("stream", "must be a boolean")?.unwrap_or(false);
+    let user = user(&mut object)?;
+    leftovers.extend(object.rest());
+    Ok(Conversation {
+        model: ModelName::from(model),
+        messages,
+        prompt_is_apart,
+        tools,
+        tool_choice,
+        parallel_tool_calls,
+        sampling,
+        reasoning,
+        format,
+        delivery: if streams { Delivery::Stream { include_usage: true } } else { Delivery::Whole },
+        user,
+        extras: Extras { dialect: Some(ID), fields: leftovers },
+    })
+}
+
+/// The prompt that stands apart from the input.
+fn instructions(object: &mut Object<'_, '_>) -> Result<Option<Message>, DecodeError> {
+    let text = object.take_text("instructions")?.filter(|text| !text.is_empty());
+    Ok(text.map(|text| Message { role: Role::System, content: vec![Content::text(text)], name: None }))
+}
+
+fn input(
+    object: &mut Object<'_, '_>,
+    leftovers: &mut Vec<(String, Json)>,
+) -> Result<Vec<Message>, DecodeError> {
+    let Some(raw) = object.take("input")? else { return Ok(Vec::new()) };
+    if let Ok(text) = serde_json::from_str::<String>(raw.get()) {
+        return Ok(vec![Message { role: Role::User, content: vec![Content::text(text)], name: None }]);
+    }
+    let path = Path::Field(&Path::Root, "input");
+    let items: Vec<&RawValue> =
+        serde_json::from_str(raw.get()).map_err(|_| path.wrong("must be a string or an array"))?;
+    message_decode::messages(items, leftovers)
+}
+
+fn sampling(object: &mut Object<'_, '_>) -> Result<Sampling, DecodeError> {
+    const NUMBER: &str = "must be a number";
+    const WHOLE: &str = "must be a whole number";
+    Ok(Sampling {
+        temperature: object.take_as("temperature", NUMBER)?,
+        top_p: object.take_as("top_p", NUMBER)?,
+        top_k: object.take_as("top_k", WHOLE)?,
+        frequency_penalty: object.take_as("frequency_penalty", NUMBER)?,
+        presence_penalty: object.take_as("presence_penalty", NUMBER)?,
+        logprobs: logprobs(object)?,
+        top_logprobs: object.take_as("top_logprobs", WHOLE)?,
+        max_tokens: object.take_as("max_output_tokens", WHOLE)?,
+        ..Sampling::default()
+    })
+}
+
+/// Whether log probabilities are to be included. What else is to be goes back where it was, but for encrypted
+/// reasoning: every language's answers hold what proves their reasoning.
+fn logprobs(object: &mut Object<'_, '_>) -> Result<Option<bool>, DecodeError> {
+    let Some(raw) = object.take("include")? else { return Ok(None) };
+    let path = Path::Field(&Path::Root, "include");
+    let named: Vec<String> =
+        serde_json::from_str(raw.get()).map_err(|_| path.wrong("must be an array of strings"))?;
+    if named.iter().any(|name| name != LOGPROBS && name != ENCRYPTED_REASONING) {
+        object.put_back("include", raw);
+    }
+    Ok(named.iter().any(|name| name == LOGPROBS).then_some(true))
+}
+
+/// `safety_identifier`; where only the older `user` is there, that.
+fn user(object: &mut Object<'_, '_>) -> Result<Option<String>, DecodeError> {
+    match object.take_text("safety_identifier")? {
+        Some(user) => Ok(Some(user)),
+        None => object.take_text("user"),
+    }
+}
+
+/// How much to think. What else is said of it goes to `leftovers`.
+fn reasoning(
+    object: &mut Object<'_, '_>,
+    leftovers: &mut Vec<(String, Json)>,
+) -> Result<Option<Reasoning>, DecodeError> {
+    let Some(raw) = object.take("reasoning")? else { return Ok(None) };
+    let path = Path::Field(&Path::Root, "reasoning");
+    let mut said = Object::read(raw.get(), &path)?;
+    let mut reasoning = Reasoning::default();
+    if let Some(word) = said.take_text("effort")? {
+        let words = Effort::ALL.map(Effort::as_str).join(", ");
+        let wrong = || Path::Field(&path, "effort").wrong(format!("must be one of {words}"));
+        reasoning.effort = Some(Effort::parse(&word).ok_or_else(wrong)?);
+    }
+    leftovers.extend(said.rest().map(|(name, json)| (format!("reasoning.{name}"), json)));
+    Ok((reasoning != Reasoning::default()).then_some(reasoning))
+}
+
+/// The form of the text. What else is said of it goes to `leftovers`.
+fn format(
+    object: &mut Object<'_, '_>,
+    leftovers: &mut Vec<(String, Json)>,
+) -> Result<OutputFormat, DecodeError> {
+    let Some(raw) = object.take("text")? else { return Ok(OutputFormat::Text) };
+    let path = Path::Field(&Path::Root, "text");
+    let mut said = Object::read(raw.get(), &path)?;
+    let format = match said.take("format")? {
+        Some(raw) => output_format(raw, &Path::Field(&path, "format"))?,
+        None => Some(OutputFormat::Text),
+    };
+    if format.is_none() {
+        // A form newer than this gateway (a grammar, say) is its own dialect's business.
+        object.put_back("text", raw);
+        return Ok(OutputFormat::Text);
+    }
+    leftovers.extend(said.rest().map(|(name, json)| (format!("text.{name}"), json)));
+    Ok(format.unwrap_or_default())
+}
+
+/// A form of the answer; `None` for one that has no canonical word.
+fn output_format(raw: &RawValue, path: &Path<'_>) -> Result<Option<OutputFormat>, DecodeError> {
+    let mut said = Object::read(raw.get(), path)?;
+    let format = match said.require_text("type")?.as_str() {
+        "text" => OutputFormat::Text,
+        "json_object" => OutputFormat::JsonObject,
+        "json_schema" => OutputFormat::JsonSchema {
+            name: said.take_text("name")?,
+            description: said.take_text("description")?,
+            schema: match said.take("schema")? {
+                Some(schema) => keep(schema),
+                None => return Err(Path::Field(path, "schema").wrong("is missing")),
+            },
+            strict: said.take_as("strict", "must be a boolean")?,
+        },
+        _ => return Ok(None),
+    };
+    Ok(Some(format))
+}
+
+fn tools(object: &mut Object<'_, '_>, leftovers: &mut Vec<(String, Json)>) -> Result<Vec<Tool>, DecodeError> {
+    let parent = Path::Field(&Path::Root, "tools");
+    let mut tools = Vec::new();
+    for (index, raw) in object.take_list("tools")?.into_iter().enumerate() {
+        let path = Path::Item(&parent, index);
+        let mut said = Object::read(raw.get(), &path)?;
+        let kind = said.require_text("type")?;
+        if kind != "function" {
+            tools.push(Tool::Opaque { kind: message_decode::own_tool(&kind), json: keep(raw) });
+            continue;
+        }
+        tools.push(Tool::Function {
+            name: said.require_text("name")?,
+            description: said.take_text("description")?,
+            parameters: said.take("parameters")?.map(keep),
+            strict: said.take_as("strict", "must be a boolean")?,
+            cache: None,
+        });
+        leftovers.extend(said.rest().map(|(name, json)| (Path::Field(&path, &name).to_string(), json)));
+    }
+    Ok(tools)
+}
+
+fn tool_choice(object: &mut Object<'_, '_>) -> Result<Option<ToolChoice>, DecodeError> {
+    let Some(raw) = object.take("tool_choice")? else { return Ok(None) };
+    let path = Path::Field(&Path::Root, "tool_choice");
+    if let Ok(word) = serde_json::from_str::<String>(raw.get()) {
+        return match word.as_str() {
+            "auto" => Ok(Some(ToolChoice::Auto)),
+            "none" => Ok(Some(ToolChoice::Never)),
+            "required" => Ok(Some(ToolChoice::Any)),
+            _ => Err(path.wrong("must be auto, none, required or an object")),
+        };
+    }
+    let mut said = Object::read(raw.get(), &path)?;
+    if said.require_text("type")? == "function" {
+        return Ok(Some(ToolChoice::Named(said.require_text("name")?)));
+    }
+    // `allowed_tools` and the tools that are not functions have no canonical word.
+    object.put_back("tool_choice", raw);
+    Ok(None)
+}

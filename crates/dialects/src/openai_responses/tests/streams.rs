@@ -1,0 +1,225 @@
+//! Streams, read and written.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use types::conversation::{Content, Delta, Opening, StopReason};
+
+use super::*;
+
+/// The data of a stream, which must obey what every such stream obeys.
+#[track_caller]
+pub(super) fn valid(stream: &str) -> Vec<Value> {
+    let mut data = Vec::new();
+    for event in split(stream).iter().filter(|event| !event.data.is_empty()) {
+        let value: Value =
+            serde_json::from_slice(&event.data).unwrap_or_else(|error| panic!("{error}: {event:?}"));
+        assert_eq!(value["type"].as_str().unwrap().as_bytes(), event.name, "{stream}");
+        assert_eq!(value["sequence_number"], data.len(), "{stream}");
+        data.push(value);
+    }
+    let kinds: Vec<&str> = data.iter().filter_map(|data| data["type"].as_str()).collect();
+    assert_eq!(kinds[..2], ["response.created", "response.in_progress"]);
+    assert!(matches!(kinds.last(), Some(&("response.completed" | "response.incomplete"))), "{kinds:?}");
+    let mut items: BTreeMap<u64, Value> = BTreeMap::new();
+    let mut pieces: BTreeMap<(u64, u64, &str), String> = BTreeMap::new();
+    for data in &data {
+        let kind = data["type"].as_str().unwrap();
+        let Some(index) = data["output_index"].as_u64() else { continue };
+        match kind {
+            "response.output_item.added" => {
+                assert_eq!(index, items.len() as u64, "items are numbered without gaps");
+                items.insert(index, Value::Null);
+            }
+            "response.output_item.done" => {
+                let before = items.insert(index, data["item"].clone());
+                assert_eq!(before, Some(Value::Null), "an item is done once");
+            }
+            _ => {
+                assert_eq!(items.get(&index), Some(&Value::Null), "{kind} lies in its item");
+                let place = data["content_index"].as_u64().or(data["summary_index"].as_u64()).unwrap_or(0);
+                let (family, step) = kind.rsplit_once('.').unwrap();
+                let said = pieces.entry((index, place, family)).or_default();
+                match step {
+                    "delta" => said.push_str(data["delta"].as_str().unwrap()),
+                    "done" if !family.ends_with("part") => {
+                        let whole =
+                            ["text", "arguments", "refusal"].iter().find_map(|name| data[name].as_str());
+                        assert!(
+                            said == whole.unwrap() || (said.is_empty() && whole == Some("{}")),
+                            "{stream}"
+                        );
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    let output: Vec<Value> = items.into_values().collect();
+    assert_eq!(
+        data.last().unwrap()["response"]["output"],
+        Value::Array(output),
+        "the end has all of it again"
+    );
+    data
+}
+
+const TOOLS: &str = include_str!("../../../fixtures/openai_responses/stream.sse");
+
+#[test]
+fn a_stream_is_read_block_by_block() {
+    let events = decode(TOOLS).unwrap();
+    let answer = fold(events.clone());
+    let content = &answer.choices[0].content;
+    let call = |id: &str, name: &str, arguments: &str| Content::ToolCall {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        arguments: arguments.to_owned(),
+        signature: None,
+        cache: None,
+    };
+    let proof = Some("tollgate:openai_responses:gAAABBBB==".to_owned());
+    assert_eq!(content[0], Content::Thinking { text: "Two calls.".to_owned(), signature: proof });
+    assert_eq!(content[1], Content::text("Looking: ☂"));
+    assert!(matches!(&content[2], Content::Opaque { kind, .. } if kind == "citations"));
+    assert_eq!(
+        content[3..],
+        [call("call_1", "get_weather", r#"{"city":"Oslo"}"#), call("call_2", "get_time", "{}")]
+    );
+    assert_eq!(answer.choices[0].stop, Some(StopReason::ToolUse));
+    assert!(answer.choices[0].logprobs.as_ref().unwrap().as_str().contains("Looking"));
+    assert_eq!(events.last(), Some(&Event::End));
+}
+
+#[test]
+fn a_stream_that_is_written_obeys_its_rules_and_reads_the_same() {
+    let events = decode(TOOLS).unwrap();
+    let written = encode(&events, &asked(STREAM));
+    let data = valid(&written);
+    let kinds: Vec<&str> = data.iter().filter_map(|data| data["type"].as_str()).collect();
+    let expect = [
+        "response.created",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.reasoning_summary_part.added",
+        "response.reasoning_summary_text.delta",
+        "response.reasoning_summary_text.done",
+        "response.reasoning_summary_part.done",
+        "response.output_item.done",
+        "response.output_item.added",
+        "response.content_part.added",
+        "response.output_text.delta",
+        "response.output_text.done",
+        "response.output_text.annotation.added",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.output_item.added",
+        "response.output_item.added",
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.done",
+        "response.output_item.done",
+        "response.function_call_arguments.done",
+        "response.output_item.done",
+        "response.completed",
+    ];
+    assert_eq!(kinds, expect);
+    let last = &data.last().unwrap()["response"];
+    assert_eq!(last["output"][0]["encrypted_content"], "gAAABBBB==");
+    assert_eq!(last["output"][1]["content"][0]["annotations"][0]["url"], "https://example.test");
+    assert_eq!(last["output"][1]["content"][0]["logprobs"][0]["token"], "Looking");
+    assert_eq!(last["usage"]["total_tokens"], 32);
+    assert_eq!(last["id"], "resp_7");
+    let again = fold(decode(&written).unwrap());
+    assert_eq!(again.choices, fold(events).choices);
+    // A whole answer says the same.
+    let whole = OpenAiResponses.decode_answer(last.to_string().as_bytes()).unwrap();
+    assert_eq!(whole.choices[0].content, again.choices[0].content);
+    assert_eq!(whole.choices[0].stop, again.choices[0].stop);
+}
+
+#[test]
+fn an_end_without_items_is_as_good_as_one_with_them_and_so_is_the_reverse() {
+    let only_end = stream(&[json!({"type": "response.completed", "response": {
+        "id": "resp_1", "model": "m", "status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"},
+        "output": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hi"}]}],
+    }})]);
+    let answer = fold(decode(&only_end).unwrap());
+    assert_eq!(answer.choices[0].content, [Content::text("hi")]);
+    assert_eq!((answer.choices[0].stop, answer.id.as_deref()), (Some(StopReason::MaxTokens), Some("resp_1")));
+}
+
+#[test]
+fn pieces_need_no_announcement() {
+    let text = stream(&[
+        json!({"type": "response.output_text.delta", "delta": "he"}),
+        json!({"type": "response.output_text.delta", "delta": "y"}),
+        json!({"type": "response.output_item.done", "item": {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hey"}]}}),
+        json!({"type": "response.output_item.done", "output_index": 1, "item": {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}}),
+        json!({"type": "response.completed", "response": {"status": "completed", "output": []}}),
+    ]);
+    let answer = fold(decode(&text).unwrap());
+    assert_eq!(answer.choices[0].content.len(), 2);
+    assert_eq!(answer.choices[0].content[0], Content::text("hey"));
+    assert_eq!(answer.choices[0].stop, Some(StopReason::ToolUse));
+}
+
+#[test]
+fn reasoning_is_told_once_though_it_comes_with_a_summary() {
+    let text = stream(&[
+        json!({"type": "response.reasoning_text.delta", "delta": "whole"}),
+        json!({"type": "response.reasoning_summary_text.delta", "delta": "short"}),
+        json!({"type": "response.reasoning_summary_text.delta", "output_index": 1, "summary_index": 0, "delta": "a"}),
+        json!({"type": "response.reasoning_summary_text.delta", "output_index": 1, "summary_index": 1, "delta": "b"}),
+        json!({"type": "response.completed", "response": {"status": "completed", "output": []}}),
+    ]);
+    let thought = |text: &str| Content::Thinking { text: text.to_owned(), signature: None };
+    assert_eq!(fold(decode(&text).unwrap()).choices[0].content, [thought("whole"), thought("a\n\nb")]);
+}
+
+#[test]
+fn blocks_that_interleave_are_items_under_way_at_the_same_time() {
+    let open = |block, opening| Event::Open { choice: 0, block, opening };
+    let piece = |block, delta| Event::Delta { choice: 0, block, delta };
+    let close = |block| Event::Close { choice: 0, block };
+    let events = [
+        open(0, Opening::Text),
+        piece(0, Delta::Text("he".to_owned())),
+        open(1, Opening::Thinking),
+        piece(0, Delta::Text("y".to_owned())),
+        piece(1, Delta::Thinking("hm".to_owned())),
+        close(1),
+        open(2, Opening::RedactedThinking { data: "ZGF0".to_owned() }),
+        close(2),
+        close(0),
+        open(3, Opening::Refusal),
+        piece(3, Delta::Refusal("no".to_owned())),
+        close(3),
+        Event::Finish { choice: 0, reason: StopReason::MaxTokens, stop_sequence: None },
+        Event::End,
+    ];
+    let written = encode(&events, &asked(STREAM));
+    let data = valid(&written);
+    let last = data.last().unwrap();
+    assert_eq!(last["type"], "response.incomplete");
+    let output = &last["response"]["output"];
+    let kinds: Vec<&str> =
+        output.as_array().unwrap().iter().filter_map(|item| item["type"].as_str()).collect();
+    assert_eq!(kinds, ["message", "reasoning", "reasoning"]);
+    assert_eq!(output[0]["status"], "incomplete");
+    assert_eq!(output[0]["content"][1], json!({"type": "refusal", "refusal": "no"}));
+    assert_eq!(output[2]["encrypted_content"], "tollgate:redacted:ZGF0");
+}
+
+#[test]
+fn a_stream_that_fails_says_so_as_an_error_and_as_an_answer() {
+    let mut encoder = OpenAiResponses.encoder(&asked(STREAM));
+    let failed = encoder.fail(&types::Refusal::new(types::Code::UpstreamOverloaded, "wait")).unwrap();
+    let events = split(str::from_utf8(&failed).unwrap());
+    let data: Vec<Value> = events.iter().map(|event| serde_json::from_slice(&event.data).unwrap()).collect();
+    let kinds: Vec<&str> = data.iter().filter_map(|data| data["type"].as_str()).collect();
+    assert_eq!(kinds, ["response.created", "response.in_progress", "error", "response.failed"]);
+    assert!(data.iter().enumerate().all(|(at, data)| data["sequence_number"] == at));
+    assert_eq!(data[3]["response"]["error"], json!({"code": "rate_limit_exceeded", "message": "wait"}));
+}

@@ -1,0 +1,131 @@
+//! What the tests know of each language by themselves: where its answers name the model, and what everything that is
+//! written in it obeys. A new language is a row here.
+
+mod shape;
+
+use bytes::Bytes;
+use dialects::{Conversational, Dialect};
+use serde_json::{Value, json};
+use testkit::Builder;
+
+use crate::heard;
+
+/// What is wrong with the names and data of a stream's events, of which the answer's name for the model is known.
+type StreamCheck = fn(&[(String, Value)], &str) -> Result<(), String>;
+
+/// What is known of one language.
+pub(crate) struct Language {
+    /// Its name.
+    id: &'static str,
+    /// The file of its recordings, in each provider's folder.
+    pub(crate) recordings: &'static str,
+    /// Where an upstream has it, and the headers it wants.
+    upstream: (&'static str, &'static str),
+    /// Where an event of a stream names the model.
+    pub(crate) model_in_event: &'static str,
+    /// Whether a caller has to ask for the usage of a stream.
+    pub(crate) asks_for_usage: bool,
+    /// Whether an error says that it is one.
+    pub(crate) marks_errors: bool,
+    /// What an answer has that nothing is known of before: its times and ids.
+    pub(crate) fleeting: &'static [&'static str],
+    whole: fn(&Value) -> bool,
+    stream: StreamCheck,
+}
+
+static LANGUAGES: [Language; 3] = [
+    Language {
+        id: "openai_chat",
+        recordings: "openai_chat.jsonl",
+        upstream: ("/v1/chat/completions", "{}"),
+        model_in_event: "/model",
+        asks_for_usage: true,
+        marks_errors: false,
+        fleeting: &["", "/error"],
+        whole: shape::is_completion,
+        stream: shape::chunks,
+    },
+    Language {
+        id: "anthropic",
+        recordings: "anthropic_messages.jsonl",
+        upstream: ("/v1/messages", r#"{ anthropic-version = "2023-06-01" }"#),
+        model_in_event: "/message/model",
+        asks_for_usage: false,
+        marks_errors: true,
+        fleeting: &["", "/message"],
+        whole: shape::is_message,
+        stream: shape::messages,
+    },
+    Language {
+        id: "openai_responses",
+        recordings: "openai_responses.jsonl",
+        upstream: ("/v1/responses", "{}"),
+        model_in_event: "/response/model",
+        asks_for_usage: false,
+        marks_errors: false,
+        fleeting: &["", "/response", "/item", "/response/output/0", "/response/output/1"],
+        whole: shape::is_response,
+        stream: shape::responses,
+    },
+];
+
+/// What has no row, and why.
+const ROWLESS: &[(&str, &str)] =
+    &[("bedrock", "no exchange of it is replayed: its streams are no server-sent events")];
+
+/// Every language that exchanges are replayed in.
+pub(crate) fn all() -> impl Iterator<Item = (&'static dyn Conversational, &'static Language)> {
+    let is_replayed =
+        |dialect: &&dyn Conversational| ROWLESS.iter().all(|(id, _)| *id != dialect.id().as_str());
+    dialects::conversational().filter(is_replayed).map(|dialect| (dialect, of(dialect)))
+}
+
+/// What is known of this language.
+#[track_caller]
+pub(crate) fn of(dialect: &dyn Dialect) -> &'static Language {
+    let id = dialect.id().as_str();
+    let language = LANGUAGES.iter().find(|language| language.id == id);
+    assert!(language.is_some(), "no row for {id}");
+    language.unwrap()
+}
+
+impl Language {
+    /// Whether `body` is a whole answer that names this model.
+    pub(crate) fn check_whole(&self, body: &[u8], model: &str) -> Result<(), String> {
+        let value: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        let holds = (self.whole)(&value) && value["model"] == model;
+        if holds { Ok(()) } else { Err(format!("not a whole answer: {value}")) }
+    }
+
+    /// Whether `body` is a stream that names this model.
+    pub(crate) fn check_stream(&self, body: &Bytes, model: &str) -> Result<(), String> {
+        let mut data = Vec::new();
+        for event in heard::events(body).iter().filter(|event| !event.data.is_empty()) {
+            let text = std::str::from_utf8(&event.data).map_err(|error| error.to_string())?;
+            let value = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
+            data.push((String::from_utf8_lossy(&event.name).into_owned(), value));
+        }
+        let told = (self.stream)(&data, model);
+        told.map_err(|problem| format!("{problem}: {}", String::from_utf8_lossy(body)))
+    }
+}
+
+/// A gateway with a provider for each language, called like it, that speaks it alone. All are at this address.
+pub(crate) fn spoken_alone(builder: Builder, url: &str) -> Builder {
+    let folder = builder.folder().join("languages").display().to_string();
+    let mut entries = Vec::new();
+    let mut builder = builder;
+    for language in &LANGUAGES {
+        let Language { id, upstream: (path, headers), .. } = language;
+        let kind = format!("speaks-{}", id.replace('_', "-"));
+        let provider = format!(
+            "title = \"{id}\"\ndocs = \"https://example.test\"\nkind = \"local\"\nbase_url = \"{url}\"\n\
+             semconv = \"example\"\n[credential]\nheader = \"authorization\"\nprefix = \"Bearer \"\nrequired = true\n\
+             [dialects.{id}]\nchat = \"{path}\"\nheaders = {headers}\n"
+        );
+        builder = builder.file(&format!("languages/{kind}/provider.toml"), &provider);
+        entries.push(format!("{id}: {{kind: {kind}, url: \"{url}\", key: \"sk-test\"}}"));
+    }
+    let entries = entries.join("\n  ");
+    builder.config(&format!("server: {{catalogue: \"{folder}\"}}\nproviders:\n  {entries}\n"))
+}

@@ -1,0 +1,159 @@
+//! What every answer in a language obeys, told without the gateway's own decoders.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+/// A whole answer of Chat Completions.
+pub(super) fn is_completion(answer: &Value) -> bool {
+    answer["object"] == "chat.completion"
+        && answer["id"].is_string()
+        && answer["created"].is_u64()
+        && answer["choices"][0]["message"]["role"] == "assistant"
+        && answer["choices"][0]["finish_reason"].is_string()
+}
+
+/// A whole message.
+pub(super) fn is_message(answer: &Value) -> bool {
+    answer["type"] == "message"
+        && answer["role"] == "assistant"
+        && answer["content"].is_array()
+        && answer["stop_reason"].is_string()
+        && answer["usage"]["input_tokens"].is_u64()
+        && answer["usage"]["output_tokens"].is_u64()
+}
+
+/// A response, with the types of everything that Open Responses demands of one.
+pub(super) fn is_response(answer: &Value) -> bool {
+    let has = |names: &[&str], holds: fn(&Value) -> bool| {
+        names.iter().all(|name| answer.get(name).is_some_and(holds))
+    };
+    let is_done = answer["status"] == "completed" && answer["incomplete_details"].is_null();
+    let is_cut = answer["status"] == "incomplete" && answer["incomplete_details"]["reason"].is_string();
+    let items = answer["output"].as_array();
+    answer["object"] == "response"
+        && (is_done || is_cut)
+        && has(&["id", "model", "status", "truncation", "service_tier"], Value::is_string)
+        && has(&["created_at"], Value::is_u64)
+        && has(
+            &["temperature", "top_p", "presence_penalty", "frequency_penalty", "top_logprobs"],
+            Value::is_number,
+        )
+        && has(&["parallel_tool_calls", "store", "background"], Value::is_boolean)
+        && has(&["text", "reasoning", "metadata"], Value::is_object)
+        && has(&["tools"], Value::is_array)
+        && has(&["tool_choice"], |value| value.is_string() || value.is_object())
+        && has(&["error", "previous_response_id"], Value::is_null)
+        && has(&["instructions", "safety_identifier", "prompt_cache_key"], |value| {
+            value.is_null() || value.is_string()
+        })
+        && has(&["max_output_tokens", "max_tool_calls", "completed_at"], |value| {
+            value.is_null() || value.is_u64()
+        })
+        && answer.get("usage").is_some()
+        && items.is_some_and(|items| items.iter().all(is_item))
+}
+
+/// An item of a response.
+fn is_item(item: &Value) -> bool {
+    let texts = |names: &[&str]| names.iter().all(|name| item[name].is_string());
+    match item["type"].as_str() {
+        Some("message") => {
+            let parts = item["content"].as_array();
+            item["role"] == "assistant"
+                && texts(&["id", "status"])
+                && parts.is_some_and(|parts| parts.iter().all(is_part))
+        }
+        Some("function_call") => texts(&["id", "status", "call_id", "name", "arguments"]),
+        Some("reasoning") => texts(&["id"]) && item["summary"].is_array(),
+        kind => kind.is_some(),
+    }
+}
+
+fn is_part(part: &Value) -> bool {
+    match part["type"].as_str() {
+        Some("output_text") => part["text"].is_string() && part["annotations"].is_array(),
+        Some("refusal") => part["refusal"].is_string(),
+        kind => kind.is_some(),
+    }
+}
+
+/// The events of a response: numbered, each in its item, and the end has all of it again.
+pub(super) fn responses(data: &[(String, Value)], model: &str) -> Result<(), String> {
+    let mut items: BTreeMap<u64, Value> = BTreeMap::new();
+    for (number, (name, value)) in data.iter().enumerate() {
+        ensure(value["type"] == name.as_str(), "an event's name is its type")?;
+        ensure(value["sequence_number"] == number, "events are numbered without gaps")?;
+        let Some(index) = value["output_index"].as_u64() else { continue };
+        match name.as_str() {
+            "response.output_item.added" => {
+                ensure(index == items.len() as u64, "items are numbered without gaps")?;
+                items.insert(index, Value::Null);
+            }
+            "response.output_item.done" => {
+                let before = items.insert(index, value["item"].clone());
+                ensure(before == Some(Value::Null), "an item ends once")?;
+            }
+            _ => ensure(items.get(&index) == Some(&Value::Null), "a piece lies in its item")?,
+        }
+    }
+    let names: Vec<&str> = data.iter().map(|(name, _)| name.as_str()).collect();
+    ensure(names.starts_with(&["response.created", "response.in_progress"]), "the beginning of a response")?;
+    let Some((name, last)) = data.last() else { return Err("empty".to_owned()) };
+    ensure(matches!(name.as_str(), "response.completed" | "response.incomplete"), "the end of a response")?;
+    let last = &last["response"];
+    ensure(is_response(last) && last["model"] == model, "the end is a whole response")?;
+    ensure(last["output"] == json!(items.into_values().collect::<Vec<_>>()), "the end has all of it again")
+}
+
+/// The chunks of a completion.
+pub(super) fn chunks(data: &[(String, Value)], model: &str) -> Result<(), String> {
+    let [chunks @ .., (_, done)] = data else { return Err("empty".to_owned()) };
+    ensure(done == "[DONE]", "no `[DONE]`")?;
+    let mut calls = 0;
+    let mut finished = 0;
+    for (_, chunk) in chunks {
+        ensure(chunk["object"] == "chat.completion.chunk" && chunk["model"] == model, "no chunk")?;
+        ensure(chunk["id"].is_string() && chunk["id"] == chunks[0].1["id"], "another id")?;
+        for choice in chunk["choices"].as_array().into_iter().flatten() {
+            finished += usize::from(choice["finish_reason"].is_string());
+            for call in choice["delta"]["tool_calls"].as_array().into_iter().flatten() {
+                let opens = call["index"].as_u64() == Some(calls);
+                calls += u64::from(opens);
+                ensure(opens == call["id"].is_string(), "a tool call's first piece has its id")?;
+                ensure(call["index"].as_u64() < Some(calls), "indices have no gaps")?;
+            }
+        }
+    }
+    ensure(finished == 1, "one finish reason")
+}
+
+/// The events of a message.
+pub(super) fn messages(data: &[(String, Value)], model: &str) -> Result<(), String> {
+    let mut open = None;
+    let mut next = 0;
+    for (name, value) in data {
+        ensure(value["type"] == name.as_str(), "an event's name is its type")?;
+        match name.as_str() {
+            "content_block_start" => {
+                ensure(open.is_none() && value["index"] == next, "blocks follow each other")?;
+                open = Some(next);
+                next += 1;
+            }
+            "content_block_delta" => {
+                ensure(open.is_some() && value["index"] == next - 1, "a delta lies in its block")?;
+            }
+            "content_block_stop" => ensure(open.take().is_some(), "a block ends once")?,
+            _ => {}
+        }
+    }
+    let names: Vec<&str> =
+        data.iter().map(|(name, _)| name.as_str()).filter(|name| *name != "ping").collect();
+    ensure(open.is_none() && names.first() == Some(&"message_start"), "the frame of a message")?;
+    ensure(names.ends_with(&["message_delta", "message_stop"]), "the end of a message")?;
+    ensure(data[0].1["message"]["model"] == model, "the caller's name for the model")
+}
+
+fn ensure(holds: bool, what: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(what.to_owned()) }
+}
