@@ -64,7 +64,7 @@ pub use scan::{Fields, ScanError, Span};
 pub use splice::Splice;
 
 /// Every wire language there is. A new one is a folder and a line here.
-static DIALECTS: [&dyn Dialect; 10] = [
+static DIALECTS: [&dyn Dialect; 11] = [
     &openai_chat::OpenAiChat,
     &anthropic::Anthropic,
     &openai_responses::OpenAiResponses,

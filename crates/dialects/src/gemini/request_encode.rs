@@ -106,7 +106,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     if conversation.user.is_some() {
         writer.dropped("user");
     }
-    let carried = carry(&conversation.extras, ID, &[]);
+    let carried = carry(&conversation.extras, ID, &[])?;
     let body = Body {
         contents,
         system_instruction: (!system.is_empty()).then_some(ContentOut { role: None, parts: system }),

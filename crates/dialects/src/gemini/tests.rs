@@ -46,6 +46,7 @@ fn asked(delivery: Delivery, form: StreamForm) -> Asked {
         tool_names: crate::ToolNames::default(),
         request,
         at: UnixTime::from_secs(1),
+        echo: Bytes::new(),
     }
 }
 

@@ -70,8 +70,10 @@ static LANGUAGES: [Language; 3] = [
 ];
 
 /// What has no row, and why.
-const ROWLESS: &[(&str, &str)] =
-    &[("bedrock", "no exchange of it is replayed: its streams are no server-sent events")];
+const ROWLESS: &[(&str, &str)] = &[
+    ("bedrock", "its streams are no server-sent events; its folder tries its recordings"),
+    ("gemini", "its answers name no model where it was asked for; its folder tries its recordings"),
+];
 
 /// Every language that exchanges are replayed in.
 pub(crate) fn all() -> impl Iterator<Item = (&'static dyn Conversational, &'static Language)> {
