@@ -85,7 +85,11 @@ impl<'a> Writer<'a> {
                 None
             }
             Content::RedactedThinking { data } => Some(Block::RedactedThinking { data }),
-            Content::ToolCall { id, name, arguments, cache, .. } => {
+            Content::ToolCall { id, name, arguments, signature, cache } => {
+                // Proofs on calls are other languages' own.
+                if signature.is_some() {
+                    self.dropped(format!("{path}.signature"));
+                }
                 let input = input(arguments).or_else(|| {
                     self.changes.push(Change::rewritten(path.as_str()));
                     broken_input(arguments)

@@ -104,7 +104,11 @@ impl<'a> Writer<'a> {
                 let redacted = ReasoningOut::RedactedContent(data);
                 (is_base64(data).then_some(Block::ReasoningContent(redacted)), None)
             }
-            Content::ToolCall { id, name, arguments, cache, .. } => {
+            Content::ToolCall { id, name, arguments, signature, cache } => {
+                // Proofs on calls are other languages' own.
+                if signature.is_some() {
+                    self.dropped(format!("{path}.signature"));
+                }
                 (self.tool_use(id, name, arguments, path), *cache)
             }
             Content::ToolResult { call_id, content, is_error, cache } => {

@@ -187,6 +187,9 @@ impl<'a> Writer<'a> {
         if let Some(own) = signature.and_then(proofs::own) {
             return Some(own.into());
         }
+        if signature.is_some() {
+            self.changes.push(Change::dropped(format!("{path}.signature")));
+        }
         (is_first && self.target.has_quirk(quirks::CALL_PROOFS)).then(|| {
             self.changes.push(Change::emulated(path));
             proofs::NONE_NEEDED.into()

@@ -211,6 +211,9 @@ impl<'c> Writer<'c> {
                     let wants_proof = self.target.has_quirk(quirks::EXTRA_CONTENT);
                     let proof = signature.as_deref().filter(|_| wants_proof);
                     let extra_content = proof.and_then(ExtraContent::returned);
+                    if signature.is_some() && extra_content.is_none() {
+                        self.changes.push(Change::dropped(format!("{path}.signature")));
+                    }
                     let call = FunctionCall { extra_content, cache_control, ..call };
                     message.tool_calls.push(WireToolCall::Function(call));
                 }
