@@ -1,7 +1,7 @@
 //! Token counts: cumulative on the wire, with what a cache served inside the prompt and thoughts beside the answer.
 
 use serde::{Deserialize, Deserializer, Serialize};
-use types::{Tokens, Usage};
+use types::{ServiceTier, Tokens, Usage};
 
 use super::MAX_DEPTH;
 use crate::outline::{self, Part};
@@ -15,9 +15,17 @@ pub(super) struct ReadUsage {
     cached: u64,
     candidates: u64,
     thoughts: u64,
-    prompt_audio: u64,
-    cached_audio: u64,
-    candidates_audio: u64,
+    of_prompt: Modalities,
+    of_cached: Modalities,
+    of_candidates: Modalities,
+    service_tier: Option<ServiceTier>,
+}
+
+/// How much of a count is what is not text. Films and documents are priced like text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Modalities {
+    audio: u64,
+    image: u64,
 }
 
 impl<'de> Deserialize<'de> for ReadUsage {
@@ -37,30 +45,67 @@ impl ReadUsage {
                 b"cachedContentTokenCount" => read.cached = count(value)?,
                 b"candidatesTokenCount" => read.candidates = count(value)?,
                 b"thoughtsTokenCount" => read.thoughts = count(value)?,
-                b"promptTokensDetails" => read.prompt_audio = audio(value),
-                b"cacheTokensDetails" => read.cached_audio = audio(value),
-                b"candidatesTokensDetails" => read.candidates_audio = audio(value),
+                b"promptTokensDetails" => read.of_prompt = Modalities::read(value),
+                b"cacheTokensDetails" => read.of_cached = Modalities::read(value),
+                b"candidatesTokensDetails" => read.of_candidates = Modalities::read(value),
+                b"serviceTier" | b"trafficType" => {
+                    let tier = value.text().and_then(|word| ServiceTier::of_word(word.as_bytes()));
+                    read.service_tier = tier.or(read.service_tier);
+                }
                 _ => {}
             }
         }
-        (read != Self::default()).then_some(read)
+        let counts = [read.prompt, read.tool_use_prompt, read.candidates, read.thoughts];
+        counts.iter().any(|count| *count > 0).then_some(read)
     }
 
     /// The disjoint classes. Where parts exceed their whole, the whole holds.
     pub(super) fn canonical(&self) -> Usage {
-        let cached = self.cached.min(self.prompt);
-        let fresh = self.prompt - cached;
-        let input_audio = self.prompt_audio.saturating_sub(self.cached_audio).min(fresh);
-        let output_audio = self.candidates_audio.min(self.candidates);
+        let mut fresh = self.prompt;
+        let mut cached = take(&mut fresh, self.cached);
+        let cache_read_audio = take(&mut cached, self.of_cached.audio);
+        let input_audio = take(&mut fresh, self.of_prompt.audio.saturating_sub(self.of_cached.audio));
+        let input_image = take(&mut fresh, self.of_prompt.image.saturating_sub(self.of_cached.image));
+        let mut output = self.candidates;
+        let output_audio = take(&mut output, self.of_candidates.audio);
+        let output_image = take(&mut output, self.of_candidates.image);
         Usage {
-            input: Tokens((fresh - input_audio).saturating_add(self.tool_use_prompt)),
+            input: Tokens(fresh.saturating_add(self.tool_use_prompt)),
             input_audio: Tokens(input_audio),
+            input_image: Tokens(input_image),
             cache_read: Tokens(cached),
-            output: Tokens(self.candidates - output_audio),
+            cache_read_audio: Tokens(cache_read_audio),
+            output: Tokens(output),
             output_audio: Tokens(output_audio),
+            output_image: Tokens(output_image),
             reasoning: Tokens(self.thoughts),
+            service_tier: self.service_tier,
             ..Usage::default()
         }
+    }
+}
+
+impl Modalities {
+    /// Reads a list of counts by modality.
+    fn read(details: Part<'_>) -> Self {
+        let mut read = Self::default();
+        for item in details.items() {
+            let counted = item.field("tokenCount").and_then(count).unwrap_or_default();
+            match item.field("modality").and_then(Part::text).as_deref() {
+                Some("AUDIO") => read.audio = read.audio.saturating_add(counted),
+                Some("IMAGE") => read.image = read.image.saturating_add(counted),
+                Some(_) | None => {}
+            }
+        }
+        read
+    }
+
+    /// The same as it is written; what is left of `all` is text.
+    fn written(self, all: u64) -> Vec<Modality> {
+        let text = all.saturating_sub(self.audio).saturating_sub(self.image);
+        let counts = [("TEXT", text), ("AUDIO", self.audio), ("IMAGE", self.image)];
+        let counted = counts.into_iter().filter(|(_, count)| *count > 0);
+        counted.map(|(modality, token_count)| Modality { modality, token_count }).collect()
     }
 }
 
@@ -71,11 +116,11 @@ fn count(value: Part<'_>) -> Option<u64> {
     }
 }
 
-/// The tokens of sound in a list of counts by modality.
-fn audio(details: Part<'_>) -> u64 {
-    let of_audio = |item: &Part<'_>| item.field("modality").and_then(Part::text).as_deref() == Some("AUDIO");
-    let counts = details.items().filter(of_audio).filter_map(|item| count(item.field("tokenCount")?));
-    counts.fold(0, u64::saturating_add)
+/// Takes at most `wanted` out of what is left.
+fn take(left: &mut u64, wanted: u64) -> u64 {
+    let taken = wanted.min(*left);
+    *left -= taken;
+    taken
 }
 
 /// `usageMetadata` as callers read it.
@@ -92,7 +137,11 @@ pub(super) struct WriteUsage {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     prompt_tokens_details: Vec<Modality>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    cache_tokens_details: Vec<Modality>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     candidates_tokens_details: Vec<Modality>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -104,24 +153,27 @@ struct Modality {
 
 impl From<&Usage> for WriteUsage {
     fn from(usage: &Usage) -> Self {
-        let (prompt, candidates) =
-            (usage.input_total().0, usage.output.0.saturating_add(usage.output_audio.0));
+        let sum = |counts: &[Tokens]| counts.iter().fold(0, |sum: u64, count| sum.saturating_add(count.0));
+        let prompt = usage.input_total().0;
+        let cached = sum(&[usage.cache_read, usage.cache_read_audio]);
+        let candidates = sum(&[usage.output, usage.output_audio, usage.output_image]);
+        let of_cached = Modalities { audio: usage.cache_read_audio.0, image: 0 };
+        let of_prompt = Modalities {
+            audio: sum(&[usage.input_audio, usage.cache_read_audio]),
+            image: usage.input_image.0,
+        };
+        let of_candidates = Modalities { audio: usage.output_audio.0, image: usage.output_image.0 };
         let some = |count: u64| (count > 0).then_some(count);
         Self {
             prompt_token_count: prompt,
-            cached_content_token_count: some(usage.cache_read.0),
+            cached_content_token_count: some(cached),
             candidates_token_count: candidates,
             thoughts_token_count: some(usage.reasoning.0),
             total_token_count: usage.total().0,
-            prompt_tokens_details: modalities(prompt, usage.input_audio.0),
-            candidates_tokens_details: modalities(candidates, usage.output_audio.0),
+            prompt_tokens_details: of_prompt.written(prompt),
+            cache_tokens_details: of_cached.written(cached),
+            candidates_tokens_details: of_candidates.written(candidates),
+            service_tier: usage.service_tier.map(ServiceTier::as_str),
         }
     }
-}
-
-/// The counts by modality: whatever is no sound counts as text.
-fn modalities(all: u64, audio: u64) -> Vec<Modality> {
-    let counts = [("TEXT", all.saturating_sub(audio)), ("AUDIO", audio)];
-    let counted = counts.into_iter().filter(|(_, count)| *count > 0);
-    counted.map(|(modality, token_count)| Modality { modality, token_count }).collect()
 }

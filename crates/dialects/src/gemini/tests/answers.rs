@@ -116,3 +116,33 @@ fn a_refusal_is_a_text_whose_end_says_what_it_is() {
     assert_eq!(written["candidates"][1]["content"]["parts"], json!([{"text": ""}]));
     assert_eq!(written["responseId"], format!("{:032x}", 7));
 }
+
+#[test]
+fn every_class_of_tokens_survives() {
+    let usage = Usage {
+        input: Tokens(1),
+        input_audio: Tokens(2),
+        input_image: Tokens(3),
+        cache_read: Tokens(4),
+        cache_read_audio: Tokens(5),
+        output: Tokens(6),
+        output_audio: Tokens(7),
+        output_image: Tokens(8),
+        reasoning: Tokens(9),
+        service_tier: types::ServiceTier::of_word(b"flex"),
+        ..Usage::default()
+    };
+    let choice = Choice { content: vec![Content::text("x")], ..Choice::default() };
+    let answer = Answer { choices: vec![choice], usage: Some(usage), ..Answer::default() };
+    let written = Gemini.encode_answer(&answer, &asked(Delivery::Whole, StreamForm::Array));
+    assert_eq!(Gemini.decode_answer(&written).unwrap().usage, Some(usage));
+}
+
+#[test]
+fn a_report_of_the_kind_of_traffic_counts_nothing() {
+    let body = r#"{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"trafficType":"ON_DEMAND_FLEX"}}"#;
+    assert_eq!(Gemini.decode_answer(body.as_bytes()).unwrap().usage, None);
+    let body = body.replace("{\"traffic", "{\"promptTokenCount\":3,\"traffic");
+    let usage = Gemini.decode_answer(body.as_bytes()).unwrap().usage.unwrap();
+    assert_eq!((usage.input, usage.service_tier), (Tokens(3), types::ServiceTier::of_word(b"flex")));
+}
