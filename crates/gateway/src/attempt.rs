@@ -110,7 +110,8 @@ impl Try<'_> {
             return Err(Failure::Unclaimed);
         };
         let Request { dialect, operation, .. } = *self.request;
-        let Some((endpoint, path)) = destination.endpoint(dialect, operation, self.request.peek.delivery)
+        let Some((endpoint, path)) =
+            destination.endpoint(dialect, &self.candidate.model, operation, self.request.peek.delivery)
         else {
             return self.without_upstream();
         };

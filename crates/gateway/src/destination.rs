@@ -84,6 +84,28 @@ pub struct Endpoint {
     pub paths: Paths,
     /// Headers this language needs there.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The key, where it stands in another place in this language.
+    pub key: Option<EndpointKey>,
+    /// How the names of the models begin that speak it; all do where there is none.
+    pub models: Vec<String>,
+}
+
+/// A provider's key in the place that one of its languages has for it.
+#[derive(Clone)]
+pub struct EndpointKey {
+    /// The header that holds the key elsewhere, which is left out.
+    pub instead_of: HeaderName,
+    /// The header that holds it here.
+    pub name: HeaderName,
+    /// The key, marked sensitive.
+    pub value: HeaderValue,
+}
+
+impl Endpoint {
+    /// Whether this model speaks the language here.
+    fn is_of(&self, model: &ModelName) -> bool {
+        self.models.is_empty() || self.models.iter().any(|beginning| model.as_str().starts_with(beginning))
+    }
 }
 
 impl std::fmt::Debug for Endpoint {
@@ -175,17 +197,18 @@ impl Destination {
         }
     }
 
-    /// The language to speak to this provider for a caller of `dialect`: the caller's own where it can be, the
-    /// provider's preferred one otherwise. `None` where it has no path for the operation. Only conversations are
-    /// translated.
+    /// The language to speak to this model for a caller of `dialect`: the caller's own where it can be, the provider's
+    /// preferred one otherwise. `None` where it has no path for the operation. Only conversations are translated.
     pub fn endpoint(
         &self,
         dialect: &dyn Dialect,
+        model: &ModelName,
         operation: Operation,
         delivery: Delivery,
     ) -> Option<(&Endpoint, &UpstreamPath)> {
-        let own = self.endpoints.iter().find(|endpoint| endpoint.dialect.id() == dialect.id());
-        let others = self.endpoints.iter().filter(|_| operation == Operation::Chat);
+        let all = || self.endpoints.iter().filter(|endpoint| endpoint.is_of(model));
+        let own = all().find(|endpoint| endpoint.dialect.id() == dialect.id());
+        let others = all().filter(|_| operation == Operation::Chat);
         own.into_iter()
             .chain(others)
             .find_map(|endpoint| Some((endpoint, endpoint.paths.find(operation, delivery)?)))

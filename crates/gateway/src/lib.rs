@@ -43,7 +43,7 @@ use types::Clock;
 
 pub use answer::Answer;
 pub use arrival::Arrival;
-pub use destination::{Destination, DestinationConfig, Directory, Endpoint, KnownModel};
+pub use destination::{Destination, DestinationConfig, Directory, Endpoint, EndpointKey, KnownModel};
 pub use paths::{Paths, UpstreamPath};
 pub use pricing::UnknownPrice;
 pub use rejection::{Rejection, refused_head};

@@ -11,7 +11,7 @@ use types::SpanId;
 use types::conversation::Target;
 
 use crate::account::Account;
-use crate::destination::{Destination, Endpoint, KnownModel};
+use crate::destination::{Destination, Endpoint, EndpointKey, KnownModel};
 use crate::receive::Request;
 use crate::rejection::Cause;
 use crate::{Gateway, answer, heavy};
@@ -128,8 +128,14 @@ fn head(to: &Place<'_>, account: &Account) -> HeaderMap {
     let gateway: &Gateway = account.gateway();
     // Made large enough at once: a clone of the destination's would grow twice.
     let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
+    let key = to.endpoint.key.as_ref();
     for (name, value) in &to.destination.headers {
-        headers.append(name.clone(), value.clone());
+        if key.is_none_or(|key| key.instead_of != *name) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    if let Some(EndpointKey { name, value, .. }) = key {
+        headers.insert(name.clone(), value.clone());
     }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     for (name, value) in &to.endpoint.headers {

@@ -157,6 +157,8 @@ fn built_in() -> Destination {
             chat_stream: None,
         },
         headers: Vec::new(),
+        key: None,
+        models: Vec::new(),
     };
     Destination::new(DestinationConfig {
         name: "tollgate".into(),

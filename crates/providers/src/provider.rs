@@ -234,6 +234,19 @@ pub struct Endpoint {
     pub headers: Vec<(String, String)>,
     /// The versions of the language it accepts, where it has versions; `headers` holds the one to send.
     pub versions: Vec<String>,
+    /// Where a key goes in this language, if that is another place than the provider's usual one.
+    pub key: Option<KeyPlace>,
+    /// How the names of the models begin that are spoken to in it; all are where there is none.
+    pub models: Vec<String>,
+}
+
+/// A header for a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPlace {
+    /// The header, in lower case.
+    pub header: String,
+    /// What stands before the key.
+    pub prefix: String,
 }
 
 impl Endpoint {

@@ -92,6 +92,18 @@ pub(crate) struct RawEndpoint {
     pub(crate) headers: BTreeMap<String, String>,
     #[serde(default)]
     pub(crate) versions: Vec<String>,
+    pub(crate) key: Option<RawKeyPlace>,
+    #[serde(default)]
+    pub(crate) models: Vec<String>,
+}
+
+/// `[dialects.<id>.key]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawKeyPlace {
+    pub(crate) header: String,
+    #[serde(default)]
+    pub(crate) prefix: String,
 }
 
 impl RawEndpoint {

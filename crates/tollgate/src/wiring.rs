@@ -82,7 +82,10 @@ fn endpoints(
         let operations = operations.collect::<anyhow::Result<_>>()?;
         let chat_stream = endpoint.chat_stream.as_deref().map(&mut place).transpose()?;
         let headers = header_list(&endpoint.headers)?;
-        endpoints.push(Endpoint { dialect, paths: Paths { operations, chat_stream }, headers });
+        let key = credentials::placed(setting, provider, endpoint.key.as_ref())
+            .with_context(|| format!("providers.{}.key", setting.name))?;
+        let (paths, models) = (Paths { operations, chat_stream }, endpoint.models.clone());
+        endpoints.push(Endpoint { dialect, paths, headers, key, models });
     }
     if endpoints.is_empty() {
         bail!("provider `{}` speaks no language that this gateway knows", setting.name);

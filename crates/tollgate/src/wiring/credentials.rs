@@ -4,8 +4,9 @@ use anyhow::{Context, anyhow, bail};
 use credentials::{
     AwsOptions, AwsPlan, EntraOptions, EntraPlan, GooglePlan, Keys, Plan, QueryKey, Variables,
 };
+use gateway::EndpointKey;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use providers::{CredentialScheme, Keyless, Provider};
+use providers::{CredentialScheme, KeyPlace, Keyless, Provider};
 use settings::{CredentialSetting, Environment, ProviderSetting, SecretSetting};
 use types::Secret;
 
@@ -59,8 +60,7 @@ fn keyed(
     scheme: &CredentialScheme,
     headers: &mut HeaderMap,
 ) -> anyhow::Result<Option<Plan>> {
-    let variable = key.source.strip_prefix("${").and_then(|source| source.strip_suffix('}'));
-    match (scheme.header_of(variable), &scheme.query) {
+    match (scheme.header_of(variable(key)), &scheme.query) {
         (Some((name, prefix)), _) => {
             add(headers, name, &format!("{prefix}{}", key.value.reveal()))?;
             Ok(None)
@@ -68,6 +68,26 @@ fn keyed(
         (None, Some(name)) => Ok(Some(Plan::Query(QueryKey { name: name.clone(), key: key.value.clone() }))),
         (None, None) => bail!("this kind of provider takes no key"),
     }
+}
+
+/// The key in the place that a language has for it, if it has one.
+pub(super) fn placed(
+    setting: &ProviderSetting,
+    provider: &Provider,
+    place: Option<&KeyPlace>,
+) -> anyhow::Result<Option<EndpointKey>> {
+    let (Some(key), Some(place)) = (&setting.key, place) else { return Ok(None) };
+    let Some((usual, _)) = provider.credential.header_of(variable(key)) else { return Ok(None) };
+    let mut headers = HeaderMap::new();
+    add(&mut headers, &place.header, &format!("{}{}", place.prefix, key.value.reveal()))?;
+    let mut placed = headers.into_iter().filter_map(|(name, value)| Some((name?, value)));
+    let instead_of = HeaderName::try_from(usual)?;
+    Ok(placed.next().map(|(name, value)| EndpointKey { instead_of, name, value }))
+}
+
+/// The variable that a key was read from, if it was.
+fn variable(key: &SecretSetting) -> Option<&str> {
+    key.source.strip_prefix("${").and_then(|source| source.strip_suffix('}'))
 }
 
 /// What stands in for a key. What only the environment knows of goes to the catalogue's own address alone, as its keys
