@@ -1,7 +1,7 @@
 //! The conduit between two languages of one kind whose answers are whole: an answer is read, and written anew.
 
 use bytes::Bytes;
-use types::{Fault, FaultKind, Frame, Usage, embedding};
+use types::{Fault, FaultKind, Frame, Usage, embedding, rerank};
 
 use crate::{Asked, Conduit, Exchange, Tally};
 
@@ -23,19 +23,26 @@ pub(crate) trait Told {
     fn usage(&self) -> Option<Usage>;
 }
 
-impl Told for embedding::Answer {
-    fn id(&self) -> Option<&String> {
-        self.id.as_ref()
-    }
+/// All canonical answers hold the three alike.
+macro_rules! told {
+    ($($answer:ty),+) => {$(
+        impl Told for $answer {
+            fn id(&self) -> Option<&String> {
+                self.id.as_ref()
+            }
 
-    fn model(&self) -> Option<&String> {
-        self.model.as_ref()
-    }
+            fn model(&self) -> Option<&String> {
+                self.model.as_ref()
+            }
 
-    fn usage(&self) -> Option<Usage> {
-        self.usage
-    }
+            fn usage(&self) -> Option<Usage> {
+                self.usage
+            }
+        }
+    )+};
 }
+
+told!(embedding::Answer, rerank::Answer);
 
 impl<Asks, Answers> Exchanged<Asks, Answers> {
     pub(crate) fn new(

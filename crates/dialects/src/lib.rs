@@ -4,6 +4,7 @@
 //! both sides passes the bytes through a [`Conduit`] that changes only what must change; two languages meet in
 //! `types::conversation`.
 
+mod ask;
 mod calls;
 mod citations;
 mod conduit;
@@ -30,6 +31,7 @@ mod scanner;
 mod schema;
 mod shape;
 mod splice;
+mod surface;
 mod surrogates;
 mod thinking;
 mod translation;
@@ -37,11 +39,13 @@ mod turns;
 
 pub mod anthropic;
 pub mod bedrock;
+pub mod embeddings;
 pub mod frames;
 pub mod gemini;
 pub mod openai;
 pub mod openai_chat;
 pub mod openai_responses;
+pub mod rerank;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -62,20 +66,27 @@ pub use quirks::QUIRKS;
 pub use route::{Head, PathSaid, Route, Streams, Takes};
 pub use scan::{Fields, ScanError, Span};
 pub use splice::Splice;
+pub use surface::Surface;
 
 /// Every wire language there is. A new one is a folder and a line here.
-static DIALECTS: [&dyn Dialect; 11] = [
+static DIALECTS: [&dyn Dialect; 17] = [
     &openai_chat::OpenAiChat,
     &anthropic::Anthropic,
     &openai_responses::OpenAiResponses,
     &bedrock::Bedrock,
     &gemini::Gemini,
+    &embeddings::OPENAI,
+    &embeddings::COHERE,
+    &embeddings::GEMINI,
+    &embeddings::GEMINI_SINGLE,
+    &embeddings::OLLAMA,
     &openai::COMPLETIONS,
-    &openai::EMBEDDINGS,
     &openai::IMAGES,
     &openai::MODERATIONS,
     &openai::SPEECH,
     &openai::TRANSCRIPTIONS,
+    &rerank::RERANK,
+    &rerank::VOYAGE,
 ];
 
 /// Every wire language. The first is the one errors are told in when nothing says which the caller speaks.
@@ -151,10 +162,18 @@ pub trait Dialect: Send + Sync {
     fn embedding(&self) -> Option<&'static Embedding> {
         None
     }
+
+    /// The same language, if one can have documents reranked in it.
+    fn reranking(&self) -> Option<&'static Reranking> {
+        None
+    }
 }
 
 /// A wire language in which one asks for embeddings: each can be translated into each other.
 pub type Embedding = dyn Exchange<embedding::Request, embedding::Answer>;
+
+/// A wire language in which one has documents reranked: each can be translated into each other.
+pub type Reranking = dyn Exchange<types::rerank::Request, types::rerank::Answer>;
 
 /// A wire language in which one asks once and is answered in one body, in canonical forms of both.
 pub trait Exchange<Asks, Answers>: Send + Sync {
@@ -431,13 +450,16 @@ pub fn conduit(
     if is_same {
         return Ok(caller.forwarder(asked));
     }
-    match (upstream.embedding(), caller.embedding()) {
-        (Some(upstream), Some(caller)) => Ok(Box::new(exchanged::Exchanged::new(upstream, caller, asked))),
-        (Some(_) | None, Some(_) | None) => Err(Fault::new(
-            FaultKind::Unreadable,
-            format!("an answer in {} has no translation into {}", upstream.id(), caller.id()),
-        )),
+    if let (Some(upstream), Some(caller)) = (upstream.embedding(), caller.embedding()) {
+        return Ok(Box::new(exchanged::Exchanged::new(upstream, caller, asked)));
     }
+    if let (Some(upstream), Some(caller)) = (upstream.reranking(), caller.reranking()) {
+        return Ok(Box::new(exchanged::Exchanged::new(upstream, caller, asked)));
+    }
+    Err(Fault::new(
+        FaultKind::Unreadable,
+        format!("an answer in {} has no translation into {}", upstream.id(), caller.id()),
+    ))
 }
 
 /// The form in which an upstream really answered.

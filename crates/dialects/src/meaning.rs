@@ -1,7 +1,7 @@
 //! What a request means, in the canonical form of its kind: read once, said in as many languages as need be.
 
 use types::conversation::{Conversation, Target};
-use types::embedding;
+use types::{embedding, rerank};
 
 use crate::{DecodeError, Dialect, EncodeError, Encoded, Head};
 
@@ -12,6 +12,8 @@ pub enum Meaning {
     Conversation(Box<Conversation>),
     /// Texts to embed.
     Embedding(embedding::Request),
+    /// Documents to rerank.
+    Rerank(rerank::Request),
 }
 
 impl Meaning {
@@ -20,7 +22,10 @@ impl Meaning {
         if let Some(language) = from.conversational() {
             return Some(language.decode_request(head, body).map(|read| Self::Conversation(Box::new(read))));
         }
-        Some(from.embedding()?.decode_request(head, body).map(Self::Embedding))
+        if let Some(language) = from.embedding() {
+            return Some(language.decode_request(head, body).map(Self::Embedding));
+        }
+        Some(from.reranking()?.decode_request(head, body).map(Self::Rerank))
     }
 
     /// Says it in the language `to`; `None` where that has nothing like it.
@@ -30,6 +35,7 @@ impl Meaning {
                 Some(to.conversational()?.encode_request(conversation, target))
             }
             Self::Embedding(request) => Some(to.embedding()?.encode_request(request, target)),
+            Self::Rerank(request) => Some(to.reranking()?.encode_request(request, target)),
         }
     }
 }

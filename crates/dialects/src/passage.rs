@@ -1,13 +1,13 @@
 //! Passes answers through that are no conversations: every byte stays but the model's name, and what the caller
 //! reads in another form.
 
-mod usage;
+pub(crate) mod usage;
 
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use types::conversation::Delivery;
-use types::{Fault, FaultKind, Frame, StreamEvent, StreamForm, TokenClass};
+use types::{Fault, FaultKind, Frame, StreamEvent, StreamForm, Usage};
 
 use crate::openai_chat::event::{Kind, kind};
 use crate::openai_family::MAX_DEPTH;
@@ -17,15 +17,13 @@ use crate::openai_family::error::{
 use crate::splice::{patch, quoted};
 use crate::{Asked, Conduit, Fields, Splice, Tally};
 
-pub(crate) use usage::ReadUsage;
-
 /// What is known of a language's answers.
 #[derive(Clone, Copy)]
 pub(crate) struct Answers {
     /// The field without which a whole answer is none.
     pub(crate) needs: Option<&'static str>,
-    /// What its tokens of output are.
-    pub(crate) output: TokenClass,
+    /// Reads what an answer says was used.
+    pub(crate) usage: fn(&[u8], &Fields) -> Option<Usage>,
     /// What else is to be changed in a whole answer.
     pub(crate) rewrite: Option<Rewrite>,
 }
@@ -35,7 +33,7 @@ pub(crate) type Rewrite = fn(&Bytes, &Fields, &Asked, &mut Splice) -> Result<(),
 
 impl Answers {
     /// Answers without anything special.
-    pub(crate) const DEFAULT: Self = Self { needs: None, output: TokenClass::Output, rewrite: None };
+    pub(crate) const DEFAULT: Self = Self { needs: None, usage: usage::plain, rewrite: None };
 }
 
 /// The way of an answer from an upstream to a caller of the same language.
@@ -194,9 +192,7 @@ impl Passage {
         if self.tally.model.is_none() {
             self.tally.model = text("model");
         }
-        let usage = fields.value(body, "usage").or_else(|| fields.value(body, "meta"));
-        let read = usage.and_then(|usage| serde_json::from_slice::<ReadUsage>(usage).ok());
-        let usage = read.and_then(|read| read.to_usage(self.answers.output));
+        let usage = (self.answers.usage)(body, fields);
         self.tally.usage = usage.or(self.tally.usage);
         usage.is_some()
     }

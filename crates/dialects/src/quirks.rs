@@ -67,6 +67,8 @@ quirks! {
     OUTPUT_DIMENSION = "output_dimension";
     /// Takes schemas as `OpenAPI` has them, and not JSON Schema's own.
     OPENAPI_SCHEMA = "openapi_schema";
+    /// Takes documents to rerank as texts alone, and does not repeat them.
+    PLAIN_DOCUMENTS = "plain_documents";
     /// Calls `seed` `random_seed`.
     RANDOM_SEED = "random_seed";
     /// Wants the model's reasoning back as `reasoning_content` on assistant messages.

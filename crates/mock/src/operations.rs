@@ -4,6 +4,7 @@ mod audio;
 mod completion;
 mod images;
 mod judgement;
+mod ranking;
 mod vectors;
 
 use bytes::Bytes;
@@ -28,12 +29,13 @@ pub(crate) struct Ask<'a> {
 pub(crate) fn respond(ask: &Ask<'_>) -> Result<Script, Refusal> {
     match ask.asked.operation {
         Operation::AudioTranslation | Operation::Transcription => Ok(audio::heard(ask)),
-        Operation::Chat | Operation::CountTokens | Operation::Rerank => not_offered(),
+        Operation::Chat | Operation::CountTokens => not_offered(),
         Operation::Embeddings => vectors::embedded(ask),
         Operation::ImageEdit | Operation::ImageGeneration | Operation::ImageVariation => {
             Ok(images::drawn(ask))
         }
         Operation::Moderation => Ok(judgement::moderated(ask)),
+        Operation::Rerank => ranking::reranked(ask),
         Operation::Speech => Ok(audio::spoken(ask)),
         Operation::TextCompletion => Ok(completion::completed(ask)),
     }

@@ -18,7 +18,7 @@ pub use model::{Capability, Modality, Model, Task, undated};
 pub use price::{Price, Unit};
 pub use problem::Problem;
 pub use provider::{
-    CredentialScheme, CredentialVariant, Endpoint, KeyPlace, Keyless, Kind, Limited, Probe, Provider, RateLimit, Reset,
-    ResetUnit, Variable, url,
+    CredentialScheme, CredentialVariant, Endpoint, KeyPlace, Keyless, Kind, Limited, Probe, Provider,
+    RateLimit, Reset, ResetUnit, Variable, url,
 };
 pub use quirks::QUIRKS;

@@ -30,6 +30,7 @@ pub const QUIRKS: &[(&str, &str)] = &[
     ("no_user", "`user` and `safety_identifier` are a 422"),
     ("output_dimension", "the length of vectors is named `output_dimension`, not `dimensions`"),
     ("openapi_schema", "schemas are `OpenAPI` 3.0's (`parameters`, `responseSchema`): JSON Schema's own are not taken"),
+    ("plain_documents", "documents to rerank are strings, and the answer does not repeat them: `return_documents`, `rank_fields` and `max_chunks_per_doc` are not known"),
     ("random_seed", "`seed` is named `random_seed`"),
     ("reasoning_content", "a message's reasoning is its string `reasoning_content`, and goes back there"),
     ("reasoning_field", "a message's reasoning is its string `reasoning`"),

@@ -15,7 +15,7 @@ const EXCEPTIONS: &[Exception] = &[
     // Languages that are called like the provider who made them.
     Exception {
         place: "crates/dialects/src/",
-        names: &["anthropic", "bedrock", "cohere", "gemini", "ollama", "openai"],
+        names: &["anthropic", "bedrock", "cohere", "gemini", "ollama", "openai", "voyage"],
     },
     // The shapes of a listing, called like the languages whose callers read them.
     Exception { place: "crates/admin/src/listing.rs", names: &["gemini"] },

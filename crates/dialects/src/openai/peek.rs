@@ -1,48 +1,31 @@
 //! What routing and limits need of a request.
 
-use bytes::Bytes;
 use types::StreamForm;
 use types::conversation::Delivery;
 
-use super::ask::{Ask, wrong};
-use crate::{DecodeError, Fields, Peek, Vectors, openai_chat};
+use crate::ask::Ask;
+use crate::{DecodeError, Peek, openai_chat};
 
 /// The model that moderates where the caller names none.
 const MODERATOR: &str = "omni-moderation-latest";
 
-pub(super) fn completions(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
-    let ask = Ask { body, fields };
-    let delivery = openai_chat::delivery(body, fields)?;
+pub(super) fn completions(ask: Ask<'_>) -> Result<Peek, DecodeError> {
+    let delivery = openai_chat::delivery(ask.body, ask.fields)?;
     Ok(Peek { delivery, max_tokens: ask.whole("max_tokens")?, ..Peek::of(ask.model()?) })
 }
 
-pub(super) fn embeddings(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
-    let ask = Ask { body, fields };
-    let model = ask.model()?;
-    ask.require("input")?;
-    let vectors = match ask.text("encoding_format")?.as_deref() {
-        None | Some("float") => Vectors::Numbers,
-        Some("base64") => Vectors::Base64,
-        Some(_) => return Err(wrong("encoding_format", "must be `float` or `base64`")),
-    };
-    Ok(Peek { vectors, ..Peek::of(model) })
-}
-
-pub(super) fn images(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
-    let ask = Ask { body, fields };
+pub(super) fn images(ask: Ask<'_>) -> Result<Peek, DecodeError> {
     Ok(Peek { delivery: streamed(ask.is_true("stream")?), max_tokens: None, ..Peek::of(ask.model()?) })
 }
 
-pub(super) fn moderations(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
-    let ask = Ask { body, fields };
+pub(super) fn moderations(ask: Ask<'_>) -> Result<Peek, DecodeError> {
     let model = ask.model_or(Some(MODERATOR))?;
     ask.require("input")?;
     Ok(Peek::of(model))
 }
 
 /// Sound comes in pieces, whether or not in events.
-pub(super) fn speech(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
-    let ask = Ask { body, fields };
+pub(super) fn speech(ask: Ask<'_>) -> Result<Peek, DecodeError> {
     let model = ask.model()?;
     ask.require("input")?;
     let form = match ask.text("stream_format")?.as_deref() {
@@ -53,8 +36,7 @@ pub(super) fn speech(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError>
 }
 
 /// The answer is a JSON object, events, or in one of the formats of subtitles or plain text.
-pub(super) fn transcriptions(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
-    let ask = Ask { body, fields };
+pub(super) fn transcriptions(ask: Ask<'_>) -> Result<Peek, DecodeError> {
     let model = ask.model()?;
     let streams = ask.is_true("stream")?;
     let form = match ask.text("response_format")?.as_deref() {

@@ -65,6 +65,18 @@ pub(super) fn read(json: &str) -> Result<Vec<f32>, Fault> {
     Ok(numbers.iter().map(|number| f32::from_le_bytes(*number)).collect())
 }
 
+/// Writes vectors in this form, as a list.
+pub(super) fn write_all(vectors: &[Vec<f32>], form: Vectors, out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (index, vector) in vectors.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write(vector, form, out);
+    }
+    out.push(b']');
+}
+
 /// Writes a vector in this form.
 pub(super) fn write(vector: &[f32], form: Vectors, out: &mut Vec<u8>) {
     match form {

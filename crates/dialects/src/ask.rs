@@ -6,18 +6,19 @@ use bytes::Bytes;
 use serde::Deserialize;
 use types::ModelName;
 
-use crate::{DecodeError, Fields};
+use crate::{DecodeError, Fields, Head};
 
 /// A request.
 #[derive(Clone, Copy)]
-pub(super) struct Ask<'a> {
-    pub(super) body: &'a Bytes,
-    pub(super) fields: &'a Fields,
+pub(crate) struct Ask<'a> {
+    pub(crate) head: Head<'a>,
+    pub(crate) body: &'a Bytes,
+    pub(crate) fields: &'a Fields,
 }
 
 impl<'a> Ask<'a> {
     /// The value of a field that must not stand there twice; null and an empty part of a form are nothing.
-    pub(super) fn find(self, name: &str) -> Result<Option<&'a [u8]>, DecodeError> {
+    pub(crate) fn find(self, name: &str) -> Result<Option<&'a [u8]>, DecodeError> {
         let span = self.fields.find(self.body, name).map_err(DecodeError::Json)?;
         let value = span.and_then(|span| self.body.get(span));
         let nothing: &[u8] = if self.fields.is_form() { b"" } else { b"null" };
@@ -25,12 +26,12 @@ impl<'a> Ask<'a> {
     }
 
     /// A field that must be there, whatever it is.
-    pub(super) fn require(self, name: &str) -> Result<&'a [u8], DecodeError> {
+    pub(crate) fn require(self, name: &str) -> Result<&'a [u8], DecodeError> {
         self.find(name)?.ok_or_else(|| wrong(name, "is missing"))
     }
 
     /// A field that is text.
-    pub(super) fn text(self, name: &str) -> Result<Option<Cow<'a, str>>, DecodeError> {
+    pub(crate) fn text(self, name: &str) -> Result<Option<Cow<'a, str>>, DecodeError> {
         let Some(value) = self.find(name)? else { return Ok(None) };
         let text = if self.fields.is_form() {
             std::str::from_utf8(value).ok().map(Cow::Borrowed)
@@ -41,12 +42,12 @@ impl<'a> Ask<'a> {
     }
 
     /// A field that is a whole number.
-    pub(super) fn whole(self, name: &str) -> Result<Option<u64>, DecodeError> {
+    pub(crate) fn whole(self, name: &str) -> Result<Option<u64>, DecodeError> {
         self.value(name, "must be a whole number")
     }
 
     /// A field that is true or false; false if it is not there.
-    pub(super) fn is_true(self, name: &str) -> Result<bool, DecodeError> {
+    pub(crate) fn is_true(self, name: &str) -> Result<bool, DecodeError> {
         match self.find(name)? {
             // How the client libraries of other languages write it into a form.
             Some(b"True" | b"1") if self.fields.is_form() => Ok(true),
@@ -62,12 +63,12 @@ impl<'a> Ask<'a> {
     }
 
     /// The model's name.
-    pub(super) fn model(self) -> Result<ModelName, DecodeError> {
+    pub(crate) fn model(self) -> Result<ModelName, DecodeError> {
         self.model_or(None)
     }
 
     /// The model's name, or the one that is meant where there is none.
-    pub(super) fn model_or(self, default: Option<&str>) -> Result<ModelName, DecodeError> {
+    pub(crate) fn model_or(self, default: Option<&str>) -> Result<ModelName, DecodeError> {
         const PROBLEM: &str = "must be a non-empty string";
         let said = self.text("model").map_err(|error| match error {
             DecodeError::Field { .. } => wrong("model", PROBLEM),
@@ -83,6 +84,6 @@ impl<'a> Ask<'a> {
 }
 
 /// The error that a field is not what it has to be.
-pub(super) fn wrong(field: &str, problem: &str) -> DecodeError {
+pub(crate) fn wrong(field: &str, problem: &str) -> DecodeError {
     DecodeError::Field { field: field.to_owned(), problem: problem.to_owned() }
 }

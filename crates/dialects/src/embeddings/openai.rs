@@ -1,24 +1,45 @@
 //! Embeddings between the canonical form and this language
 //! (<https://platform.openai.com/docs/api-reference/embeddings>).
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use types::conversation::{Change, Extras, Target};
 use types::embedding::{Answer, Input, Request};
-use types::{Fault, FaultKind, ModelName, TokenClass, Usage};
+use types::{DialectId, Fault, ModelName, Operation, Usage};
 
-use super::EMBEDDINGS;
 use super::vectors::{self, Item};
+use crate::ask::{Ask, wrong};
 use crate::extras::carry;
 use crate::object::{Object, Path};
+use crate::openai::rename;
+use crate::openai_chat::OpenAiChat;
 use crate::openai_family::error::{fault_inside, unreadable};
 use crate::openai_family::{checked_text, json_bytes};
-use crate::passage::ReadUsage;
+use crate::passage::Answers;
+use crate::passage::usage::ReadUsage;
+use crate::surface::{Kind, Surface};
 use crate::surrogates::mend;
-use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Head, quirks};
+use crate::{
+    Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head, Peek, Route, Splice, Vectors, quirks,
+};
 
-/// Embeddings in this language.
+/// The language's name.
+const ID: DialectId = DialectId("openai_embeddings");
+
+/// Vectors for texts, in the form that most providers have taken over.
+pub static OPENAI: Surface = Surface {
+    id: ID,
+    routes: &[Route::new("/v1/embeddings", Operation::Embeddings)],
+    family: &OpenAiChat,
+    peek,
+    adapt,
+    answers: Answers { needs: Some("data"), rewrite: Some(vectors::rewrite), ..Answers::DEFAULT },
+    kind: Kind::Embedding(&OpenAi),
+};
+
+/// The canonical form, in and out.
 #[derive(Debug)]
-pub(super) struct Embeddings;
+pub(super) struct OpenAi;
 
 /// What is to be embedded, in each of its four forms. The order is that of trying: a list of numbers is one text.
 #[derive(Deserialize)]
@@ -67,7 +88,36 @@ struct WriteUsage {
     total_tokens: u64,
 }
 
-impl Exchange<Request, Answer> for Embeddings {
+fn peek(ask: Ask<'_>) -> Result<Peek, DecodeError> {
+    let model = ask.model()?;
+    ask.require("input")?;
+    let vectors = match ask.text("encoding_format")?.as_deref() {
+        None | Some("float") => Vectors::Numbers,
+        Some("base64") => Vectors::Base64,
+        Some(_) => return Err(wrong("encoding_format", "must be `float` or `base64`")),
+    };
+    Ok(Peek { vectors, ..Peek::of(model) })
+}
+
+/// The request with the target's name for the model, and its words for the length and the form of vectors.
+fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {
+    let (mut splice, mut changes) = (Splice::default(), Vec::new());
+    rename(body, fields, target, &mut splice);
+    if target.has_quirk(quirks::OUTPUT_DIMENSION)
+        && let Some(key) = fields.key_span(body, "dimensions")
+        && fields.value(body, "output_dimension").is_none()
+    {
+        splice.replace(key, "output_dimension");
+    }
+    if target.has_quirk(quirks::NO_ENCODING_FORMAT) && fields.value(body, "encoding_format").is_some() {
+        // The answer is given in the form that was asked for all the same.
+        splice.cut(body, fields, &["encoding_format"]);
+        changes.push(Change::emulated("encoding_format"));
+    }
+    Encoded { body: splice.apply(body), changes, ..Encoded::default() }.checked(target)
+}
+
+impl Exchange<Request, Answer> for OpenAi {
     fn decode_request(&self, _head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
         const INPUT: &str = "must be a string, an array of strings, or one or more arrays of tokens";
         let text = mend(checked_text(body)?);
@@ -82,19 +132,14 @@ impl Exchange<Request, Answer> for Embeddings {
             dimensions: object.take_as("dimensions", "must be a whole number")?,
             purpose: None,
             overlong: None,
-            extras: Extras { dialect: Some(EMBEDDINGS.id), fields: object.rest().collect() },
+            extras: Extras { dialect: Some(ID), fields: object.rest().collect() },
         })
     }
 
     fn encode_request(&self, request: &Request, target: &Target) -> Result<Encoded, EncodeError> {
-        let carried = carry(&request.extras, EMBEDDINGS.id, &[])?;
+        let carried = carry(&request.extras, ID, &[])?;
         let mut changes = carried.lost;
-        if request.purpose.is_some() {
-            changes.push(Change::dropped("input_type"));
-        }
-        if request.overlong.is_some() {
-            changes.push(Change::dropped("truncate"));
-        }
+        changes.extend(super::unsaid(request));
         let renames = target.has_quirk(quirks::OUTPUT_DIMENSION);
         let body = json_bytes(&WriteRequest {
             model: target.model.as_str(),
@@ -113,11 +158,8 @@ impl Exchange<Request, Answer> for Embeddings {
         items.sort_by_key(|(place, item)| item.index.unwrap_or(*place));
         let vectors: Result<Vec<_>, Fault> =
             items.into_iter().map(|(_, item)| vectors::read(item.embedding.get())).collect();
-        let vectors = vectors?;
-        if vectors.is_empty() {
-            return Err(Fault::new(FaultKind::Unreadable, "the provider's answer has no vectors"));
-        }
-        let usage = read.usage.and_then(|usage| usage.to_usage(TokenClass::Output));
+        let vectors = super::some(vectors?)?;
+        let usage = read.usage.and_then(|usage| usage.to_usage());
         Ok(Answer { id: read.id, model: read.model, vectors, usage })
     }
 

@@ -1,0 +1,233 @@
+//! Cohere's embeddings, version 2 (<https://docs.cohere.com/v2/reference/embed>).
+
+use serde::{Deserialize, Serialize};
+use types::conversation::{Change, Extras, Target};
+use types::embedding::{Answer, Input, Overlong, Purpose, Request};
+use types::{DialectId, Fault, ModelName, Operation, Usage};
+
+use super::vectors;
+use crate::ask::Ask;
+use crate::extras::carry;
+use crate::object::{Object, Path};
+use crate::openai_chat::OpenAiChat;
+use crate::openai_family::error::{fault_inside, unreadable};
+use crate::openai_family::{checked_text, json_bytes};
+use crate::passage::Answers;
+use crate::passage::usage::ReadUsage;
+use crate::surface::{Kind, Surface};
+use crate::surrogates::mend;
+use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head, Peek, Route, Vectors, openai};
+
+/// The language's name.
+const ID: DialectId = DialectId("cohere_embeddings");
+/// The most texts that are taken at once.
+const MOST_TEXTS: usize = 96;
+/// What texts are for where nobody says: the field must be there.
+const USUAL_PURPOSE: &str = "search_document";
+
+/// Cohere's embeddings.
+pub static COHERE: Surface = Surface {
+    id: ID,
+    routes: &[Route::new("/v2/embed", Operation::Embeddings)],
+    family: &OpenAiChat,
+    peek,
+    adapt: openai::model,
+    answers: Answers { needs: Some("embeddings"), usage: billed, ..Answers::DEFAULT },
+    kind: Kind::Embedding(&Cohere),
+};
+
+/// The canonical form, in and out.
+#[derive(Debug)]
+struct Cohere;
+
+#[derive(Serialize)]
+struct WriteRequest<'a> {
+    model: &'a str,
+    texts: Vec<&'a str>,
+    input_type: &'static str,
+    embedding_types: [&'static str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_dimension: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    truncate: Option<&'static str>,
+}
+
+/// One of `inputs`.
+#[derive(Deserialize)]
+struct ReadInput {
+    content: Vec<ReadPart>,
+}
+
+#[derive(Deserialize)]
+struct ReadPart {
+    text: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ReadAnswer {
+    #[serde(default)]
+    id: Option<String>,
+    embeddings: ReadVectors,
+    #[serde(default)]
+    meta: Option<Meta>,
+}
+
+/// Vectors by the kind of their numbers; version 1 had a list alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ReadVectors {
+    ByType { float: Vec<Vec<f32>> },
+    List(Vec<Vec<f32>>),
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    #[serde(default)]
+    billed_units: Option<ReadUsage>,
+}
+
+#[derive(Serialize)]
+struct WriteMeta {
+    api_version: Version,
+    billed_units: Billed,
+}
+
+#[derive(Serialize)]
+struct Version {
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct Billed {
+    input_tokens: u64,
+}
+
+fn peek(ask: Ask<'_>) -> Result<Peek, DecodeError> {
+    let vectors = match ask.find("embedding_types")? {
+        Some(types) if is_base64(types) => Vectors::Base64,
+        Some(_) | None => Vectors::Numbers,
+    };
+    Ok(Peek { vectors, ..Peek::of(ask.model()?) })
+}
+
+fn is_base64(types: &[u8]) -> bool {
+    serde_json::from_slice::<Vec<String>>(types).is_ok_and(|types| types == ["base64"])
+}
+
+/// What is billed, which is all that is told.
+fn billed(body: &[u8], fields: &Fields) -> Option<Usage> {
+    let meta: Meta = serde_json::from_slice(fields.value(body, "meta")?).ok()?;
+    meta.billed_units?.to_usage()
+}
+
+impl Exchange<Request, Answer> for Cohere {
+    fn decode_request(&self, _head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
+        const PARTS: &str = "must be texts: this model's provider is asked in another language";
+        let text = mend(checked_text(body)?);
+        let mut object = Object::read(&text, &Path::Root)?;
+        let wrong = |field: &str, problem: &str| Path::Field(&Path::Root, field).wrong(problem);
+        let model = ModelName::from(object.require_text("model")?);
+        let mut inputs: Vec<String> =
+            object.take_as("texts", "must be an array of strings")?.unwrap_or_default();
+        for input in object.take_as::<Vec<ReadInput>>("inputs", PARTS)?.unwrap_or_default() {
+            let texts: Option<Vec<String>> = input.content.into_iter().map(|part| part.text).collect();
+            inputs.push(texts.ok_or_else(|| wrong("inputs", PARTS))?.join("\n"));
+        }
+        if inputs.is_empty() {
+            return Err(wrong("texts", "is missing"));
+        }
+        let purpose = object.take_text("input_type")?.as_deref().and_then(purpose);
+        let overlong = object.take_text("truncate")?;
+        let types: Vec<String> =
+            object.take_as("embedding_types", "must be an array of strings")?.unwrap_or_default();
+        if types.iter().any(|kind| kind != "float" && kind != "base64") || types.len() > 1 {
+            return Err(wrong("embedding_types", "must be `float` or `base64` for this model's provider"));
+        }
+        Ok(Request {
+            model,
+            inputs: inputs.into_iter().map(Input::Text).collect(),
+            dimensions: object.take_as("output_dimension", "must be a whole number")?,
+            purpose,
+            overlong: overlong
+                .map(|word| if word == "NONE" { Overlong::Refused } else { Overlong::Truncated }),
+            extras: Extras { dialect: Some(ID), fields: object.rest().collect() },
+        })
+    }
+
+    fn encode_request(&self, request: &Request, target: &Target) -> Result<Encoded, EncodeError> {
+        let mut changes = carry(&request.extras, ID, &[])?.lost;
+        if request.inputs.len() > MOST_TEXTS {
+            return Err(EncodeError::Unsayable {
+                field: "input".to_owned(),
+                problem: format!(
+                    "has more than the {MOST_TEXTS} texts that this model's provider takes at once"
+                ),
+            });
+        }
+        let input_type = request.purpose.map_or(USUAL_PURPOSE, word);
+        if request.purpose == Some(Purpose::Similarity) {
+            changes.push(Change::rewritten("input_type"));
+        }
+        let body = json_bytes(&WriteRequest {
+            model: target.model.as_str(),
+            texts: super::texts(request)?,
+            input_type,
+            embedding_types: ["float"],
+            output_dimension: request.dimensions,
+            truncate: request.overlong.map(|overlong| match overlong {
+                Overlong::Refused => "NONE",
+                Overlong::Truncated => "END",
+            }),
+        });
+        Encoded { body: vec![body.into()], changes, ..Encoded::default() }.checked(target)
+    }
+
+    fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
+        let read: Result<ReadAnswer, _> = serde_json::from_slice(body);
+        let read = read.map_err(|error| fault_inside(body).unwrap_or_else(|| unreadable(&error)))?;
+        let vectors = match read.embeddings {
+            ReadVectors::ByType { float } => float,
+            ReadVectors::List(list) => list,
+        };
+        let usage = read.meta.and_then(|meta| meta.billed_units?.to_usage());
+        Ok(Answer { id: read.id, model: None, vectors: super::some(vectors)?, usage })
+    }
+
+    fn encode_answer(&self, answer: &Answer, asked: &Asked) -> Vec<u8> {
+        let id = answer.id.clone().unwrap_or_else(|| asked.request.to_string());
+        let mut out = br#"{"id":"#.to_vec();
+        out.extend(json_bytes(&id));
+        out.extend_from_slice(match asked.vectors {
+            Vectors::Base64 => br#","embeddings":{"base64":"#.as_slice(),
+            Vectors::Numbers => br#","embeddings":{"float":"#,
+        });
+        vectors::write_all(&answer.vectors, asked.vectors, &mut out);
+        out.extend_from_slice(br#"},"texts":[],"meta":"#);
+        out.extend(json_bytes(&WriteMeta {
+            api_version: Version { version: "2" },
+            billed_units: Billed { input_tokens: answer.usage.unwrap_or_default().total().0 },
+        }));
+        out.extend_from_slice(br#","response_type":"embeddings_by_type"}"#);
+        out
+    }
+}
+
+/// The words for purposes.
+fn purpose(word: &str) -> Option<Purpose> {
+    match word {
+        "classification" => Some(Purpose::Classification),
+        "clustering" => Some(Purpose::Clustering),
+        "search_document" => Some(Purpose::Document),
+        "search_query" => Some(Purpose::Query),
+        _ => None,
+    }
+}
+
+const fn word(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Classification => "classification",
+        Purpose::Clustering | Purpose::Similarity => "clustering",
+        Purpose::Document => "search_document",
+        Purpose::Query => "search_query",
+    }
+}

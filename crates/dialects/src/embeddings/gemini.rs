@@ -1,0 +1,345 @@
+//! Gemini's embeddings (<https://ai.google.dev/api/embeddings>): of several contents, and of one. The model stands in
+//! the path, and again in each request of several.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use types::conversation::{Change, Extras, Target};
+use types::embedding::{Answer, Input, Purpose, Request};
+use types::{DialectId, Fault, Json, ModelName, Operation, Tokens, Usage};
+
+use super::vectors;
+use crate::ask::Ask;
+use crate::extras::carry;
+use crate::gemini::Gemini;
+use crate::object::{Object, Path};
+use crate::openai_family::error::{fault_inside, unreadable};
+use crate::openai_family::usage::Count;
+use crate::openai_family::{MAX_DEPTH, checked_text, json_bytes};
+use crate::passage::Answers;
+use crate::splice::quoted;
+use crate::surface::{Kind, Surface};
+use crate::surrogates::mend;
+use crate::{
+    Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head, Peek, Route, Splice, Streams, Vectors,
+};
+
+/// The languages' names. Of two that a provider speaks, the first by name is asked by callers of other languages.
+const ID: DialectId = DialectId("gemini_embeddings");
+const SINGLE: DialectId = DialectId("gemini_single_embedding");
+
+/// Embeddings of several contents.
+pub static GEMINI: Surface = Surface {
+    id: ID,
+    routes: &[
+        Route::new("/v1beta/models/{model}:batchEmbedContents", Operation::Embeddings)
+            .streaming(Streams::Never),
+        Route::new("/v1/models/{model}:batchEmbedContents", Operation::Embeddings).streaming(Streams::Never),
+    ],
+    family: &Gemini,
+    peek: |ask| peek(ask, "requests"),
+    adapt,
+    answers: Answers { needs: Some("embeddings"), usage: counted, ..Answers::DEFAULT },
+    kind: Kind::Embedding(&Several),
+};
+
+/// The embedding of one content.
+pub static GEMINI_SINGLE: Surface = Surface {
+    id: SINGLE,
+    routes: &[
+        Route::new("/v1beta/models/{model}:embedContent", Operation::Embeddings).streaming(Streams::Never),
+        Route::new("/v1/models/{model}:embedContent", Operation::Embeddings).streaming(Streams::Never),
+    ],
+    family: &Gemini,
+    peek: |ask| peek(ask, "content"),
+    adapt: adapt_single,
+    answers: Answers { needs: Some("embedding"), usage: counted, ..Answers::DEFAULT },
+    kind: Kind::Embedding(&Single),
+};
+
+/// The canonical form, in and out, of several.
+#[derive(Debug)]
+struct Several;
+
+/// The same of one.
+#[derive(Debug)]
+struct Single;
+
+#[derive(Deserialize)]
+struct ReadContent {
+    parts: Vec<ReadPart>,
+}
+
+#[derive(Deserialize)]
+struct ReadPart {
+    text: Option<String>,
+}
+
+#[derive(Serialize)]
+struct WriteRequests<'a> {
+    requests: Vec<WriteRequest<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WriteRequest<'a> {
+    model: &'a str,
+    content: WriteContent<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_dimensionality: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct WriteContent<'a> {
+    parts: [WritePart<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct WritePart<'a> {
+    text: &'a str,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReadAnswer {
+    #[serde(default)]
+    embeddings: Vec<ReadVector>,
+    #[serde(default)]
+    embedding: Option<ReadVector>,
+    #[serde(default)]
+    usage_metadata: Option<ReadUsage>,
+}
+
+#[derive(Deserialize)]
+struct ReadVector {
+    values: Vec<f32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReadUsage {
+    prompt_token_count: Option<Count>,
+}
+
+fn peek(ask: Ask<'_>, holds: &str) -> Result<Peek, DecodeError> {
+    ask.require(holds)?;
+    Ok(Peek::of(model(ask.head)))
+}
+
+fn model(head: Head<'_>) -> ModelName {
+    ModelName::from(head.path.model.as_deref().unwrap_or_default())
+}
+
+fn counted(body: &[u8], fields: &Fields) -> Option<Usage> {
+    serde_json::from_slice::<ReadUsage>(fields.value(body, "usageMetadata")?).ok()?.to_usage()
+}
+
+impl ReadUsage {
+    fn to_usage(&self) -> Option<Usage> {
+        self.prompt_token_count.map(|count| Usage { input: Tokens(count.0), ..Usage::default() })
+    }
+}
+
+/// The model as requests name it.
+fn resource(target: &Target) -> String {
+    format!("models/{}", target.model)
+}
+
+/// Several requests with the target's name for the model in each of them.
+fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {
+    let mut splice = Splice::default();
+    let requests = fields.value(body, "requests").unwrap_or_default();
+    let requests: Vec<&RawValue> = serde_json::from_slice(requests).map_err(|_| EncodeError::Unsayable {
+        field: "requests".to_owned(),
+        problem: "must be an array of objects".to_owned(),
+    })?;
+    for request in requests {
+        // A piece of the body, which serde has borrowed.
+        let start = request.get().as_ptr().addr() - body.as_ptr().addr();
+        rename(request.get().as_bytes(), start, target, &mut splice);
+    }
+    Encoded { body: splice.apply(body), ..Encoded::default() }.checked(target)
+}
+
+/// One request with the target's name for the model, if it names one.
+fn adapt_single(body: &Bytes, _fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {
+    let mut splice = Splice::default();
+    rename(body, 0, target, &mut splice);
+    Encoded { body: splice.apply(body), ..Encoded::default() }.checked(target)
+}
+
+/// Replaces the model's name in the request that begins at `start` of the body. One that stands there twice is left
+/// to the provider.
+fn rename(request: &[u8], start: usize, target: &Target, splice: &mut Splice) {
+    let Ok(fields) = Fields::scan(request, MAX_DEPTH) else { return };
+    if let Ok(Some(span)) = fields.find(request, "model") {
+        splice.replace(start + span.start..start + span.end, quoted(&resource(target)));
+    }
+}
+
+impl Exchange<Request, Answer> for Several {
+    fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
+        let text = mend(checked_text(body)?);
+        let mut object = Object::read(&text, &Path::Root)?;
+        let place = Path::Field(&Path::Root, "requests");
+        let mut whole: Option<Request> = None;
+        for (index, raw) in object.take_list("requests")?.into_iter().enumerate() {
+            let path = Path::Item(&place, index);
+            let request = one(Object::read(raw.get(), &path)?, head, ID)?;
+            match &mut whole {
+                None => whole = Some(request),
+                Some(whole) if whole.dimensions == request.dimensions && whole.purpose == request.purpose => {
+                    whole.inputs.extend(request.inputs);
+                }
+                Some(_) => {
+                    return Err(path.wrong(
+                        "must be of the same length and purpose as the others for this model's provider",
+                    ));
+                }
+            }
+        }
+        whole.ok_or_else(|| place.wrong("is missing"))
+    }
+
+    fn encode_request(&self, request: &Request, target: &Target) -> Result<Encoded, EncodeError> {
+        let (model, texts) = (resource(target), super::texts(request)?);
+        let requests = texts.into_iter().map(|text| written(text, &model, request)).collect();
+        encoded(&WriteRequests { requests }, request, target, ID)
+    }
+
+    fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
+        answer(body)
+    }
+
+    fn encode_answer(&self, answer: &Answer, _asked: &Asked) -> Vec<u8> {
+        let mut out = br#"{"embeddings":["#.to_vec();
+        for (index, vector) in answer.vectors.iter().enumerate() {
+            out.extend_from_slice(if index > 0 { br#",{"values":"# } else { br#"{"values":"#.as_slice() });
+            vectors::write(vector, Vectors::Numbers, &mut out);
+            out.push(b'}');
+        }
+        out.push(b']');
+        finish(out, answer)
+    }
+}
+
+impl Exchange<Request, Answer> for Single {
+    fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
+        let text = mend(checked_text(body)?);
+        one(Object::read(&text, &Path::Root)?, head, SINGLE)
+    }
+
+    fn encode_request(&self, request: &Request, target: &Target) -> Result<Encoded, EncodeError> {
+        let (model, texts) = (resource(target), super::texts(request)?);
+        let [text] = texts[..] else {
+            return Err(EncodeError::Unsayable {
+                field: "input".to_owned(),
+                problem: "has more than the one text that this model's provider takes at once".to_owned(),
+            });
+        };
+        encoded(&written(text, &model, request), request, target, SINGLE)
+    }
+
+    fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
+        answer(body)
+    }
+
+    fn encode_answer(&self, answer: &Answer, _asked: &Asked) -> Vec<u8> {
+        let mut out = br#"{"embedding":{"values":"#.to_vec();
+        vectors::write(answer.vectors.first().map_or(&[], Vec::as_slice), Vectors::Numbers, &mut out);
+        out.push(b'}');
+        finish(out, answer)
+    }
+}
+
+/// One content and what is said of it.
+fn one(mut object: Object<'_, '_>, head: Head<'_>, dialect: DialectId) -> Result<Request, DecodeError> {
+    const TEXTS: &str = "must be texts for this model's provider";
+    const WHOLE: &str = "must be a whole number";
+    let path = *object.path();
+    let content: Option<ReadContent> = object.take_as("content", TEXTS)?;
+    let content = content.ok_or_else(|| Path::Field(&path, "content").wrong("is missing"))?;
+    let texts: Option<Vec<String>> = content.parts.into_iter().map(|part| part.text).collect();
+    let text = texts.ok_or_else(|| Path::Field(&path, "content").wrong(TEXTS))?.join("\n");
+    let newer = object.take_text("taskType")?;
+    let task = newer.or(object.take_text("task_type")?);
+    let length = object.take_as("outputDimensionality", WHOLE)?;
+    let dimensions = length.or(object.take_as("output_dimensionality", WHOLE)?);
+    object.take("model")?;
+    let mut fields: Vec<(String, Json)> = object.rest().collect();
+    let purpose = task.as_deref().and_then(purpose);
+    if let Some(task) = task.filter(|_| purpose.is_none())
+        && let Some(json) = Json::of(&task)
+    {
+        fields.push(("taskType".to_owned(), json));
+    }
+    Ok(Request {
+        model: model(head),
+        inputs: vec![Input::Text(text)],
+        dimensions,
+        purpose,
+        overlong: None,
+        extras: Extras { dialect: Some(dialect), fields },
+    })
+}
+
+fn written<'a>(text: &'a str, model: &'a str, request: &Request) -> WriteRequest<'a> {
+    WriteRequest {
+        model,
+        content: WriteContent { parts: [WritePart { text }] },
+        task_type: request.purpose.map(word),
+        output_dimensionality: request.dimensions,
+    }
+}
+
+fn encoded(
+    body: &impl Serialize,
+    request: &Request,
+    target: &Target,
+    dialect: DialectId,
+) -> Result<Encoded, EncodeError> {
+    let mut changes = carry(&request.extras, dialect, &[])?.lost;
+    changes.extend(request.overlong.map(|_| Change::dropped("truncate")));
+    Encoded { body: vec![json_bytes(body).into()], changes, ..Encoded::default() }.checked(target)
+}
+
+fn answer(body: &[u8]) -> Result<Answer, Fault> {
+    let read: Result<ReadAnswer, _> = serde_json::from_slice(body);
+    let read = read.map_err(|error| fault_inside(body).unwrap_or_else(|| unreadable(&error)))?;
+    let usage = read.usage_metadata.and_then(|usage| usage.to_usage());
+    let vectors = read.embedding.into_iter().chain(read.embeddings).map(|vector| vector.values);
+    Ok(Answer { id: None, model: None, vectors: super::some(vectors.collect())?, usage })
+}
+
+/// The end of an answer: its usage, where it is known.
+fn finish(mut out: Vec<u8>, answer: &Answer) -> Vec<u8> {
+    if let Some(usage) = answer.usage {
+        out.extend(format!(r#","usageMetadata":{{"promptTokenCount":{}}}"#, usage.total().0).into_bytes());
+    }
+    out.push(b'}');
+    out
+}
+
+/// The words for purposes.
+fn purpose(word: &str) -> Option<Purpose> {
+    match word {
+        "CLASSIFICATION" => Some(Purpose::Classification),
+        "CLUSTERING" => Some(Purpose::Clustering),
+        "RETRIEVAL_DOCUMENT" => Some(Purpose::Document),
+        "RETRIEVAL_QUERY" => Some(Purpose::Query),
+        "SEMANTIC_SIMILARITY" => Some(Purpose::Similarity),
+        _ => None,
+    }
+}
+
+const fn word(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Classification => "CLASSIFICATION",
+        Purpose::Clustering => "CLUSTERING",
+        Purpose::Document => "RETRIEVAL_DOCUMENT",
+        Purpose::Query => "RETRIEVAL_QUERY",
+        Purpose::Similarity => "SEMANTIC_SIMILARITY",
+    }
+}

@@ -1,0 +1,134 @@
+//! Ollama's embeddings (<https://docs.ollama.com/api/embed>).
+
+use serde::{Deserialize, Serialize};
+use types::conversation::{Change, Extras, Target};
+use types::embedding::{Answer, Input, Overlong, Request};
+use types::{DialectId, Fault, ModelName, Operation, Tokens, Usage};
+
+use super::vectors;
+use crate::ask::Ask;
+use crate::extras::carry;
+use crate::object::{Object, Path};
+use crate::openai_chat::OpenAiChat;
+use crate::openai_family::error::{fault_inside, unreadable};
+use crate::openai_family::usage::Count;
+use crate::openai_family::{checked_text, json_bytes};
+use crate::passage::Answers;
+use crate::surface::{Kind, Surface};
+use crate::surrogates::mend;
+use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head, Peek, Route, Vectors, openai};
+
+/// The language's name.
+const ID: DialectId = DialectId("ollama_embeddings");
+
+/// Ollama's embeddings.
+pub static OLLAMA: Surface = Surface {
+    id: ID,
+    routes: &[Route::new("/api/embed", Operation::Embeddings)],
+    family: &OpenAiChat,
+    peek,
+    adapt: openai::model,
+    answers: Answers { needs: Some("embeddings"), usage: evaluated, ..Answers::DEFAULT },
+    kind: Kind::Embedding(&Ollama),
+};
+
+/// The canonical form, in and out.
+#[derive(Debug)]
+struct Ollama;
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ReadInput {
+    Text(String),
+    Texts(Vec<String>),
+}
+
+#[derive(Serialize)]
+struct WriteRequest<'a> {
+    model: &'a str,
+    input: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dimensions: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    truncate: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct ReadAnswer {
+    #[serde(default)]
+    model: Option<String>,
+    embeddings: Vec<Vec<f32>>,
+    #[serde(default)]
+    prompt_eval_count: Option<Count>,
+}
+
+fn peek(ask: Ask<'_>) -> Result<Peek, DecodeError> {
+    let model = ask.model()?;
+    ask.require("input")?;
+    Ok(Peek::of(model))
+}
+
+/// The tokens that were evaluated.
+fn evaluated(body: &[u8], fields: &Fields) -> Option<Usage> {
+    let count: Count = serde_json::from_slice(fields.value(body, "prompt_eval_count")?).ok()?;
+    Some(of_input(count))
+}
+
+fn of_input(count: Count) -> Usage {
+    Usage { input: Tokens(count.0), ..Usage::default() }
+}
+
+impl Exchange<Request, Answer> for Ollama {
+    fn decode_request(&self, _head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
+        let text = mend(checked_text(body)?);
+        let mut object = Object::read(&text, &Path::Root)?;
+        let model = ModelName::from(object.require_text("model")?);
+        let input = object.take_as("input", "must be a string or an array of strings")?;
+        let texts = match input.ok_or_else(|| Path::Field(&Path::Root, "input").wrong("is missing"))? {
+            ReadInput::Text(text) => vec![text],
+            ReadInput::Texts(texts) => texts,
+        };
+        let truncates: Option<bool> = object.take_as("truncate", "must be a boolean")?;
+        // How long a model stays loaded is nothing to others.
+        object.take("keep_alive")?;
+        Ok(Request {
+            model,
+            inputs: texts.into_iter().map(Input::Text).collect(),
+            dimensions: object.take_as("dimensions", "must be a whole number")?,
+            purpose: None,
+            overlong: truncates.map(|cuts| if cuts { Overlong::Truncated } else { Overlong::Refused }),
+            extras: Extras { dialect: Some(ID), fields: object.rest().collect() },
+        })
+    }
+
+    fn encode_request(&self, request: &Request, target: &Target) -> Result<Encoded, EncodeError> {
+        let mut changes = carry(&request.extras, ID, &[])?.lost;
+        changes.extend(request.purpose.map(|_| Change::dropped("input_type")));
+        let body = json_bytes(&WriteRequest {
+            model: target.model.as_str(),
+            input: super::texts(request)?,
+            dimensions: request.dimensions,
+            truncate: request.overlong.map(|overlong| overlong == Overlong::Truncated),
+        });
+        Encoded { body: vec![body.into()], changes, ..Encoded::default() }.checked(target)
+    }
+
+    fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
+        let read: Result<ReadAnswer, _> = serde_json::from_slice(body);
+        let read = read.map_err(|error| fault_inside(body).unwrap_or_else(|| unreadable(&error)))?;
+        let usage = read.prompt_eval_count.map(of_input);
+        Ok(Answer { id: None, model: read.model, vectors: super::some(read.embeddings)?, usage })
+    }
+
+    fn encode_answer(&self, answer: &Answer, asked: &Asked) -> Vec<u8> {
+        let mut out = br#"{"model":"#.to_vec();
+        out.extend(json_bytes(&asked.model));
+        out.extend_from_slice(br#","embeddings":"#);
+        vectors::write_all(&answer.vectors, Vectors::Numbers, &mut out);
+        let tokens = answer.usage.unwrap_or_default().total().0;
+        out.extend(
+            format!(r#","total_duration":0,"load_duration":0,"prompt_eval_count":{tokens}}}"#).into_bytes(),
+        );
+        out
+    }
+}

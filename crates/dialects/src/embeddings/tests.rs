@@ -1,0 +1,217 @@
+//! Requests and answers between all languages that have embeddings.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use serde_json::{Value, json};
+use types::conversation::{Delivery, Target};
+use types::embedding::{Answer, Input, Overlong, Purpose, Request};
+use types::{Frame, RequestId, StreamForm, Tokens, UnixTime, Usage};
+
+use super::{COHERE, GEMINI, GEMINI_SINGLE, OLLAMA, OPENAI};
+use crate::{
+    Asked, Calls, Delivered, Dialect, EncodeError, Fields, Head, PathSaid, Surface, ToolNames, Vectors,
+    conduit,
+};
+
+static LANGUAGES: [&Surface; 5] = [&OPENAI, &COHERE, &GEMINI, &GEMINI_SINGLE, &OLLAMA];
+
+fn target(quirks: &[&str]) -> Target {
+    let quirks = quirks.iter().map(|quirk| (*quirk).to_owned()).collect();
+    Target { model: "up".into(), max_output_tokens: None, quirks, strict: false }
+}
+
+fn asked(vectors: Vectors) -> Asked {
+    Asked {
+        model: "public".into(),
+        delivery: Delivery::Whole,
+        calls: Calls::default(),
+        form: StreamForm::Events,
+        vectors,
+        tool_names: ToolNames::default(),
+        request: RequestId::generate(),
+        at: UnixTime::from_secs(1),
+        echo: Bytes::new(),
+    }
+}
+
+fn decode(language: &Surface, body: &Value) -> Result<Request, String> {
+    let headers = HeaderMap::new();
+    let path = PathSaid { model: Some("m".into()), ..PathSaid::default() };
+    let head = Head { path: &path, ..Head::of(&headers) };
+    let read = language.embedding().unwrap().decode_request(head, body.to_string().as_bytes());
+    read.map_err(|error| error.to_string())
+}
+
+fn encode(language: &Surface, request: &Request, quirks: &[&str]) -> (Value, Vec<String>) {
+    let encoded = language.embedding().unwrap().encode_request(request, &target(quirks)).unwrap();
+    let changes = encoded.changes.iter().map(ToString::to_string).collect();
+    (serde_json::from_slice(&encoded.body.concat()).unwrap(), changes)
+}
+
+fn adapt(language: &Surface, body: &str, quirks: &[&str]) -> String {
+    let body = Bytes::from(body.to_owned());
+    let fields = Fields::scan(&body, 16).unwrap();
+    let adapted = language.adapt_request(&body, &fields, &target(quirks)).unwrap().body.concat();
+    String::from_utf8(adapted).unwrap()
+}
+
+fn request(texts: &[&str]) -> Request {
+    let mut request = decode(&OPENAI, &json!({"model": "m", "input": texts, "dimensions": 2})).unwrap();
+    (request.purpose, request.overlong) = (Some(Purpose::Query), Some(Overlong::Truncated));
+    request
+}
+
+#[test]
+fn what_all_languages_can_say_survives_between_any_two() {
+    for language in LANGUAGES {
+        let texts: &[&str] = if language.id() == GEMINI_SINGLE.id() { &["a"] } else { &["a", "b\n\"c\""] };
+        let (written, _) = encode(language, &request(texts), &[]);
+        let read = decode(language, &written).unwrap();
+        let expect: Vec<_> = texts.iter().map(|text| Input::Text((*text).to_owned())).collect();
+        assert_eq!((read.inputs, read.dimensions), (expect, Some(2)), "{}: {written}", language.id());
+    }
+}
+
+#[test]
+fn each_language_has_its_own_words() {
+    let (purposeful, two) = (request(&["a"]), request(&["a", "b"]));
+    assert_eq!(
+        encode(&COHERE, &two, &[]),
+        (
+            json!({"model": "up", "texts": ["a", "b"], "input_type": "search_query", "embedding_types": ["float"], "output_dimension": 2, "truncate": "END"}),
+            vec![]
+        )
+    );
+    let content = |text: &str| json!({"model": "models/up", "content": {"parts": [{"text": text}]}, "taskType": "RETRIEVAL_QUERY", "outputDimensionality": 2});
+    let dropped = |field: &str| vec![format!("dropped;{field}")];
+    let several = json!({"requests": [content("a"), content("b")]});
+    assert_eq!(encode(&GEMINI, &two, &[]), (several, dropped("truncate")));
+    assert_eq!(encode(&GEMINI_SINGLE, &purposeful, &[]), (content("a"), dropped("truncate")));
+    let ollama = json!({"model": "up", "input": ["a"], "dimensions": 2, "truncate": true});
+    assert_eq!(encode(&OLLAMA, &purposeful, &[]), (ollama, dropped("input_type")));
+    let quirks = ["output_dimension", "no_encoding_format"];
+    let openai = json!({"model": "up", "input": ["a"], "output_dimension": 2});
+    let lost = vec!["dropped;input_type".to_owned(), "dropped;truncate".to_owned()];
+    assert_eq!(encode(&OPENAI, &purposeful, &quirks), (openai, lost));
+}
+
+#[test]
+fn tokens_go_where_they_are_understood() {
+    let asks = |input: Value| decode(&OPENAI, &json!({"model": "m", "input": input})).unwrap();
+    let lists = asks(json!([[1, 2], [3]]));
+    assert_eq!(lists.inputs, [Input::Tokens(vec![1, 2]), Input::Tokens(vec![3])]);
+    assert_eq!(encode(&OPENAI, &lists, &[]).0["input"], json!([[1, 2], [3]]));
+    assert_eq!(asks(json!([1, 2])).inputs, [Input::Tokens(vec![1, 2])]);
+    for language in [&COHERE, &GEMINI, &OLLAMA] {
+        let refused = language.embedding().unwrap().encode_request(&lists, &target(&[]));
+        assert!(matches!(refused, Err(EncodeError::Unsayable { field, .. }) if field == "input"));
+    }
+}
+
+#[test]
+fn more_than_a_language_takes_at_once_is_refused_in_words() {
+    let many = request(&vec!["a"; 97]);
+    let refused = COHERE.embedding().unwrap().encode_request(&many, &target(&[])).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "`input` has more than the 96 texts that this model's provider takes at once"
+    );
+    assert!(GEMINI_SINGLE.embedding().unwrap().encode_request(&many, &target(&[])).is_err());
+}
+
+#[test]
+fn vectors_and_usage_survive_between_any_two_languages() {
+    let answer = Answer {
+        id: None,
+        model: None,
+        vectors: vec![vec![0.5, -1e-7], vec![1.0, 3.25]],
+        usage: Some(Usage { input: Tokens(7), ..Usage::default() }),
+    };
+    for upstream in LANGUAGES {
+        let body =
+            Bytes::from(upstream.embedding().unwrap().encode_answer(&answer, &asked(Vectors::Numbers)));
+        for caller in LANGUAGES {
+            let asked = asked(Vectors::Numbers);
+            let (mut passing, mut out) =
+                (conduit(upstream, caller, &asked, Delivered::Whole).unwrap(), Vec::new());
+            passing.push(Frame::Whole(body.clone()), &mut out).unwrap();
+            passing.end(&mut out).unwrap();
+            let read = caller.embedding().unwrap().decode_answer(&out.concat()).unwrap();
+            let one = [upstream, caller].iter().any(|language| language.id() == GEMINI_SINGLE.id());
+            let expect = answer.vectors.get(..if one { 1 } else { 2 }).unwrap();
+            let names = format!("{} to {}", upstream.id(), caller.id());
+            assert_eq!((read.vectors.as_slice(), read.usage), (expect, answer.usage), "{names}");
+            assert_eq!(passing.tally().usage, answer.usage, "{names}");
+        }
+    }
+}
+
+#[test]
+fn vectors_come_in_order_and_in_the_form_that_was_asked_for() {
+    let body = br#"{"data":[{"index":1,"embedding":[3]},{"index":0,"embedding":"AACAPw"}],"usage":{"total_tokens":2}}"#;
+    let answer = OPENAI.embedding().unwrap().decode_answer(body).unwrap();
+    assert_eq!(answer.vectors, [[1.0], [3.0]]);
+    let written = OPENAI.embedding().unwrap().encode_answer(&answer, &asked(Vectors::Base64));
+    let written: Value = serde_json::from_slice(&written).unwrap();
+    assert_eq!(written["data"][0], json!({"object": "embedding", "index": 0, "embedding": "AACAPw=="}));
+    assert_eq!(written["usage"], json!({"prompt_tokens": 2, "total_tokens": 2}));
+    let written = COHERE.embedding().unwrap().encode_answer(&answer, &asked(Vectors::Base64));
+    let written: Value = serde_json::from_slice(&written).unwrap();
+    assert_eq!(written["embeddings"], json!({"base64": ["AACAPw==", "AABAQA=="]}));
+}
+
+#[test]
+fn an_answer_without_vectors_is_a_fault() {
+    for language in LANGUAGES {
+        for body in [r#"{"data":[],"embeddings":[]}"#, "{}", "[]", r#"{"error":{"message":"x"}}"#] {
+            assert!(language.embedding().unwrap().decode_answer(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+    let odd = OPENAI.embedding().unwrap().decode_answer(br#"{"data":[{"embedding":"AAA="}]}"#).unwrap_err();
+    assert_eq!(odd.message, "the provider's vector is not made of 32-bit numbers");
+}
+
+#[test]
+fn a_target_s_words_take_the_place_of_the_callers() {
+    let body = r#"{"dimensions":3,"encoding_format":"base64","model":"m","input":"a"}"#;
+    assert_eq!(
+        adapt(&OPENAI, body, &["output_dimension", "no_encoding_format"]),
+        r#"{"output_dimension":3,"model":"up","input":"a"}"#
+    );
+    assert_eq!(adapt(&OPENAI, body, &[]), body.replace("\"m\"", "\"up\""));
+    assert_eq!(
+        adapt(&GEMINI, r#"{"requests":[{"model":"models/m","x":1},{"content":{}}, {"model" : "m"}]}"#, &[]),
+        r#"{"requests":[{"model":"models/up","x":1},{"content":{}}, {"model" : "models/up"}]}"#
+    );
+    assert_eq!(
+        adapt(&GEMINI_SINGLE, r#"{"content":{"parts":[]},"model":"models/m"}"#, &[]),
+        r#"{"content":{"parts":[]},"model":"models/up"}"#
+    );
+}
+
+#[test]
+fn what_only_one_language_knows_is_named_when_it_is_lost() {
+    let asks = json!({"model": "m", "input": "a", "user": "u", "task": "x", "encoding_format": "base64"});
+    let (_, lost) = encode(&COHERE, &decode(&OPENAI, &asks).unwrap(), &[]);
+    assert_eq!(lost, ["dropped;task", "dropped;user"]);
+    let asks = json!({"content": {"parts": [{"text": "a"}]}, "taskType": "FACT_VERIFICATION", "title": "t"});
+    let (_, lost) = encode(&OPENAI, &decode(&GEMINI_SINGLE, &asks).unwrap(), &[]);
+    assert_eq!(lost, ["dropped;title", "dropped;taskType"]);
+}
+
+#[test]
+fn what_cannot_be_embedded_elsewhere_is_said_of_its_field() {
+    let problem = |language: &Surface, body: Value| decode(language, &body).unwrap_err();
+    assert_eq!(problem(&OPENAI, json!({"model": "m"})), "`input` is missing");
+    assert!(
+        problem(&OPENAI, json!({"model": "m", "input": {"a": 1}})).starts_with("`input` must be a string")
+    );
+    assert_eq!(problem(&COHERE, json!({"model": "m", "images": ["data:"]})), "`texts` is missing");
+    assert!(
+        problem(&COHERE, json!({"model": "m", "texts": ["a"], "embedding_types": ["int8"]}))
+            .contains("`float`")
+    );
+    assert_eq!(problem(&GEMINI, json!({"requests": []})), "`requests` is missing");
+    let picture = json!({"requests": [{"content": {"parts": [{"inlineData": {}}]}}]});
+    assert!(problem(&GEMINI, picture).starts_with("`requests[0].content` must be texts"));
+}

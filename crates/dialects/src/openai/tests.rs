@@ -1,0 +1,217 @@
+//! What is read of requests, what is changed in them, and what passes back.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+use types::conversation::{Delivery, Target};
+use types::{Fault, FaultKind, Frame, RequestId, StreamEvent, StreamForm, Tokens, UnixTime, Usage};
+
+use super::{COMPLETIONS, IMAGES, MODERATIONS, SPEECH, TRANSCRIPTIONS};
+use crate::{
+    Asked, Calls, DecodeError, Dialect, Fields, Head, Peek, Surface, Takes, Tally, ToolNames, Vectors,
+};
+
+const STREAM: Delivery = Delivery::Stream { include_usage: true };
+
+fn form_headers() -> HeaderMap {
+    let form = HeaderValue::from_static("multipart/form-data; boundary=b");
+    HeaderMap::from_iter([(header::CONTENT_TYPE, form)])
+}
+
+fn form(fields: &[(&str, &str)]) -> Bytes {
+    let part = |(name, value): &(&str, &str)| {
+        format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    (fields.iter().map(part).collect::<String>() + "--b--\r\n").into()
+}
+
+fn peek(surface: &Surface, headers: &HeaderMap, body: &Bytes) -> Result<Peek, DecodeError> {
+    let fields = Fields::read(headers, body, Takes::JsonOrForm, 16).map_err(DecodeError::Json)?;
+    surface.peek(Head::of(headers), body, &fields)
+}
+
+fn asked(delivery: Delivery, form: StreamForm) -> Asked {
+    Asked {
+        model: "public".into(),
+        delivery,
+        calls: Calls::default(),
+        form,
+        vectors: Vectors::default(),
+        tool_names: ToolNames::default(),
+        request: RequestId::generate(),
+        at: UnixTime::from_secs(1),
+        echo: Bytes::new(),
+    }
+}
+
+/// What the caller reads of these frames.
+fn pass(surface: &Surface, asked: &Asked, frames: Vec<Frame>) -> Result<(String, Tally), Fault> {
+    let (mut conduit, mut out) = (surface.forwarder(asked), Vec::new());
+    frames.into_iter().try_for_each(|frame| conduit.push(frame, &mut out))?;
+    conduit.end(&mut out)?;
+    Ok((String::from_utf8(out.concat()).unwrap(), conduit.tally().clone()))
+}
+
+fn event(data: &str) -> Frame {
+    let raw = Bytes::from(format!("data: {data}\n\n"));
+    let data = raw.slice(6..6 + data.len());
+    Frame::Event(StreamEvent { raw, name: Bytes::new(), data })
+}
+
+#[test]
+fn requests_say_whether_they_want_a_stream_and_of_what() {
+    #[track_caller]
+    fn check(surface: &Surface, body: &str, delivery: Delivery, form: StreamForm) {
+        let peek = peek(surface, &HeaderMap::new(), &Bytes::from(body.to_owned())).unwrap();
+        assert_eq!((peek.model.as_str(), peek.delivery, peek.form), ("m", delivery, form), "{body}");
+    }
+    let events = StreamForm::Events;
+    let quiet = Delivery::Stream { include_usage: false };
+    check(&COMPLETIONS, r#"{"model":"m","prompt":"x"}"#, Delivery::Whole, events);
+    check(&COMPLETIONS, r#"{"model":"m","stream":true}"#, quiet, events);
+    check(&IMAGES, r#"{"model":"m","prompt":"x","stream":null}"#, Delivery::Whole, events);
+    check(&IMAGES, r#"{"model":"m","prompt":"x","stream":true}"#, STREAM, events);
+    check(&SPEECH, r#"{"model":"m","input":"x"}"#, STREAM, StreamForm::Bytes);
+    check(&SPEECH, r#"{"model":"m","input":"x","stream_format":"sse"}"#, STREAM, events);
+    check(&TRANSCRIPTIONS, r#"{"model":"m","response_format":"json"}"#, Delivery::Whole, events);
+    let moderated = peek(&MODERATIONS, &HeaderMap::new(), &Bytes::from_static(br#"{"input":"x"}"#)).unwrap();
+    assert_eq!(moderated.model.as_str(), "omni-moderation-latest");
+}
+
+#[test]
+fn a_form_is_read_like_an_object() {
+    #[track_caller]
+    fn check(fields: &[(&str, &str)], delivery: Delivery, shape: StreamForm) {
+        let peek = peek(&TRANSCRIPTIONS, &form_headers(), &form(fields)).unwrap();
+        assert_eq!((peek.model.as_str(), peek.delivery, peek.form), ("m", delivery, shape), "{fields:?}");
+    }
+    check(&[("model", "m"), ("stream", "")], Delivery::Whole, StreamForm::Events);
+    check(&[("stream", "True"), ("response_format", "text"), ("model", "m")], STREAM, StreamForm::Events);
+    check(&[("model", "m"), ("response_format", "vtt")], Delivery::Whole, StreamForm::Bytes);
+    let problem = |fields: &[(&str, &str)]| {
+        peek(&TRANSCRIPTIONS, &form_headers(), &form(fields)).unwrap_err().to_string()
+    };
+    assert_eq!(problem(&[]), "`model` is missing");
+    assert_eq!(problem(&[("model", "m"), ("stream", "perhaps")]), "`stream` must be a boolean");
+    assert_eq!(problem(&[("model", "m"), ("model", "n")]), "`model` stands in the body twice");
+}
+
+#[test]
+fn only_the_model_s_name_changes_in_a_form_and_in_an_object() {
+    let target = Target { model: "up\"".into(), max_output_tokens: None, quirks: [].into(), strict: true };
+    let adapt = |surface: &Surface, headers: &HeaderMap, body: &Bytes| {
+        let fields = Fields::read(headers, body, Takes::JsonOrForm, 16).unwrap();
+        surface.adapt_request(body, &fields, &target).unwrap().body.concat()
+    };
+    let body = form(&[("model", "m"), ("prompt", "m")]);
+    assert_eq!(adapt(&IMAGES, &form_headers(), &body), form(&[("model", "up\""), ("prompt", "m")]));
+    let body = Bytes::from_static(br#"{ "input" : "m", "model":"m" }"#);
+    assert_eq!(adapt(&SPEECH, &HeaderMap::new(), &body), br#"{ "input" : "m", "model":"up\"" }"#);
+    let body = Bytes::from_static(br#"{"input":"m"}"#);
+    assert_eq!(adapt(&MODERATIONS, &HeaderMap::new(), &body), br#"{"model":"up\"","input":"m"}"#);
+    let body = Bytes::from_static(br#"{"model":"m","stream":true}"#);
+    let expect = br#"{"stream_options":{"include_usage":true},"model":"up\"","stream":true}"#;
+    assert_eq!(adapt(&COMPLETIONS, &HeaderMap::new(), &body), expect);
+}
+
+#[test]
+fn usage_is_read_in_the_words_of_each_operation() {
+    #[track_caller]
+    fn check(surface: &Surface, body: &str, expect: Usage) {
+        let frames = vec![Frame::Whole(Bytes::from(body.to_owned()))];
+        let (_, tally) = pass(surface, &asked(Delivery::Whole, StreamForm::Events), frames).unwrap();
+        assert_eq!(tally.usage, Some(expect), "{body}");
+    }
+    let tokens = |input, output| Usage { input: Tokens(input), output: Tokens(output), ..Usage::default() };
+    check(
+        &COMPLETIONS,
+        r#"{"choices":[],"usage":{"prompt_tokens":8,"completion_tokens":16,"total_tokens":24}}"#,
+        tokens(8, 16),
+    );
+    check(
+        &IMAGES,
+        r#"{"data":[],"usage":{"input_tokens":14,"input_tokens_details":{"image_tokens":4,"text_tokens":10},"output_tokens":272,"total_tokens":286}}"#,
+        Usage { input_image: Tokens(4), output_image: Tokens(272), ..tokens(10, 0) },
+    );
+    check(
+        &IMAGES,
+        r#"{"data":[],"usage":{"input_tokens":1,"output_tokens":272,"output_tokens_details":{"image_tokens":270}}}"#,
+        Usage { output_image: Tokens(270), ..tokens(1, 2) },
+    );
+    // Audio that stands beside the prompt, and beside the output.
+    check(
+        &TRANSCRIPTIONS,
+        r#"{"text":"x","usage":{"prompt_tokens":3,"total_tokens":389,"completion_tokens":11,"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":375}}}"#,
+        Usage { input_audio: Tokens(375), ..tokens(3, 11) },
+    );
+}
+
+#[test]
+fn a_duration_is_no_usage_in_tokens() {
+    let body = r#"{"text":"x","usage":{"type":"duration","seconds":4}}"#;
+    let frames = vec![Frame::Whole(Bytes::from(body))];
+    let (said, tally) = pass(&TRANSCRIPTIONS, &asked(Delivery::Whole, StreamForm::Events), frames).unwrap();
+    assert_eq!((said.as_str(), tally.usage), (body, None));
+}
+
+#[test]
+fn a_stream_of_completions_ends_with_its_last_word_and_tells_usage_to_who_asked() {
+    let frames = |last: &str| {
+        vec![
+            event(r#"{"id":"c","choices":[{"text":"a","index":0,"finish_reason":null}],"model":"m"}"#),
+            event(r#"{"choices":[{"text":"","index":0,"finish_reason":"stop"}],"model":"m","usage":null}"#),
+            event(r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}"#),
+            event(last),
+        ]
+    };
+    let quiet = asked(Delivery::Stream { include_usage: false }, StreamForm::Events);
+    let (said, tally) = pass(&COMPLETIONS, &quiet, frames("[DONE]")).unwrap();
+    assert!(said.contains(r#""model":"public""#) && !said.contains(r#""total_tokens""#), "{said}");
+    assert!(said.ends_with("data: [DONE]\n\n") && tally.is_complete, "{said}");
+    assert_eq!((tally.usage.unwrap().total(), tally.output_bytes), (Tokens(3), 1));
+    let (said, _) = pass(&COMPLETIONS, &asked(STREAM, StreamForm::Events), frames("[DONE]")).unwrap();
+    assert!(said.contains(r#""total_tokens":3"#), "{said}");
+    let broken = pass(&COMPLETIONS, &quiet, frames("[DONE]").into_iter().take(1).collect());
+    assert_eq!(broken.unwrap_err().kind, FaultKind::Cut);
+    let failed = pass(&COMPLETIONS, &quiet, frames(r#"{"error":{"message":"overloaded","code":503}}"#));
+    assert_eq!(failed.unwrap_err().kind, FaultKind::Overloaded);
+}
+
+#[test]
+fn events_of_images_and_sound_end_with_the_one_that_says_so() {
+    let events = asked(STREAM, StreamForm::Events);
+    let part = event(r#"{"type":"image_generation.partial_image","b64_json":"x"}"#);
+    let last = event(
+        r#"{"type":"image_generation.completed","b64_json":"x","usage":{"input_tokens":1,"output_tokens":2}}"#,
+    );
+    let (_, tally) = pass(&IMAGES, &events, vec![part.clone(), last]).unwrap();
+    assert_eq!(tally.usage.unwrap().output_image, Tokens(2));
+    assert_eq!(pass(&IMAGES, &events, vec![part]).unwrap_err().kind, FaultKind::Cut);
+    let failed = vec![event(r#"{"type":"error","error":{"message":"no"}}"#)];
+    assert_eq!(pass(&IMAGES, &events, failed).unwrap_err().message, "no");
+    let spoken = event(
+        r#"{"type":"speech.audio.done","usage":{"input_tokens":1,"output_tokens":2,"total_tokens":3}}"#,
+    );
+    let (_, tally) = pass(&SPEECH, &events, vec![spoken]).unwrap();
+    assert_eq!(tally.usage.unwrap().output_audio, Tokens(2));
+}
+
+#[test]
+fn an_answer_that_is_none_is_a_fault() {
+    let kind = |surface: &Surface, form, body: &'static str| {
+        let delivery = if form == StreamForm::Bytes { STREAM } else { Delivery::Whole };
+        pass(surface, &asked(delivery, form), vec![Frame::Whole(body.into())]).unwrap_err().kind
+    };
+    assert_eq!(kind(&IMAGES, StreamForm::Events, "{}"), FaultKind::Unreadable);
+    assert_eq!(kind(&IMAGES, StreamForm::Events, "<html>"), FaultKind::Unreadable);
+    assert_eq!(
+        kind(&IMAGES, StreamForm::Events, r#"{"error":{"code":429,"message":"x"}}"#),
+        FaultKind::Overloaded
+    );
+    assert_eq!(
+        kind(&SPEECH, StreamForm::Bytes, r#"{"error":{"code":400,"message":"x"}}"#),
+        FaultKind::Invalid
+    );
+    assert_eq!(kind(&SPEECH, StreamForm::Bytes, ""), FaultKind::Unreadable);
+    let silence = pass(&SPEECH, &asked(STREAM, StreamForm::Bytes), Vec::new());
+    assert_eq!(silence.unwrap_err().kind, FaultKind::Cut);
+}

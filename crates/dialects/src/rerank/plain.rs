@@ -1,0 +1,246 @@
+//! Cohere's reranking (<https://docs.cohere.com/reference/rerank>), which Jina, vLLM, llama.cpp and others have taken
+//! over, each with a word or two of its own.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use types::conversation::{Change, Extras, Target};
+use types::rerank::{Answer, Ranked, Request};
+use types::{DialectId, Fault, ModelName, Operation};
+
+use super::{documents, text_of};
+use crate::ask::Ask;
+use crate::extras::carry;
+use crate::object::{Object, Path};
+use crate::openai::rename;
+use crate::openai_chat::OpenAiChat;
+use crate::openai_family::error::{fault_inside, unreadable};
+use crate::openai_family::usage::Count;
+use crate::openai_family::{checked_text, json_bytes};
+use crate::passage::Answers;
+use crate::passage::usage::ReadUsage;
+use crate::splice::quoted;
+use crate::surface::{Kind, Surface};
+use crate::surrogates::mend;
+use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head, Peek, Route, Splice, quirks};
+
+/// The language's name.
+const ID: DialectId = DialectId("rerank");
+/// Fields that those do not know who take documents as texts alone.
+const OLDER: [&str; 3] = ["return_documents", "rank_fields", "max_chunks_per_doc"];
+
+/// Documents reranked.
+pub static RERANK: Surface = Surface {
+    id: ID,
+    routes: &[Route::new("/v1/rerank", Operation::Rerank), Route::new("/v2/rerank", Operation::Rerank)],
+    family: &OpenAiChat,
+    peek,
+    adapt,
+    answers: Answers { needs: Some("results"), ..Answers::DEFAULT },
+    kind: Kind::Reranking(&Plain),
+};
+
+/// The canonical form, in and out.
+#[derive(Debug)]
+struct Plain;
+
+#[derive(Serialize)]
+struct WriteRequest<'a> {
+    model: &'a str,
+    query: &'a str,
+    documents: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_n: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    return_documents: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct ReadAnswer<'a> {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(borrow)]
+    results: Vec<ReadRanked<'a>>,
+    #[serde(default)]
+    meta: Option<ReadMeta>,
+    #[serde(default)]
+    usage: Option<ReadUsage>,
+}
+
+#[derive(Deserialize)]
+struct ReadRanked<'a> {
+    index: u64,
+    relevance_score: f64,
+    #[serde(borrow, default)]
+    document: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct ReadMeta {
+    #[serde(default)]
+    billed_units: Option<ReadBilled>,
+}
+
+#[derive(Deserialize)]
+struct ReadBilled {
+    #[serde(default)]
+    search_units: Option<Count>,
+}
+
+#[derive(Serialize)]
+struct WriteAnswer<'a> {
+    id: String,
+    model: &'a ModelName,
+    results: Vec<WriteRanked<'a>>,
+    meta: WriteMeta,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<WriteUsage>,
+}
+
+#[derive(Serialize)]
+struct WriteRanked<'a> {
+    index: u64,
+    relevance_score: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    document: Option<WriteDocument<'a>>,
+}
+
+#[derive(Serialize)]
+struct WriteDocument<'a> {
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct WriteMeta {
+    api_version: WriteVersion,
+    billed_units: WriteBilled,
+}
+
+#[derive(Serialize)]
+struct WriteVersion {
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct WriteBilled {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    search_units: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct WriteUsage {
+    prompt_tokens: u64,
+    total_tokens: u64,
+}
+
+fn peek(ask: Ask<'_>) -> Result<Peek, DecodeError> {
+    let model = ask.model()?;
+    ask.require("query")?;
+    ask.require("documents")?;
+    Ok(Peek::of(model))
+}
+
+/// The request with the target's name for the model, with the one word for how many are wanted, and with documents as
+/// the target takes them.
+fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {
+    let (mut splice, mut changes) = (Splice::default(), Vec::new());
+    rename(body, fields, target, &mut splice);
+    if let Some(key) = fields.key_span(body, "top_k")
+        && fields.value(body, "top_n").is_none()
+    {
+        splice.replace(key, "top_n");
+    }
+    if target.has_quirk(quirks::PLAIN_DOCUMENTS) {
+        splice.cut(body, fields, &OLDER);
+        let said = |name: &&str| !matches!(fields.value(body, name), None | Some(b"null" | b"false"));
+        changes.extend(OLDER.iter().filter(|name| said(name)).map(|name| Change::dropped(*name)));
+        flatten(body, fields, &mut splice);
+    }
+    Encoded { body: splice.apply(body), changes, ..Encoded::default() }.checked(target)
+}
+
+/// Puts the text of a document in the place of the object that holds it.
+fn flatten(body: &Bytes, fields: &Fields, splice: &mut Splice) {
+    let documents = fields.value(body, "documents").unwrap_or_default();
+    let documents: Vec<&RawValue> = serde_json::from_slice(documents).unwrap_or_default();
+    for document in documents.into_iter().filter(|document| document.get().starts_with('{')) {
+        if let Some(text) = text_of(document) {
+            // A piece of the body, which serde has borrowed.
+            let start = document.get().as_ptr().addr() - body.as_ptr().addr();
+            splice.replace(start..start + document.get().len(), quoted(&text));
+        }
+    }
+}
+
+impl Exchange<Request, Answer> for Plain {
+    fn decode_request(&self, _head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
+        const WHOLE: &str = "must be a whole number";
+        let text = mend(checked_text(body)?);
+        let mut object = Object::read(&text, &Path::Root)?;
+        let most = object.take_as("top_n", WHOLE)?;
+        Ok(Request {
+            model: ModelName::from(object.require_text("model")?),
+            query: object.require_text("query")?,
+            documents: documents(&mut object)?,
+            most: most.or(object.take_as("top_k", WHOLE)?),
+            repeats: object.take_as("return_documents", "must be a boolean")?,
+            extras: Extras { dialect: Some(ID), fields: object.rest().collect() },
+        })
+    }
+
+    fn encode_request(&self, request: &Request, target: &Target) -> Result<Encoded, EncodeError> {
+        let mut changes = carry(&request.extras, ID, &[])?.lost;
+        let repeats = request.repeats.filter(|_| !target.has_quirk(quirks::PLAIN_DOCUMENTS));
+        if request.repeats == Some(true) && repeats.is_none() {
+            changes.push(Change::dropped("return_documents"));
+        }
+        let body = json_bytes(&WriteRequest {
+            model: target.model.as_str(),
+            query: &request.query,
+            documents: &request.documents,
+            top_n: request.most,
+            return_documents: repeats,
+        });
+        Encoded { body: vec![body.into()], changes, ..Encoded::default() }.checked(target)
+    }
+
+    fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
+        let read: Result<ReadAnswer<'_>, _> = serde_json::from_slice(body);
+        let read = read.map_err(|error| fault_inside(body).unwrap_or_else(|| unreadable(&error)))?;
+        let ranked = read.results.into_iter().map(|ranked| Ranked {
+            index: ranked.index,
+            score: ranked.relevance_score,
+            text: ranked.document.and_then(text_of),
+        });
+        Ok(Answer {
+            id: read.id,
+            model: read.model,
+            ranked: ranked.collect(),
+            usage: read.usage.and_then(|usage| usage.to_usage()),
+            searches: read.meta.and_then(|meta| Some(meta.billed_units?.search_units?.0)),
+        })
+    }
+
+    fn encode_answer(&self, answer: &Answer, asked: &Asked) -> Vec<u8> {
+        let ranked = answer.ranked.iter().map(|ranked| WriteRanked {
+            index: ranked.index,
+            relevance_score: ranked.score,
+            document: ranked.text.as_deref().map(|text| WriteDocument { text }),
+        });
+        json_bytes(&WriteAnswer {
+            id: answer.id.clone().unwrap_or_else(|| asked.request.to_string()),
+            model: &asked.model,
+            results: ranked.collect(),
+            meta: WriteMeta {
+                api_version: WriteVersion { version: "2" },
+                billed_units: WriteBilled { search_units: answer.searches },
+            },
+            usage: answer.usage.map(|usage| {
+                let tokens = usage.total().0;
+                WriteUsage { prompt_tokens: tokens, total_tokens: tokens }
+            }),
+        })
+    }
+}
