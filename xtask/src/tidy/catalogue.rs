@@ -8,7 +8,9 @@ use anyhow::{Context, Result};
 use super::Finding;
 
 const CATALOGUE: &str = "crates/providers/catalogue";
-/// What each folder has.
+/// What the folder of a provider without conversations has.
+const OTHERS: &[&str] = &["provider.toml", "fixtures/operations.toml"];
+/// What each other folder has.
 const FILES: &[&str] = &[
     "provider.toml",
     "fixtures/chat.request.json",
@@ -34,7 +36,9 @@ pub(crate) fn names(root: &Path) -> Result<Vec<String>> {
 pub(crate) fn check(root: &Path, providers: &[String]) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for provider in providers {
-        for file in FILES {
+        let described = fs::read_to_string(root.join(format!("{CATALOGUE}/{provider}/provider.toml")));
+        let has_chat = described.map_or(true, |text| text.lines().any(|line| line.starts_with("chat = ")));
+        for file in if has_chat { FILES } else { OTHERS } {
             let path = format!("{CATALOGUE}/{provider}/{file}");
             let is_there =
                 root.join(&path).try_exists().with_context(|| format!("{path} cannot be reached"))?;

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use crate::language;
 
 /// Recordings beside the repository; they are not part of it.
-const RECORDINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/recordings/exchanges");
+pub(crate) const RECORDINGS: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/recordings/exchanges");
 /// The built-in providers.
 pub(crate) const CATALOGUE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../providers/catalogue");
 
@@ -106,7 +107,7 @@ pub(crate) fn of_fixtures() -> Vec<Exchange> {
         others.chain([folder.clone()]).collect::<Vec<_>>()
     };
     let mut folders: Vec<PathBuf> = providers.flat_map(of_provider).collect();
-    folders.retain(|folder| folder.is_dir());
+    folders.retain(|folder| folder.join("chat.request.json").is_file());
     folders.sort();
     folders.iter().flat_map(|folder| of_folder(folder)).collect()
 }

@@ -1,6 +1,9 @@
 //! Operations that are no conversations: embeddings, completions, images, sound, moderations. What is asked and what
 //! comes back passes as it is, but for the model's name; limits, the ledger and the log know of it as of any other.
 
+mod fixtures;
+mod recorded;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -64,6 +67,22 @@ async fn the_built_in_model_has_every_operation() {
     let packed = ask("/v1/embeddings", asked).await.json();
     assert!(packed["data"][0]["embedding"].is_string());
     assert_eq!(numbers(&packed["data"][0]["embedding"]), numbers(&answer["data"][0]["embedding"]));
+
+    let body = json!({"model": model, "texts": ["a", "b c"], "output_dimension": 8});
+    let embedded = ask("/v2/embed", body).await.json();
+    assert_eq!(embedded["embeddings"]["float"][1], answer["data"][1]["embedding"]);
+    let body = json!({"requests": [{"content": {"parts": [{"text": "a"}]}, "outputDimensionality": 8}]});
+    let embedded = ask("/v1beta/models/tollgate/mock:batchEmbedContents", body).await.json();
+    assert_eq!(embedded["embeddings"][0]["values"], answer["data"][0]["embedding"]);
+    let embedded = ask("/api/embed", json!({"model": model, "input": "a", "dimensions": 8})).await.json();
+    assert_eq!(embedded["embeddings"][0], answer["data"][0]["embedding"]);
+
+    let documents = json!(["snow falls", {"text": "Hot water boils."}, "water"]);
+    let body = json!({"model": model, "query": "hot water", "documents": documents, "top_n": 2, "return_documents": true});
+    let answer = ask("/v2/rerank", body).await.json();
+    assert_eq!((&answer["results"][0]["index"], &answer["results"][1]["index"]), (&json!(1), &json!(2)));
+    assert_eq!(answer["results"][0]["document"]["text"], "Hot water boils.");
+    assert_eq!(answer["meta"]["billed_units"]["search_units"], 1);
 
     let answer = ask("/v1/completions", json!({"model": model, "prompt": "hi"})).await.json();
     assert_eq!(answer["choices"][0]["text"], "Hello from Tollgate. You said: hi");
