@@ -8,7 +8,7 @@ const environment = (name) => {
   return value;
 };
 
-const installed = createRequire(`${environment('TOLLGATE_SDK_NODE')}/package.json`);
+export const installed = createRequire(`${environment('TOLLGATE_SDK_NODE')}/package.json`);
 export const OpenAI = installed('openai');
 export const Anthropic = installed('@anthropic-ai/sdk');
 export const { zodResponseFormat } = installed('openai/helpers/zod');
