@@ -1,6 +1,6 @@
-//! The official client libraries of OpenAI and Anthropic, in Python and in Node, against a running gateway: each in its
-//! own language and translated, with the built-in model of a second gateway behind it. What is asked and what has to
-//! come back stands in `tests/sdk`.
+//! Client libraries of providers and the frameworks above them, in Python and in Node, against a running gateway: each
+//! in its own language and translated, with the built-in model of a second gateway behind it. What is asked and what
+//! has to come back stands in `tests/sdk`.
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -51,6 +51,7 @@ impl Stage {
                 "ant": {"kind": "anthropic", "url": behind.url(), "key": behind.key},
                 "oai-mirror": {"kind": "openai", "url": format!("{}/v1", mirror.url()), "key": "sk-mirror"},
                 "ant-mirror": {"kind": "anthropic", "url": mirror.url(), "key": "sk-mirror"},
+                "mistral-mirror": {"kind": "mistral", "url": format!("{}/v1", mirror.url()), "key": "sk-mirror"},
             },
             "models": {
                 "smart": {"targets": [{"to": "oai/tollgate/mock"}]},
@@ -63,13 +64,16 @@ impl Stage {
 }
 
 /// An answer that says what was asked. A model with `busy` in its name wants to be left alone for seven seconds, one
-/// with `full` is overloaded.
+/// with `full` is overloaded, one with `calling` streams a call.
 fn mirrored(request: &Received) -> Reply {
     let body = request.json();
     let is_chat = request.path.ends_with("/chat/completions");
     let is_called = |word| body["model"].as_str().is_some_and(|model| model.contains(word));
     if is_called("busy") {
         return failure(429, "rate_limit_error", "slow down").header("retry-after", "7");
+    }
+    if is_called("calling") {
+        return called_at_once();
     }
     if is_called("full") && is_chat {
         return failure(503, "server_error", "the house is full");
@@ -98,6 +102,22 @@ fn mirrored(request: &Received) -> Reply {
         })
     };
     Reply::json(200, answer.to_string())
+}
+
+/// A stream with a call that comes whole, reason and usage with it, as Mistral sends it.
+fn called_at_once() -> Reply {
+    let chunk = |choice: Value| {
+        json!({
+            "id": "calling", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice],
+        })
+    };
+    let function = json!({"name": "get_time", "arguments": r#"{"zone":"example"}"#});
+    let call = json!({"id": "D681PevKs", "type": "function", "index": 0, "function": function});
+    let said = json!({"role": "assistant", "content": ""});
+    let first = chunk(json!({"index": 0, "delta": said, "finish_reason": null}));
+    let mut last = chunk(json!({"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}));
+    last["usage"] = json!({"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8});
+    Reply::sse(format!("data: {first}\n\ndata: {last}\n\ndata: [DONE]\n\n"))
 }
 
 /// An error that both languages read.
