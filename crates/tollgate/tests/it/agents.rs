@@ -5,6 +5,7 @@
 
 pub(crate) mod claude_code;
 mod codex;
+mod gemini_cli;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
