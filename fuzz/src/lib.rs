@@ -7,6 +7,7 @@ pub mod request;
 pub mod sse;
 pub mod stream;
 
+use bytes::Bytes;
 use dialects::{Asked, Calls, Conduit, Conversational, Tally, ToolNames, Vectors};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
@@ -16,10 +17,13 @@ use types::{Fault, Frame, RequestId, StreamForm, UnixTime};
 /// The model's name as callers know it. No seed holds it.
 pub const PUBLIC: &str = "public model";
 
+/// The languages of which a target reads both sides: their bodies name the model, their streams are server-sent events.
+const READ: [&str; 3] = ["anthropic", "openai_chat", "openai_responses"];
+
 /// The language with this name, and the other ones.
 pub fn languages(name: &str) -> (&'static dyn Conversational, Vec<&'static dyn Conversational>) {
-    let (own, others): (Vec<_>, Vec<_>) =
-        dialects::conversational().partition(|dialect| dialect.id().as_str() == name);
+    let read = dialects::conversational().filter(|dialect| READ.contains(&dialect.id().as_str()));
+    let (own, others): (Vec<_>, Vec<_>) = read.partition(|dialect| dialect.id().as_str() == name);
     (own[0], others)
 }
 

@@ -83,7 +83,7 @@ fn unchanged(before: &[&StreamEvent], after: &[StreamEvent]) {
         let (Some(mut expect), Some(found)) = (crate::json(&before.data), crate::json(&after.data)) else {
             continue;
         };
-        for place in ["/message/model", "/model"] {
+        for place in ["/message/model", "/model", "/response/model"] {
             if let Some(model) = expect.pointer_mut(place)
                 && found.pointer(place) == Some(&PUBLIC.into())
             {
@@ -114,6 +114,7 @@ pub fn validate(language: &str, stream: &[u8]) {
     let events = parse(stream);
     match language {
         "anthropic" => messages(&events),
+        "openai_responses" => responses(&events),
         _ => chunks(&events),
     }
 }
@@ -151,6 +152,34 @@ fn messages(events: &[StreamEvent]) {
     assert_eq!(kinds.iter().filter(|kind| *kind == "message_start").count(), 1);
     assert_eq!(kinds.iter().filter(|kind| *kind == "message_delta").count(), 1);
     assert_eq!(kinds.last().map(String::as_str), Some("message_stop"));
+}
+
+/// Events and items are numbered without gaps, each piece lies in its item, and the end has all of it again.
+fn responses(events: &[StreamEvent]) {
+    let mut items: BTreeMap<u64, serde_json::Value> = BTreeMap::new();
+    let mut last = serde_json::Value::Null;
+    let said = events.iter().filter(|event| !event.data.is_empty());
+    for (number, event) in said.enumerate() {
+        // Without the value nothing of the order can be told.
+        let Some(data) = crate::json(&event.data) else { return };
+        let kind = data["type"].as_str().expect("every event has a type");
+        assert_eq!((kind.as_bytes(), &data["sequence_number"]), (&event.name[..], &json!(number)));
+        match (kind, data["output_index"].as_u64()) {
+            ("response.output_item.added", Some(index)) => {
+                assert_eq!(index, items.len() as u64);
+                items.insert(index, serde_json::Value::Null);
+            }
+            ("response.output_item.done", Some(index)) => {
+                assert_eq!(items.insert(index, data["item"].clone()), Some(serde_json::Value::Null));
+            }
+            (_, Some(index)) => assert_eq!(items.get(&index), Some(&serde_json::Value::Null)),
+            (_, None) => {}
+        }
+        last = data;
+    }
+    assert!(matches!(last["type"].as_str(), Some("response.completed" | "response.incomplete")));
+    assert_eq!(last["response"]["model"], PUBLIC);
+    assert_eq!(last["response"]["output"], items.into_values().collect::<serde_json::Value>());
 }
 
 /// Calls are numbered without gaps and named in their first piece; each choice ends once; `[DONE]` is last.

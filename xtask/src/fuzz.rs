@@ -15,8 +15,11 @@ const TARGETS: &[(&str, &[&str])] = &[
     ("openai_chat_answer", &["openai_chat"]),
     ("openai_chat_request", &["openai_chat"]),
     ("openai_chat_stream", &["openai_chat"]),
-    ("scan", &["anthropic", "openai_chat"]),
-    ("sse", &["anthropic", "openai_chat"]),
+    ("openai_responses_answer", &["openai_responses"]),
+    ("openai_responses_request", &["openai_responses"]),
+    ("openai_responses_stream", &["openai_responses"]),
+    ("scan", &["anthropic", "openai_chat", "openai_responses"]),
+    ("sse", &["anthropic", "openai_chat", "openai_responses"]),
 ];
 
 /// For how many seconds all targets together run.

@@ -173,12 +173,7 @@ impl<'c> Writer<'c> {
         signature: Option<&'c str>,
         path: &Path<'_>,
     ) -> Option<WireItem<'c>> {
-        if let Some(own) = signature.and_then(|signature| proofs::own(ID, signature)) {
-            let encrypted_content = Some(Cow::Borrowed(own));
-            let item = WireReasoning { encrypted_content, ..WireReasoning::summarised(text) };
-            return Some(WireItem::Reasoning(item));
-        }
-        if self.is_own {
+        if self.is_own || signature.is_some_and(|signature| proofs::own(ID, signature).is_some()) {
             let encrypted_content = signature.map(written_proof);
             let item = WireReasoning { encrypted_content, ..WireReasoning::summarised(text) };
             return Some(WireItem::Reasoning(item));
@@ -329,9 +324,9 @@ impl<'c> Writer<'c> {
 /// A proof as callers of this language keep it: their own without a mark, others' with one.
 pub(super) fn written_proof(canonical: &str) -> Cow<'_, str> {
     match proofs::own(ID, canonical) {
-        Some(own) => Cow::Borrowed(own),
-        None if proofs::is_marked(canonical) => Cow::Borrowed(canonical),
-        None => Cow::Owned(proofs::of_signature(canonical)),
+        Some(own) if !proofs::is_marked(own) => Cow::Borrowed(own),
+        Some(_) | None if proofs::is_marked(canonical) => Cow::Borrowed(canonical),
+        Some(_) | None => Cow::Owned(proofs::of_signature(canonical)),
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     body.text = WireText::of(&conversation.format, text);
     body.stream = conversation.delivery.is_stream().then_some(true);
     body.service_tier = carried.service_tier;
-    body.kept(conversation, is_own, &carried.fields);
+    body.kept(is_own, &carried.fields);
     body.extras = carried.fields;
     let body = adapt::restrict(json_bytes(&body), target, &mut changes);
     let changes = told(conversation, changes, carried.lost);
@@ -213,17 +213,17 @@ impl<'a> Body<'a> {
 
     /// What the provider shall keep of it. Callers of other languages expect that it keeps nothing; who has nothing
     /// kept needs the reasoning itself.
-    fn kept(&mut self, conversation: &Conversation, is_own: bool, extras: &Named<'a>) {
-        if !is_own {
-            self.store = Some(false);
-            return;
-        }
+    fn kept(&mut self, is_own: bool, extras: &Named<'a>) {
         let said =
             |name: &str| extras.0.iter().find(|(known, _)| *known == name).map(|(_, json)| json.as_str());
+        let keeps_nothing = !is_own || said("store") == Some("false");
+        if !is_own {
+            self.store = Some(false);
+        }
         if said("include").is_some() {
             // It stands there as the caller wrote it.
             self.include = None;
-        } else if said("store") == Some("false") && conversation.reasoning.is_some() {
+        } else if keeps_nothing && self.reasoning.is_some() {
             self.include.get_or_insert_default().push(ENCRYPTED_REASONING);
         }
     }

@@ -49,6 +49,8 @@ impl Stage {
             "providers": {
                 "oai": {"kind": "openai", "url": format!("{}/v1", behind.url()), "key": behind.key},
                 "ant": {"kind": "anthropic", "url": behind.url(), "key": behind.key},
+                "chat": {"kind": "together", "url": format!("{}/v1", behind.url()), "key": behind.key},
+                "chat-mirror": {"kind": "together", "url": format!("{}/v1", mirror.url()), "key": "sk-mirror"},
                 "oai-mirror": {"kind": "openai", "url": format!("{}/v1", mirror.url()), "key": "sk-mirror"},
                 "ant-mirror": {"kind": "anthropic", "url": mirror.url(), "key": "sk-mirror"},
                 "mistral-mirror": {"kind": "mistral", "url": format!("{}/v1", mirror.url()), "key": "sk-mirror"},
@@ -75,7 +77,7 @@ fn mirrored(request: &Received) -> Reply {
     if is_called("calling") {
         return called_at_once();
     }
-    if is_called("full") && is_chat {
+    if is_called("full") && !request.path.ends_with("/messages") {
         return failure(503, "server_error", "the house is full");
     }
     if is_called("full") {
@@ -93,6 +95,16 @@ fn mirrored(request: &Received) -> Reply {
                 "logprobs": null, "finish_reason": "stop",
             }],
             "usage": {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8},
+        })
+    } else if request.path.ends_with("/responses") {
+        json!({
+            "id": "resp_mirror", "object": "response", "created_at": 1, "model": "m", "status": "completed",
+            "output": [{
+                "id": "msg_mirror", "type": "message", "status": "completed", "role": "assistant",
+                "content": [{"type": "output_text", "text": seen, "annotations": [], "logprobs": []}],
+            }],
+            "tools": [], "tool_choice": "auto", "parallel_tool_calls": true,
+            "usage": {"input_tokens": 3, "output_tokens": 5, "total_tokens": 8},
         })
     } else {
         json!({
