@@ -72,11 +72,13 @@ fn endpoints(
             if provider.kind == Kind::Builtin {
                 return Ok(UpstreamPath::parse(path)?);
             }
-            let url = providers::url(&base, path);
-            let (found, path) =
+            // An address has no query; a path may.
+            let (bare, query) = path.split_at(path.find('?').unwrap_or(path.len()));
+            let url = providers::url(&base, bare);
+            let (found, place) =
                 Origin::parse(&url).with_context(|| format!("providers.{}: {url}", setting.name))?;
             origin = Some(found);
-            Ok(UpstreamPath::parse(path.as_str())?)
+            Ok(UpstreamPath::parse(&format!("{place}{query}"))?)
         };
         let operations = endpoint.paths.iter().map(|(operation, path)| Ok((*operation, place(path)?)));
         let operations = operations.collect::<anyhow::Result<_>>()?;

@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use dialects::Conversational;
+use dialects::{Conversational, Head, PathSaid, Streams};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
+use types::conversation::Conversation;
 
 use crate::language;
 
@@ -49,13 +50,25 @@ impl Exchange {
 
     /// The request for this model.
     pub(crate) fn request_for(&self, model: &str) -> String {
-        renamed(&self.request, "/model", model).unwrap()
+        match language::of(self.dialect).model_in_request {
+            Some(pointer) => renamed(&self.request, pointer, model).unwrap(),
+            None => self.request.clone(),
+        }
+    }
+
+    /// Reads a request of the exchange's language that has these headers.
+    pub(crate) fn read(&self, headers: &HeaderMap, body: &[u8]) -> Result<Conversation, String> {
+        let streams = if self.is_streamed() { Streams::Always } else { Streams::Never };
+        let path = PathSaid { model: Some("m".into()), streams };
+        let head = Head { path: &path, ..Head::of(headers) };
+        self.dialect.decode_request(head, body).map_err(|error| error.to_string())
     }
 
     fn of_record(record: &Value) -> Self {
         let text = |place: &str| record.pointer(place).and_then(Value::as_str).unwrap();
         let file = format!("{}.jsonl", text("/surface"));
-        let (dialect, _) = language::all().find(|(_, language)| language.recordings == file).unwrap();
+        let (dialect, _) =
+            language::all().find(|(_, language)| language.recordings.contains(&file.as_str())).unwrap();
         Self {
             id: format!("{}/{}", text("/provider"), text("/id")),
             fixtures: PathBuf::new(),
@@ -84,7 +97,8 @@ pub(crate) fn recorded() -> Vec<Exchange> {
     let mut files: Vec<PathBuf> = providers
         .flat_map(|provider| {
             let folder = provider.unwrap().path();
-            language::all().map(move |(_, language)| folder.join(language.recordings))
+            let files = language::all().flat_map(|(_, language)| language.recordings);
+            files.map(move |file| folder.join(file)).collect::<Vec<_>>()
         })
         .filter(|file| file.is_file())
         .collect();
@@ -119,7 +133,8 @@ fn of_folder(folder: &Path) -> Vec<Exchange> {
     let within = folder.strip_prefix(CATALOGUE).unwrap().to_str().unwrap();
     let within = within.replacen("/fixtures", "", 1);
     let request = std::fs::read_to_string(folder.join("chat.request.json")).unwrap();
-    let streamed = request.replacen('{', "{\"stream\":true,", 1);
+    let says_stream = language::of(dialect).model_in_request.is_some();
+    let streamed = if says_stream { request.replacen('{', "{\"stream\":true,", 1) } else { request.clone() };
     let mut files: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -157,7 +172,7 @@ fn is_stream(file: &str) -> bool {
 pub(crate) fn renamed(text: &str, pointer: &str, model: &str) -> Option<String> {
     const MARK: &str = "\u{1}";
     serde_json::from_str::<Value>(text).ok()?.pointer(pointer)?.as_str()?;
-    let key = "\"model\"";
+    let key = &format!("\"{}\"", pointer.rsplit('/').next()?);
     let with = |at: usize, literal: &Value| {
         let rest = text[at + key.len()..].trim_start().strip_prefix(':')?.trim_start();
         let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();

@@ -13,18 +13,34 @@ use crate::heard;
 /// What is wrong with the names and data of a stream's events, of which the answer's name for the model is known.
 type StreamCheck = fn(&[(String, Value)], &str) -> Result<(), String>;
 
+/// Where arguments that are no JSON, because the token limit cut them off, have to be put into an object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Objects {
+    Everywhere,
+    InWhole,
+    Nowhere,
+}
+
 /// What is known of one language.
 pub(crate) struct Language {
     /// Its name.
     id: &'static str,
-    /// The file of its recordings, in each provider's folder.
-    pub(crate) recordings: &'static str,
-    /// Where an upstream has it, and the headers it wants.
-    upstream: (&'static str, &'static str),
+    /// The files of its recordings, in each provider's folder.
+    pub(crate) recordings: &'static [&'static str],
+    /// Where an upstream has it, and the headers it wants, as in `provider.toml`.
+    upstream: &'static str,
+    /// Where a request names the model, if its path does not.
+    pub(crate) model_in_request: Option<&'static str>,
+    /// Where a whole answer names the model.
+    pub(crate) model: &'static str,
     /// Where an event of a stream names the model.
     pub(crate) model_in_event: &'static str,
+    /// Where an error says what kind it is.
+    pub(crate) error_kind: &'static str,
     /// Whether a caller has to ask for the usage of a stream.
     pub(crate) asks_for_usage: bool,
+    /// Where arguments have to be objects.
+    objects: Objects,
     /// Whether an error says that it is one.
     pub(crate) marks_errors: bool,
     /// What an answer has that nothing is known of before: its times and ids.
@@ -33,13 +49,17 @@ pub(crate) struct Language {
     stream: StreamCheck,
 }
 
-static LANGUAGES: [Language; 3] = [
+static LANGUAGES: [Language; 4] = [
     Language {
         id: "openai_chat",
-        recordings: "openai_chat.jsonl",
-        upstream: ("/v1/chat/completions", "{}"),
+        recordings: &["openai_chat.jsonl"],
+        upstream: "chat = \"/v1/chat/completions\"",
+        model_in_request: Some("/model"),
+        model: "/model",
+        error_kind: "/error/type",
         model_in_event: "/model",
         asks_for_usage: true,
+        objects: Objects::Nowhere,
         marks_errors: false,
         fleeting: &["", "/error"],
         whole: shape::is_completion,
@@ -47,10 +67,14 @@ static LANGUAGES: [Language; 3] = [
     },
     Language {
         id: "anthropic",
-        recordings: "anthropic_messages.jsonl",
-        upstream: ("/v1/messages", r#"{ anthropic-version = "2023-06-01" }"#),
+        recordings: &["anthropic_messages.jsonl"],
+        upstream: "chat = \"/v1/messages\"\nheaders = { anthropic-version = \"2023-06-01\" }",
+        model_in_request: Some("/model"),
+        model: "/model",
+        error_kind: "/error/type",
         model_in_event: "/message/model",
         asks_for_usage: false,
+        objects: Objects::InWhole,
         marks_errors: true,
         fleeting: &["", "/message"],
         whole: shape::is_message,
@@ -58,22 +82,39 @@ static LANGUAGES: [Language; 3] = [
     },
     Language {
         id: "openai_responses",
-        recordings: "openai_responses.jsonl",
-        upstream: ("/v1/responses", "{}"),
+        recordings: &["openai_responses.jsonl"],
+        upstream: "chat = \"/v1/responses\"",
+        model_in_request: Some("/model"),
+        model: "/model",
+        error_kind: "/error/type",
         model_in_event: "/response/model",
         asks_for_usage: false,
+        objects: Objects::Nowhere,
         marks_errors: false,
         fleeting: &["", "/response", "/item", "/response/output/0", "/response/output/1"],
         whole: shape::is_response,
         stream: shape::responses,
     },
+    Language {
+        id: "gemini",
+        recordings: &["gemini_generate.jsonl", "gemini_stream.jsonl"],
+        upstream: "chat = \"/v1beta/models/{model}:generateContent\"\nchat_stream = \"/v1beta/models/{model}:streamGenerateContent?alt=sse\"",
+        model_in_request: None,
+        model: "/modelVersion",
+        error_kind: "/error/status",
+        model_in_event: "/modelVersion",
+        asks_for_usage: false,
+        objects: Objects::Everywhere,
+        marks_errors: false,
+        fleeting: &[""],
+        whole: shape::is_generated,
+        stream: shape::generated,
+    },
 ];
 
 /// What has no row, and why.
-const ROWLESS: &[(&str, &str)] = &[
-    ("bedrock", "its streams are no server-sent events; its folder tries its recordings"),
-    ("gemini", "its answers name no model where it was asked for; its folder tries its recordings"),
-];
+const ROWLESS: &[(&str, &str)] =
+    &[("bedrock", "its streams are no server-sent events; its folder tries its recordings")];
 
 /// Every language that exchanges are replayed in.
 pub(crate) fn all() -> impl Iterator<Item = (&'static dyn Conversational, &'static Language)> {
@@ -92,10 +133,20 @@ pub(crate) fn of(dialect: &dyn Dialect) -> &'static Language {
 }
 
 impl Language {
+    /// Whether arguments are objects in an answer of this form, whatever the model gave.
+    pub(crate) fn has_objects(&self, is_streamed: bool) -> bool {
+        match self.objects {
+            Objects::Everywhere => true,
+            Objects::InWhole => !is_streamed,
+            Objects::Nowhere => false,
+        }
+    }
+
     /// Whether `body` is a whole answer that names this model.
     pub(crate) fn check_whole(&self, body: &[u8], model: &str) -> Result<(), String> {
         let value: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-        let holds = (self.whole)(&value) && value["model"] == model;
+        let names = value.pointer(self.model).and_then(Value::as_str);
+        let holds = (self.whole)(&value) && names == Some(model);
         if holds { Ok(()) } else { Err(format!("not a whole answer: {value}")) }
     }
 
@@ -118,12 +169,12 @@ pub(crate) fn spoken_alone(builder: Builder, url: &str) -> Builder {
     let mut entries = Vec::new();
     let mut builder = builder;
     for language in &LANGUAGES {
-        let Language { id, upstream: (path, headers), .. } = language;
+        let Language { id, upstream, .. } = language;
         let kind = format!("speaks-{}", id.replace('_', "-"));
         let provider = format!(
             "title = \"{id}\"\ndocs = \"https://example.test\"\nkind = \"local\"\nbase_url = \"{url}\"\n\
              semconv = \"example\"\n[credential]\nheader = \"authorization\"\nprefix = \"Bearer \"\nrequired = true\n\
-             [dialects.{id}]\nchat = \"{path}\"\nheaders = {headers}\n"
+             [dialects.{id}]\n{upstream}\n"
         );
         builder = builder.file(&format!("languages/{kind}/provider.toml"), &provider);
         entries.push(format!("{id}: {{kind: {kind}, url: \"{url}\", key: \"sk-test\"}}"));

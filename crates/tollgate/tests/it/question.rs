@@ -1,6 +1,7 @@
 //! One question in any language, and the path that it is asked at.
 
 use dialects::{Conversational, Route, Streams};
+use testkit::Received;
 use types::Operation;
 use types::conversation::{
     Content, Conversation, Delivery, Extras, Message, OutputFormat, Role, Sampling, Target,
@@ -43,4 +44,13 @@ pub(crate) fn body(caller: &dyn Conversational, model: &str, is_streamed: bool) 
     let target = Target { model: model.into(), max_output_tokens: None, quirks: [].into(), strict: false };
     let encoded = caller.encode_request(&conversation, &target).unwrap();
     String::from_utf8(encoded.body.concat()).unwrap()
+}
+
+/// The model that a provider was asked for, wherever the request names it.
+pub(crate) fn model(request: &Received) -> String {
+    if let Some(model) = request.json()["model"].as_str() {
+        return model.to_owned();
+    }
+    let named = request.path.split_once("/models/").and_then(|(_, rest)| rest.rsplit_once(':'));
+    named.map_or_else(String::new, |(model, _)| model.replace("%2F", "/").replace("%2f", "/"))
 }

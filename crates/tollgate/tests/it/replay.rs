@@ -137,7 +137,7 @@ impl Stage {
         let received = Arc::new(Mutex::new(HashMap::new()));
         let (script, noted) = (Arc::clone(&exchanges), Arc::clone(&received));
         let upstream = FakeUpstream::start(move |request| {
-            let model = request.json()["model"].as_str().unwrap_or_default().to_owned();
+            let model = question::model(request);
             let Some(index) = index_of(&model).filter(|index| *index < script.len()) else {
                 return Reply::json(500, "the model's name is no exchange");
             };
@@ -162,8 +162,10 @@ impl Stage {
         caller: &dyn Conversational,
         body: String,
     ) -> Result<(Response, Received), String> {
-        let is_streamed = serde_json::from_str::<Value>(&body).unwrap()["stream"] == true;
-        let mut call = self.gateway.post(&question::path(caller, "", is_streamed), body);
+        let is_streamed = serde_json::from_str::<Value>(&body).unwrap()["stream"] == true
+            || self.exchanges[index].is_streamed();
+        let path = question::path(caller, &self.public_name(way, index), is_streamed);
+        let mut call = self.gateway.post(&path, body);
         for (name, value) in &spoken_headers(&self.exchanges[index]) {
             call = call.header(name.as_str(), value.to_str().unwrap());
         }
@@ -235,7 +237,7 @@ fn answer_of_error(
     let holds = found == status
         && message.contains(&fault.message) == tells
         && (value["type"] == "error" || !language::of(caller).marks_errors)
-        && value["error"]["type"].is_string()
+        && value.pointer(language::of(caller).error_kind).is_some_and(Value::is_string)
         && value["error"]["tollgate_code"].is_string();
     if holds { Ok(()) } else { Err(format!("{fault:?} became {} {value}", answer.status)) }
 }

@@ -39,16 +39,25 @@ const RESPONSES: &str = concat!(
     "event: response.completed\ndata: {\"type\":\"response.completed\",\"sequence_number\":4,\"response\":{\"id\":\"resp_1\",\"object\":\"response\",\"created_at\":1,\"status\":\"completed\",\"model\":\"m\",\"output\":[],\"usage\":{\"input_tokens\":3,\"output_tokens\":2,\"total_tokens\":5}}}\n\n",
 );
 
+const GEMINI: &str = concat!(
+    "data: {\"candidates\": [{\"content\": {\"parts\": [{\"text\": \"Gr\u{fc}\u{df}e \u{1F30D}\"}],\"role\": \"model\"},\"index\": 0}],\"modelVersion\": \"m\",\"responseId\": \"r\"}\r\n\r\n",
+    "data: {\"candidates\": [{\"content\": {\"parts\": [{\"functionCall\": {\"name\": \"f\",\"args\": {}}}],\"role\": \"model\"},\"finishReason\": \"STOP\",\"index\": 0}],\"usageMetadata\": {\"promptTokenCount\": 3,\"candidatesTokenCount\": 2,\"totalTokenCount\": 5},\"modelVersion\": \"m\",\"responseId\": \"r\"}\r\n\r\n",
+);
+
 /// Each language's stream, by how its upstream's path ends.
-const STREAMS: [(&str, &str); 3] =
-    [("chat/completions", CHAT), ("messages", MESSAGES), ("responses", RESPONSES)];
+const STREAMS: [(&str, &str); 4] = [
+    ("chat/completions", CHAT),
+    ("messages", MESSAGES),
+    ("responses", RESPONSES),
+    (":streamGenerateContent?alt=sse", GEMINI),
+];
 
 #[tokio::test]
 async fn a_stream_reads_the_same_wherever_the_network_cuts_it() {
     // The model's name says where to cut.
     let upstream = FakeUpstream::start(|request| {
         let (_, stream) = STREAMS.iter().find(|(path, _)| request.path.ends_with(path)).unwrap();
-        let split = match request.json()["model"].as_str().unwrap() {
+        let split = match question::model(request).as_str() {
             "nowhere" => Split::Nowhere,
             "everywhere" => Split::EveryByte,
             offset => Split::At(vec![offset.parse().unwrap()]),
@@ -117,7 +126,7 @@ fn forget(object: &mut Value, model: &str) {
     if let Some(named) = object.remove("model").or_else(|| object.remove("modelVersion")) {
         assert_eq!(named, model);
     }
-    for name in ["id", "created", "created_at", "completed_at", "item_id"] {
+    for name in ["id", "created", "created_at", "completed_at", "item_id", "responseId"] {
         object.remove(name);
     }
 }

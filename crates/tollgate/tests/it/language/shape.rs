@@ -157,3 +157,38 @@ pub(super) fn messages(data: &[(String, Value)], model: &str) -> Result<(), Stri
 fn ensure(holds: bool, what: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(what.to_owned()) }
 }
+
+/// A whole answer of Gemini's.
+pub(super) fn is_generated(answer: &Value) -> bool {
+    let Some(candidates) = answer["candidates"].as_array() else { return false };
+    answer["responseId"].is_string()
+        && answer["modelVersion"].is_string()
+        && !candidates.is_empty()
+        && candidates.iter().all(|candidate| {
+            let parts = candidate["content"]["parts"].as_array();
+            candidate["content"]["role"] == "model"
+                && candidate["index"].is_u64()
+                && parts.is_some_and(|parts| !parts.is_empty() && parts.iter().all(is_generated_part))
+        })
+}
+
+fn is_generated_part(part: &Value) -> bool {
+    let call = &part["functionCall"];
+    part["text"].is_string() || (call["name"].is_string() && call["args"].is_object())
+}
+
+/// The pieces of a stream of Gemini's.
+pub(super) fn generated(events: &[(String, Value)], model: &str) -> Result<(), String> {
+    let Some((_, last)) = events.last() else { return Err("no pieces".to_owned()) };
+    for (name, piece) in events {
+        if !name.is_empty() || !is_generated(piece) || piece["modelVersion"] != model {
+            return Err(format!("not a piece of an answer: {piece}"));
+        }
+        if piece["responseId"] != last["responseId"] {
+            return Err("the pieces have several ids".to_owned());
+        }
+    }
+    let ends = |piece: &Value| piece["candidates"][0]["finishReason"].is_string();
+    let ended = events.iter().filter(|(_, piece)| ends(piece)).count();
+    if ended == 1 && ends(last) { Ok(()) } else { Err(format!("{ended} ends, not one at the end")) }
+}

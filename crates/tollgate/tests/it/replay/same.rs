@@ -25,7 +25,7 @@ pub(super) async fn check(stage: &Stage, index: usize) -> Result<(), String> {
         stream(exchange, &model)
     } else {
         let body = std::str::from_utf8(&exchange.body).unwrap();
-        renamed(body, "/model", &model).unwrap_or_else(|| body.to_owned())
+        renamed(body, language::of(caller).model, &model).unwrap_or_else(|| body.to_owned())
     };
     equal("the answer", expect.as_bytes(), &answer.body)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dialects::{Conversational, Head};
+use dialects::Conversational;
 use serde_json::{Value, json};
 use types::conversation::{Content, Conversation, StopReason, Target, Tool};
 
@@ -27,9 +27,7 @@ pub(super) async fn check(
     let exchange = &stage.exchanges[index];
     let way = Way::Into(caller.id());
     let model = stage.public_name(way, index);
-    let asked =
-        exchange.dialect.decode_request(Head::of(&spoken_headers(exchange)), exchange.request.as_bytes());
-    let mut asked = asked.map_err(|error| error.to_string())?;
+    let mut asked = exchange.read(&spoken_headers(exchange), exchange.request.as_bytes())?;
     // A caller of Messages has no word for several answers.
     asked.sampling.choices = None;
     let request = in_other_words(&asked, caller, &model)?;
@@ -56,7 +54,7 @@ pub(super) async fn check(
         // Messages cannot leave the usage out.
         found.usage = None;
     }
-    if !is_streamed && caller.id().as_str() == "anthropic" {
+    if language::of(caller).has_objects(is_streamed) {
         expect.tool_calls.iter_mut().for_each(|(_, arguments)| wrap(arguments));
     }
     (expect.stop, found.stop) = (expect.stop.map(plainer), found.stop.map(plainer));
@@ -73,7 +71,7 @@ const fn plainer(reason: StopReason) -> StopReason {
     }
 }
 
-/// Arguments that the token limit cut off are no JSON; the input of a whole message has to be an object.
+/// Arguments that the token limit cut off are no JSON; some languages put them into an object.
 fn wrap(arguments: &mut Value) {
     if !arguments.is_object() {
         *arguments = json!({ "arguments": arguments.take() });
@@ -90,10 +88,7 @@ fn in_other_words(asked: &Conversation, caller: &dyn Conversational, model: &str
 
 /// What the upstream was sent still says what the original said.
 fn kept(asked: &Conversation, exchange: &Exchange, sent: &Bytes) -> Result<(), String> {
-    let sent = exchange
-        .dialect
-        .decode_request(Head::of(&spoken_headers(exchange)), sent)
-        .map_err(|error| error.to_string())?;
+    let sent = exchange.read(&spoken_headers(exchange), sent)?;
     let (expect, found) = (Request::of(asked), Request::of(&sent));
     if let Some(lost) = expect.texts.iter().find(|text| !found.all_text.contains(text.trim())) {
         return Err(format!("the request lost {lost:?} of {expect:?}:\n{found:?}"));
