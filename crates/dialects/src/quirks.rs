@@ -15,6 +15,8 @@ pub(crate) const GO_ON: &str = "Continue.";
 quirks! {
     /// The model thinks adaptively, by effort; it refuses budgets.
     ADAPTIVE_THINKING = "adaptive_thinking";
+    /// The model always thinks a little.
+    ALWAYS_THINKS = "always_thinks";
     /// The model thinks up to a budget, which is asked for among its own fields.
     BUDGET_THINKING = "budget_thinking";
     /// Takes `cache_control` marks on content parts and tools.

@@ -4,6 +4,7 @@
 #[rustfmt::skip]
 pub const QUIRKS: &[(&str, &str)] = &[
     ("adaptive_thinking", "`thinking.budget_tokens` is a 400: thinking is `{\"type\": \"adaptive\"}` and its depth `output_config.effort`"),
+    ("always_thinks", "thinking cannot be switched off: a budget of 0 is a 400"),
     ("budget_thinking", "thinks up to `thinking.budget_tokens` among the model's own fields"),
     ("cache_control", "takes prompt-cache marks on content and tools where the language alone does not promise it"),
     ("call_proofs", "a model's call in the history without its `thoughtSignature` is a 400"),

@@ -178,6 +178,8 @@ fn base_and_path_join_with_one_version_segment() {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Expected {
+    #[serde(rename = "model")]
+    _model: Option<String>,
     dialect: String,
     answer: Said,
     stream: Said,
@@ -242,8 +244,10 @@ fn every_folder_has_fixtures_in_its_preferred_dialect() {
         let expected = expected(provider);
         let spoken = provider.dialects.first().map(|Endpoint { dialect, .. }| dialect.as_str());
         assert_eq!(spoken, Some(expected.dialect.as_str()), "{}", provider.name);
-        assert!(json(provider, "chat.request.json")["messages"].is_array(), "{}", provider.name);
-        assert!(json(provider, "chat.response.json")["usage"].is_object(), "{}", provider.name);
+        let (request, answer) = (json(provider, "chat.request.json"), json(provider, "chat.response.json"));
+        let has = |value: &Value, names: &[&str]| names.iter().any(|name| value.get(name).is_some());
+        assert!(has(&request, &["messages", "contents"]), "{}", provider.name);
+        assert!(has(&answer, &["usage", "usageMetadata"]), "{}", provider.name);
         for said in [&expected.answer, &expected.stream] {
             let something = !said.text.is_empty() || !said.tool_calls.is_empty();
             let counted = said.usage.is_some_and(|usage| usage.total().0 > 0);
@@ -262,8 +266,10 @@ fn every_folder_has_fixtures_in_its_preferred_dialect() {
             }
         }
         if let Some(Counted { input_tokens }) = expected.count_tokens {
-            assert_eq!(json(provider, "count_tokens.response.json")["input_tokens"], input_tokens);
-            assert!(json(provider, "count_tokens.request.json")["messages"].is_array());
+            let counted = json(provider, "count_tokens.response.json");
+            let count = ["input_tokens", "totalTokens"].iter().find_map(|name| counted[name].as_u64());
+            assert_eq!(count, Some(input_tokens));
+            json(provider, "count_tokens.request.json");
         }
     }
 }
@@ -297,7 +303,9 @@ fn streams_are_framed_and_their_pieces_join_to_what_is_expected() {
             assert!(events.len() > 2, "{}/{file}", provider.name);
             let all = events.iter().map(Value::to_string).collect::<String>();
             for call in &said.tool_calls {
-                assert!(all.contains(&call.id) && all.contains(&call.name), "{}/{file}", provider.name);
+                // Where a language has no ids, the gateway makes them.
+                let has_id = all.contains(&call.id) || call.id.starts_with("tgcall_");
+                assert!(has_id && all.contains(&call.name), "{}/{file}", provider.name);
             }
             if let Some(signature) = &said.signature {
                 assert!(all.contains(signature), "{}/{file}", provider.name);
@@ -324,7 +332,10 @@ fn piece(event: &Value, fields: &[&str]) -> String {
         })
         .collect();
     let plain = fields.iter().find_map(|field| delta[field].as_str()).unwrap_or_default();
-    format!("{plain}{of_parts}")
+    let generated = event["candidates"][0]["content"]["parts"].as_array().into_iter().flatten();
+    let generated = generated.filter(|part| (part["thought"] == true) == (wanted == "thinking"));
+    let generated: String = generated.filter_map(|part| part["text"].as_str()).collect();
+    format!("{plain}{of_parts}{generated}")
 }
 
 /// The fault that an HTTP status alone tells.
@@ -357,7 +368,7 @@ fn each_providers_own_words_tell_its_faults() {
             let message =
                 text("message").or_else(|| text("error")).or_else(|| text("detail")).unwrap_or_default();
             let mut fault = Fault::new(by_status(status), message);
-            let kinds = ["reason", "error_code", "code", "error_type", "type"];
+            let kinds = ["reason", "error_code", "code", "error_type", "type", "status"];
             fault.upstream_kind = kinds.iter().find_map(|field| text(field));
             assert_eq!(provider.classify(fault).kind.as_str(), kind, "{}/{file}", provider.name);
         }

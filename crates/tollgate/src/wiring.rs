@@ -73,12 +73,12 @@ fn endpoints(
                 return Ok(UpstreamPath::parse(path)?);
             }
             // An address has no query; a path may.
-            let (bare, query) = path.split_at(path.find('?').unwrap_or(path.len()));
-            let url = providers::url(&base, bare);
-            let (found, place) =
+            let (place, query) = path.split_at(path.find('?').unwrap_or(path.len()));
+            let url = providers::url(&base, place);
+            let (found, path) =
                 Origin::parse(&url).with_context(|| format!("providers.{}: {url}", setting.name))?;
             origin = Some(found);
-            Ok(UpstreamPath::parse(&format!("{place}{query}"))?)
+            Ok(UpstreamPath::parse(&format!("{path}{query}"))?)
         };
         let operations = endpoint.paths.iter().map(|(operation, path)| Ok((*operation, place(path)?)));
         let operations = operations.collect::<anyhow::Result<_>>()?;

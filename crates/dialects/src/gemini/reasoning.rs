@@ -15,6 +15,8 @@ use crate::quirks;
 
 /// A budget of as much as the model likes.
 const DYNAMIC: i64 = -1;
+/// The least budget of a model that always thinks.
+const LEAST: i64 = 128;
 
 /// `thinkingConfig`.
 #[expect(clippy::struct_field_names, reason = "the wire's own names")]
@@ -66,6 +68,10 @@ impl Writer<'_> {
         if by_levels && !self.is_own() {
             self.changes.push(Change::rewritten(field));
             return Thinking { thinking_level: Some("LOW"), ..Thinking::default() };
+        }
+        if self.target.has_quirk(quirks::ALWAYS_THINKS) && !self.is_own() {
+            self.changes.push(Change::rewritten(field));
+            return Thinking { thinking_budget: Some(LEAST), ..Thinking::default() };
         }
         Thinking { thinking_budget: Some(0), ..Thinking::default() }
     }

@@ -409,6 +409,7 @@ fn the_wish_to_think_is_said_in_budgets_or_levels() {
     );
     check_thinking(on(), levels, &json!({"includeThoughts": true}), &[]);
     check_thinking(off(), levels, &json!({"thinkingLevel": "LOW"}), &["rewritten;thinking"]);
+    check_thinking(off(), &["always_thinks"], &json!({"thinkingBudget": 128}), &["rewritten;thinking"]);
     check_thinking(effort(Effort::High), &["no_reasoning"], &Value::Null, &["dropped;reasoning_effort"]);
 }
 
