@@ -12,6 +12,7 @@ const TARGETS: &[(&str, &[&str])] = &[
     ("anthropic_answer", &["anthropic"]),
     ("anthropic_request", &["anthropic"]),
     ("anthropic_stream", &["anthropic"]),
+    ("form", &[]),
     ("openai_chat_answer", &["openai_chat"]),
     ("openai_chat_request", &["openai_chat"]),
     ("openai_chat_stream", &["openai_chat"]),
