@@ -204,6 +204,28 @@ async fn errors_are_told_in_the_callers_language() {
 }
 
 #[tokio::test]
+async fn a_recording_that_is_larger_than_a_body_may_be_is_refused_in_words() {
+    let gateway = gateway().config("server: {caps: {body: 1MiB}}").start().await;
+    let body = form(&[("model", "tollgate/mock")], &vec![0; 2 << 20]);
+    let answer = post_form(&gateway, "/v1/audio/transcriptions", body).await;
+    assert_eq!((answer.status, answer.header("x-tollgate-code")), (413, "TG-0102"));
+    assert_eq!(answer.json()["error"]["code"], "request_too_large", "{}", answer.text());
+}
+
+#[tokio::test]
+async fn more_texts_than_the_provider_takes_are_refused_before_anything_is_sent() {
+    let (gateway, upstream) = behind("cohere", |_| Reply::json(200, "{}")).await;
+    let body = json!({"model": "up/embed-v4.0", "input": vec!["a"; 97]});
+    let answer = gateway.post("/v1/embeddings", body.to_string()).send().await;
+    let error = &answer.json()["error"];
+    assert_eq!(
+        (answer.status, &error["tollgate_code"], &error["param"]),
+        (400, &json!("TG-1201"), &json!("input"))
+    );
+    assert!(upstream.received().is_empty());
+}
+
+#[tokio::test]
 async fn what_an_operation_uses_is_metered_limited_and_logged() {
     let answer = r#"{"object":"list","data":[{"index":0,"embedding":[1]}],"model":"text-embedding-3-small","usage":{"prompt_tokens":1000000,"total_tokens":1000000}}"#;
     let upstream = FakeUpstream::start(move |_| Reply::json(200, answer)).await;
