@@ -1,4 +1,4 @@
-//! Codex CLI: answers, tools, its list of models, WebSockets, and how often it comes back after a refusal.
+//! Codex CLI: answers, tools, its list of models, `WebSocket`s, and how often it comes back after a refusal.
 
 use std::path::PathBuf;
 
