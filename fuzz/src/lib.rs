@@ -6,6 +6,9 @@ pub mod request;
 #[path = "../../crates/net/src/sse/mod.rs"]
 pub mod sse;
 pub mod stream;
+/// The same of this one.
+#[path = "../../crates/net/src/websocket/frame/mod.rs"]
+pub mod websocket;
 
 use bytes::Bytes;
 use dialects::{Asked, Calls, Conduit, Conversational, Tally, ToolNames, Vectors};

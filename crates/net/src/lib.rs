@@ -1,4 +1,4 @@
-//! Sockets and bytes: listener, TLS, capped bodies, server-sent events, pooled upstream client, drain.
+//! Sockets and bytes: listener, TLS, capped bodies, server-sent events, `WebSocket`s, pooled upstream client, drain.
 
 pub mod body;
 pub mod client;
@@ -8,3 +8,4 @@ pub mod peer;
 pub mod sse;
 pub mod tls;
 mod transport;
+pub mod websocket;

@@ -3,7 +3,9 @@
 mod collect;
 mod outgoing;
 mod room;
+mod upload;
 
 pub use collect::{BodyError, Discard, Left, Pace, collect_capped, collect_within, discard};
 pub use outgoing::{Aborted, Gone, Outgoing, Sender, Source};
 pub use room::Room;
+pub use upload::{Passed, Upload};

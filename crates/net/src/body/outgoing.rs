@@ -11,6 +11,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 
+use crate::websocket::Session;
+
 /// How many pieces a body holds without an allocation of its own.
 const INLINE_PIECES: usize = 4;
 
@@ -22,6 +24,7 @@ pub struct Outgoing {
 enum Kind {
     Pieces(Pieces),
     Queue(Queue),
+    Session(Option<Box<dyn Session>>),
     Source(Option<Box<dyn Source>>),
 }
 
@@ -95,11 +98,24 @@ impl Outgoing {
         Self { kind: Kind::Source(Some(Box::new(source))) }
     }
 
+    /// No body: the answer begins a `WebSocket`, and this is what is said over it.
+    pub fn session(session: impl Session) -> Self {
+        Self { kind: Kind::Session(Some(Box::new(session))) }
+    }
+
+    /// What is to be said over the connection once the answer is out, if it begins a `WebSocket`.
+    pub(crate) fn take_session(&mut self) -> Option<Box<dyn Session>> {
+        match &mut self.kind {
+            Kind::Session(session) => session.take(),
+            Kind::Pieces(_) | Kind::Queue(_) | Kind::Source(_) => None,
+        }
+    }
+
     /// The same body again, if it lies in memory: the pieces are shared, not copied.
     pub(crate) fn replica(&self) -> Option<Self> {
         match &self.kind {
             Kind::Pieces(pieces) => Some(Self { kind: Kind::Pieces(pieces.clone()) }),
-            Kind::Queue(_) | Kind::Source(_) => None,
+            Kind::Queue(_) | Kind::Session(_) | Kind::Source(_) => None,
         }
     }
 }
@@ -109,6 +125,7 @@ impl fmt::Debug for Outgoing {
         let kind = match &self.kind {
             Kind::Pieces(_) => "pieces",
             Kind::Queue(_) => "queue",
+            Kind::Session(_) => "session",
             Kind::Source(_) => "source",
         };
         f.debug_struct("Outgoing").field("kind", &kind).finish_non_exhaustive()
@@ -214,6 +231,7 @@ impl Body for Outgoing {
         let chunk = match &mut self.get_mut().kind {
             Kind::Pieces(pieces) => Poll::Ready(pieces.next().map(Ok)),
             Kind::Queue(queue) => queue.poll_chunk(cx),
+            Kind::Session(_) => Poll::Ready(None),
             Kind::Source(slot) => match slot {
                 None => Poll::Ready(None),
                 Some(source) => {
@@ -236,6 +254,7 @@ impl Body for Outgoing {
         match &self.kind {
             Kind::Pieces(pieces) => pieces.left() == 0,
             Kind::Queue(queue) => queue.over,
+            Kind::Session(_) => true,
             Kind::Source(source) => source.is_none(),
         }
     }
@@ -243,6 +262,7 @@ impl Body for Outgoing {
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Pieces(pieces) => SizeHint::with_exact(pieces.left()),
+            Kind::Session(_) => SizeHint::with_exact(0),
             Kind::Queue(_) | Kind::Source(_) => SizeHint::default(),
         }
     }

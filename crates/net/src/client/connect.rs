@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,7 +20,7 @@ use crate::transport::Transport;
 /// The most addresses of one host that are tried.
 const MAX_ADDRESSES: usize = 8;
 /// The most bytes of response headers.
-const MAX_HEAD: usize = 64 * 1024;
+pub(super) const MAX_HEAD: usize = 64 * 1024;
 /// How long sent bytes may stay unacknowledged before the connection is given up.
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a connection rests before the kernel, or HTTP/2, asks whether the other side is still there.
@@ -37,11 +38,7 @@ pub(super) async fn open(
     origin: &Origin,
     timers: SendTimers,
 ) -> Result<Connection, SendError> {
-    let tcp = match timeout(timers.connect, connect(inner.reach, origin, timers.connect)).await {
-        Ok(connected) => connected?,
-        Err(_) => return Err(SendError::ConnectTimeout),
-    };
-    let (transport, protocol) = secure(inner, origin, tcp, timers.tls).await?;
+    let (transport, protocol) = open_transport(inner, origin, timers, Wanted::Any).await?;
     let opened = inner.clock.now();
     match protocol {
         Protocol::Http1 => {
@@ -73,6 +70,35 @@ pub(super) async fn open(
     }
 }
 
+/// A connection to `origin` that speaks HTTP/1.1: the only one that can become something else.
+pub(super) async fn open_http1(
+    inner: &Inner,
+    origin: &Origin,
+    timers: SendTimers,
+) -> Result<Transport, SendError> {
+    open_transport(inner, origin, timers, Wanted::Http1).await.map(|(transport, _)| transport)
+}
+
+/// Which protocol is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Any,
+    Http1,
+}
+
+async fn open_transport(
+    inner: &Inner,
+    origin: &Origin,
+    timers: SendTimers,
+    wanted: Wanted,
+) -> Result<(Transport, Protocol), SendError> {
+    let tcp = match timeout(timers.connect, connect(inner.reach, origin, timers.connect)).await {
+        Ok(connected) => connected?,
+        Err(_) => return Err(SendError::ConnectTimeout),
+    };
+    secure(inner, origin, tcp, (timers.tls, wanted)).await
+}
+
 #[derive(Clone, Copy)]
 enum Protocol {
     Http1,
@@ -83,12 +109,15 @@ async fn secure(
     inner: &Inner,
     origin: &Origin,
     tcp: TcpStream,
-    limit: Duration,
+    (limit, wanted): (Duration, Wanted),
 ) -> Result<(Transport, Protocol), SendError> {
     let Some(name) = origin.server_name() else {
         return Ok((Transport::Plain(tcp), Protocol::Http1));
     };
-    let config = inner.tls.config().map_err(SendError::TlsSetup)?;
+    let mut config = inner.tls.config().map_err(SendError::TlsSetup)?;
+    if wanted == Wanted::Http1 {
+        Arc::make_mut(&mut config).alpn_protocols = vec![b"http/1.1".to_vec()];
+    }
     let handshake = TlsConnector::from(config).connect(name.clone(), tcp);
     let stream = match timeout(limit, handshake).await {
         Ok(stream) => stream.map_err(SendError::Tls)?,

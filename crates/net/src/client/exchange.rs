@@ -102,7 +102,7 @@ pub(super) async fn over_http2(
 }
 
 /// HTTP/1.1 names the origin in a header and only the path in the request line.
-fn address_http1(request: &mut Request<Outgoing>, origin: &Origin) {
+pub(super) fn address_http1(request: &mut Request<Outgoing>, origin: &Origin) {
     *request.version_mut() = Version::HTTP_11;
     if request.uri().authority().is_some() {
         let path = request.uri().path_and_query().cloned();

@@ -9,6 +9,7 @@ mod origin;
 mod pool;
 mod reach;
 mod response;
+mod socket;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,7 @@ pub use self::error::{SendError, Sent};
 pub use self::origin::{Origin, OriginError};
 pub use self::reach::Reach;
 pub use self::response::ResponseBody;
+pub use self::socket::Opened;
 
 /// A connection that rested at least this long may have been closed by the other side: requests on it keep a copy of
 /// themselves for one retry. A busy connection's requests do not pay for that.

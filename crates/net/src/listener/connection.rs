@@ -12,6 +12,7 @@ use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -19,12 +20,13 @@ use tokio_rustls::{TlsAcceptor, TlsStream};
 
 use super::io::{MalformedHead, Watched};
 use super::serve::{Counters, ServeConfig, Shared};
-use super::vitals::{Heads, Phase, Tracked, Vitals};
+use super::vitals::{Heads, Phase, Tracked, Upgrade, Vitals};
 use super::watchdog::{Patience, Watchdog};
 use crate::body::{self, Discard, Outgoing};
 use crate::drain::{Drain, TaskExecutor};
 use crate::peer::{Peer, Security};
 use crate::transport::Transport;
+use crate::websocket;
 
 /// Where an HTTP/2 connection that needs no TLS to say so begins (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -113,8 +115,20 @@ where
         // The watchdog does this, with a timer per connection instead of one per request.
         .header_read_timeout(None)
         .max_header_size(shared.config.max_head)
-        .serve_connection(io, service);
+        .serve_connection(io, service)
+        .with_upgrades();
     supervise(pin!(connection), &vitals, &shared.watch()).await;
+    if let Some(upgrade) = vitals.take_upgrade() {
+        // Boxed: rare, and every connection's future has room for it.
+        Box::pin(hold(upgrade)).await;
+    }
+}
+
+/// What is said over a connection that has become a WebSocket, to its end.
+async fn hold(Upgrade { upgraded, session }: Upgrade) {
+    if let Ok(upgraded) = upgraded.await {
+        session.hold(upgraded).await;
+    }
 }
 
 async fn serve_http2<S, F>(shared: Arc<Shared<S>>, transport: Transport, peer: Peer)
@@ -150,7 +164,7 @@ where
 fn call<S, F>(
     shared: &Shared<S>,
     vitals: &Arc<Vitals>,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     peer: Peer,
 ) -> impl Future<Output = Result<Response<Tracked>, Infallible>> + use<S, F>
 where
@@ -158,18 +172,30 @@ where
     F: Future<Output = Response<Outgoing>>,
 {
     let in_flight = vitals.begin();
+    let upgrade = upgrade(&mut request, vitals);
     let answering = match fault(&request, shared.config.max_head) {
         None => Ok((shared.service)(request, peer)),
         // Boxed: it is rare, and every request's future has room for it.
         Some(status) => Err(Box::pin(refuse(&shared.config, status, request, peer))),
     };
     async move {
-        let answer = match answering {
+        let mut answer = match answering {
             Ok(answer) => answer.await,
             Err(refusal) => refusal.await,
         };
+        if let Some((vitals, upgraded)) = upgrade
+            && let Some(session) = answer.body_mut().take_session()
+        {
+            vitals.keep_upgrade(Upgrade { upgraded, session });
+        }
         Ok(answer.map(|body| Tracked::new(body, in_flight)))
     }
+}
+
+/// What becomes of the connection, where the request wants it to be something else.
+fn upgrade(request: &mut Request<Incoming>, vitals: &Arc<Vitals>) -> Option<(Arc<Vitals>, OnUpgrade)> {
+    let is_asked = websocket::is_asked(request.method(), request.headers());
+    is_asked.then(|| (Arc::clone(vitals), hyper::upgrade::on(request)))
 }
 
 /// What is wrong with a head that could be read.
@@ -232,11 +258,11 @@ trait Graceful: Future {
     fn finish_soon(self: Pin<&mut Self>);
 }
 
-impl<I, B, S> Graceful for http1::Connection<I, S>
+impl<I, B, S> Graceful for http1::UpgradeableConnection<I, S>
 where
     S: hyper::service::HttpService<Incoming, ResBody = B>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    I: hyper::rt::Read + hyper::rt::Write + Unpin,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
     B: http_body::Body + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {

@@ -2,14 +2,16 @@
 //! touched per request.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use hyper::upgrade::OnUpgrade;
 
 use crate::body::{Aborted, Outgoing};
+use crate::websocket::Session;
 
 /// The stage a connection is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,19 @@ pub(super) struct Vitals {
     closing: AtomicBool,
     linger: AtomicBool,
     progress: AtomicU32,
+    upgrade: Mutex<Option<Upgrade>>,
+}
+
+/// What a connection becomes once it has sent its answer.
+pub(super) struct Upgrade {
+    pub(super) upgraded: OnUpgrade,
+    pub(super) session: Box<dyn Session>,
+}
+
+impl std::fmt::Debug for Upgrade {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Upgrade")
+    }
 }
 
 impl Vitals {
@@ -58,6 +73,7 @@ impl Vitals {
             closing: AtomicBool::new(false),
             linger: AtomicBool::new(true),
             progress: AtomicU32::new(0),
+            upgrade: Mutex::default(),
         })
     }
 
@@ -111,6 +127,16 @@ impl Vitals {
 
     pub(super) fn write_is_blocked(&self) {
         self.write_blocked.store(true, Ordering::Relaxed);
+    }
+
+    /// The connection becomes something else when its answer is out.
+    pub(super) fn keep_upgrade(&self, upgrade: Upgrade) {
+        *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
+    }
+
+    /// What the connection has become, once it has ended as one for requests.
+    pub(super) fn take_upgrade(&self) -> Option<Upgrade> {
+        self.upgrade.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Everything is sent; only the other side's close is awaited.
