@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use types::UnixTime;
+use types::{KeyId, UnixTime};
 
 use crate::{AccessToken, Grant, GrantError, IdentifyError, KeyRing, Presented, Principal, Reason, Tokens};
 
@@ -52,6 +52,14 @@ impl Authenticator {
                 ring.holder_of(&key, now)
             }
             Policy::Required { ring, .. } => ring.identify(credential, now),
+        }
+    }
+
+    /// Whether a caller that was identified some time ago would still be.
+    pub fn still_knows(&self, key: &KeyId, now: UnixTime) -> Result<(), IdentifyError> {
+        match &self.policy {
+            Policy::Anonymous(_) => Ok(()),
+            Policy::Required { ring, .. } => ring.holder_of(key.as_str(), now).map(|_| ()),
         }
     }
 

@@ -34,8 +34,31 @@ static PLACES: [Place; 8] = [
     Place { header: HeaderName::from_static("helicone-auth"), scheme: Scheme::Required },
 ];
 
+/// Where a browser puts the key of a `WebSocket`, which it can give no headers: among the protocols it offers.
+static PROTOCOL: HeaderName = http::header::SEC_WEBSOCKET_PROTOCOL;
+const KEY_PROTOCOL: &[u8] = b"openai-insecure-api-key.";
+
+/// Whether a protocol that a `WebSocket`'s client offers is none, but a key.
+pub fn is_key_protocol(protocol: &str) -> bool {
+    protocol.as_bytes().starts_with(KEY_PROTOCOL)
+}
+
+fn in_protocols(offered: &[u8]) -> Option<&[u8]> {
+    let mut offered = offered.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    offered.find_map(|protocol| protocol.strip_prefix(KEY_PROTOCOL)).filter(|key| !key.is_empty())
+}
+
 /// The query parameter that Gemini's clients use, as it is named to the caller.
 const QUERY: &str = "?key=";
+
+/// `query` without the credential that [`Presented::read`] would find in it.
+pub fn without_credential(query: &str) -> String {
+    let kept = query.split('&').filter(|piece| {
+        let name = piece.split_once('=').map_or(*piece, |(name, _)| name);
+        *form::decoded(name.as_bytes()) != *b"key"
+    });
+    kept.collect::<Vec<_>>().join("&")
+}
 
 /// Request headers that say who the caller is to this gateway. They never travel to an upstream.
 pub static NEVER_FORWARDED: [HeaderName; 10] = [
@@ -75,6 +98,11 @@ impl<'a> Presented<'a> {
                 if let Some(value) = credential(value.as_bytes(), *scheme) {
                     keep(Cow::Borrowed(value), header.as_str())?;
                 }
+            }
+        }
+        for value in headers.get_all(&PROTOCOL) {
+            if let Some(value) = in_protocols(value.as_bytes()) {
+                keep(Cow::Borrowed(value), PROTOCOL.as_str())?;
             }
         }
         for (name, value) in form::pairs(query.unwrap_or_default().as_bytes()) {
@@ -181,7 +209,18 @@ mod tests {
         check(&[("x-bf-vk", "tg-a")], "", "tg-a");
         check(&[("helicone-auth", "Bearer tg-a")], "", "tg-a");
         check(&[], "alt=sse&key=tg%2Da", "tg-a");
+        check(&[("sec-websocket-protocol", "realtime, openai-insecure-api-key.tg-a")], "", "tg-a");
         check(&[], "", "");
+    }
+
+    #[test]
+    fn a_query_goes_on_without_the_key_however_that_is_written() {
+        for query in ["alt=sse&key=tg-a&monkey=1", "alt=sse&%6bey=tg-a&monkey=1", "key&alt=sse&key=&monkey=1"]
+        {
+            assert_eq!(without_credential(query), "alt=sse&monkey=1", "{query}");
+        }
+        assert_eq!(without_credential("key=tg-a"), "");
+        assert_eq!(without_credential("a=%20&&b"), "a=%20&&b");
     }
 
     #[test]

@@ -111,6 +111,14 @@ impl Credential {
         Ok(Grant(granted))
     }
 
+    /// Whether it signs bodies, which then have to be there as a whole.
+    pub const fn reads_body(&self) -> bool {
+        match self.kind {
+            Kind::Keys(..) => true,
+            Kind::Query(_) | Kind::Token(_) => false,
+        }
+    }
+
     /// The provider has refused it: what is obtained is obtained anew with one of the next requests.
     pub fn doubt(&self) {
         match &self.kind {

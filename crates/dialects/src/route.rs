@@ -127,10 +127,8 @@ fn fits<'p>(pattern: &str, path: &'p str) -> Fit<'p> {
         let model = tail.strip_suffix(after).filter(|model| !model.is_empty());
         return model.map_or(Fit::Not, Fit::Model);
     }
-    match tail.find('/') {
-        Some(end) if end > 0 => fits(after, tail.get(end..).unwrap_or_default()),
-        Some(_) | None => Fit::Not,
-    }
+    let end = tail.find('/').unwrap_or(tail.len());
+    if end == 0 { Fit::Not } else { fits(after, tail.get(end..).unwrap_or_default()) }
 }
 
 /// `text` with its percent-encoded bytes as they are meant (RFC 3986, section 2.1); what is no text stays as it is.
@@ -138,14 +136,19 @@ fn decoded(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);
     }
+    String::from_utf8(percent_decoded(text.as_bytes())).map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+/// `text` with its percent-encoded bytes as they are meant (RFC 3986, section 2.1).
+pub fn percent_decoded(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
+    let mut rest = text;
     while let Some((first, tail)) = rest.split_first() {
         let escaped = tail.get(..2).filter(|_| *first == b'%').and_then(hexadecimal);
         rest = if escaped.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
         bytes.push(escaped.unwrap_or(*first));
     }
-    String::from_utf8(bytes).map_or(Cow::Borrowed(text), Cow::Owned)
+    bytes
 }
 
 fn hexadecimal(digits: &[u8]) -> Option<u8> {
@@ -179,6 +182,10 @@ mod tests {
         let pattern = "/v1/projects/{project}/models/{model}/converse";
         check(pattern, "/v1/projects/p/models/m/n/converse", Some("m/n"));
         check(pattern, "/v1/projects//models/m/converse", None);
+        check("/v1/files/{id}", "/v1/files/f", Some(""));
+        check("/v1/files/{id}", "/v1/files/f/content", None);
+        check("/v1/files/{id}", "/v1/files/", None);
+        check("/v1/files/{id}/content", "/v1/files/f/content", Some(""));
     }
 
     #[test]

@@ -7,24 +7,28 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth::IdentifyError;
 use dialects::Dialect;
 use http::HeaderValue;
-use limits::Hold;
+use limits::{Hold, ReserveError};
+use net::body::Passed;
 use net::drain::Busy;
+use net::websocket::Handshake;
 use router::Candidate;
 use telemetry::Inflight;
-use telemetry::events::{PanicContained, RequestFinished, Upstream};
+use telemetry::events::{LimitRefused, PanicContained, RequestFinished, Upstream};
 use types::conversation::{Change, Delivery, StopReason};
 use types::{
-    Code, DialectId, Fault, FaultKind, KeyId, MicroUsd, ModelName, Monotonic, Operation, RequestId, Standing,
-    StreamForm, Tenant, Tokens, TraceContext, UnixTime, Usage,
+    Classify, Code, DialectId, Fault, FaultKind, KeyId, MicroUsd, ModelName, Monotonic, Operation, RequestId,
+    Retry, Standing, StreamForm, Tenant, Tokens, TraceContext, UnixTime, Usage,
 };
 
 use self::under_way::UnderWay;
-use crate::Gateway;
+use crate::arrival::Unread;
 use crate::destination::Destination;
 use crate::pricing::Assumed;
 use crate::rejection::{Cause, Rejection};
+use crate::{Gateway, counting};
 
 pub(crate) use self::under_way::{Begin, given_up};
 
@@ -41,6 +45,10 @@ pub(crate) struct Account {
     pub(crate) trace: TraceContext,
     pub(crate) facts: Facts,
     pub(crate) hold: Option<Hold>,
+    /// How the session begins that is asked for.
+    pub(crate) handshake: Option<Box<Handshake>>,
+    /// The caller's body, as long as nobody has read it.
+    pub(crate) unread: Option<Box<Unread>>,
     attempt: Option<UnderWay>,
     inflight: Option<Inflight>,
     _busy: Busy,
@@ -80,10 +88,14 @@ pub(crate) struct Facts {
     /// How old the request was when its answer began.
     begun: Option<Duration>,
     pub(crate) usage: Usage,
+    /// How much of it earlier holds have settled.
+    settled: Tokens,
     pub(crate) cost: MicroUsd,
     /// What the last attempt is charged by, where nobody knows its price.
     pub(crate) assumed_price: Option<Assumed>,
     pub(crate) bytes_in: u64,
+    /// What has been passed on of a body that is not read here.
+    pub(crate) passed: Option<Passed>,
     pub(crate) bytes_out: u64,
 }
 
@@ -124,16 +136,33 @@ impl Account {
             closes: false,
             begun: None,
             usage: Usage::default(),
+            settled: Tokens::default(),
             cost: MicroUsd::ZERO,
             assumed_price: None,
             bytes_in: 0,
+            passed: None,
             bytes_out: 0,
         };
         let (id, now, wall) = (RequestId::generate(), gateway.clock.now(), gateway.clock.wall());
         let (inflight, busy) = (Some(gateway.telemetry.inflight()), gateway.drain.enter());
         let gateway = Arc::clone(gateway);
-        let (hold, attempt) = (None, None);
-        Self { gateway, id, at: now, now, wall, caller, trace, facts, hold, attempt, inflight, _busy: busy }
+        let (hold, handshake, unread, attempt) = (None, None, None, None);
+        Self {
+            gateway,
+            id,
+            at: now,
+            now,
+            wall,
+            caller,
+            trace,
+            facts,
+            hold,
+            handshake,
+            unread,
+            attempt,
+            inflight,
+            _busy: busy,
+        }
     }
 
     /// Turns the request away.
@@ -146,6 +175,42 @@ impl Account {
     pub(crate) fn begin(&mut self, operation: Operation, forgiven_path: bool) {
         self.facts.operation = Some(operation);
         self.facts.forgiven_path = forgiven_path;
+    }
+
+    /// Takes a new share of the limits for what comes next. What has been used so far is settled.
+    pub(crate) fn renew_hold(&mut self, used: Tokens) -> Result<(), Cause> {
+        let unsettled = used.0.saturating_sub(self.facts.settled.0);
+        if let Some(hold) = self.hold.take() {
+            hold.settle(Tokens(unsettled), self.now);
+            self.facts.settled = used;
+        }
+        let usual = Tokens(counting::USUAL_OUTPUT);
+        match self.gateway.limits.reserve(&self.facts.tenant, usual, self.now) {
+            Ok(hold) => {
+                self.hold = Some(hold);
+                Ok(())
+            }
+            Err(error) => Err(self.refused(error)),
+        }
+    }
+
+    /// What the caller is told whose limits are used up; it is on record.
+    pub(crate) fn refused(&mut self, error: ReserveError) -> Cause {
+        self.facts.standings = error.standings().to_vec();
+        let retry_after = match error.verdict().retry {
+            Retry::After(wait) => Some(wait),
+            Retry::Never | Retry::Elsewhere => None,
+        };
+        let key = self.facts.key.as_ref();
+        LimitRefused { limit: error.limit_word(), key, request_id: self.id, retry_after }
+            .emit(&self.gateway.telemetry);
+        Cause::Reserve(error)
+    }
+
+    /// Whether the caller would still be let in.
+    pub(crate) fn is_known(&self) -> Result<(), IdentifyError> {
+        let Some(key) = &self.facts.key else { return Ok(()) };
+        self.gateway.auth.still_knows(key, self.gateway.clock.wall())
     }
 
     pub(crate) fn gateway(&self) -> &Gateway {
@@ -166,7 +231,7 @@ impl Account {
     /// Closes the account: gives back what is left of the hold and writes the request's line.
     pub(crate) fn close(&mut self, status: u16, error: Option<Code>) {
         if let Some(hold) = self.hold.take() {
-            hold.settle(self.facts.usage.total(), self.now);
+            hold.settle(self.facts.unsettled(), self.now);
         }
         let duration = self.age();
         let facts = &self.facts;
@@ -190,7 +255,7 @@ impl Account {
             cost: Some(facts.cost),
             changes: &facts.changes,
             attempts: facts.attempts,
-            bytes_in: facts.bytes_in,
+            bytes_in: facts.passed.as_ref().map_or(facts.bytes_in, Passed::bytes),
             bytes_out: facts.bytes_out,
         }
         .emit(&self.gateway.telemetry);
@@ -242,6 +307,13 @@ impl Account {
             self.fail_attempt(&given_up());
             self.close(status, Some(Code::Internal));
         }
+    }
+}
+
+impl Facts {
+    /// What has been used that no hold has settled yet.
+    fn unsettled(&self) -> Tokens {
+        Tokens(self.usage.total().0.saturating_sub(self.settled.0))
     }
 }
 

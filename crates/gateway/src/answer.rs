@@ -5,13 +5,17 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use hyper::upgrade::Upgraded;
 use net::body::Outgoing;
+use net::websocket::Handshake;
 use types::conversation::Change;
 use types::{RequestId, StreamForm};
 
 use crate::account::Account;
+use crate::passing;
 use crate::pricing::Assumed;
 use crate::relay::Relay;
+use crate::session::Relayed;
 
 /// As many as an answer usually has, so that their table is made once.
 const USUAL_HEADERS: usize = 24;
@@ -45,6 +49,14 @@ pub(crate) fn counted(mut account: Box<Account>, body: Vec<u8>) -> Answer {
     answer
 }
 
+/// A session that begins.
+pub(crate) fn session(account: Box<Account>, handshake: Handshake, upstream: Upgraded) -> Answer {
+    let mut answer = handshake.answer(());
+    add_common(answer.headers_mut(), &account);
+    add_served(answer.headers_mut(), &account, &HeaderMap::new());
+    answer.map(|()| Outgoing::session(Relayed { account, upstream }))
+}
+
 /// A stream that has begun.
 pub(crate) fn streamed(relay: Relay, upstream: &HeaderMap) -> Answer {
     let headers = stream_head(relay.account(), upstream);
@@ -57,6 +69,45 @@ pub(crate) fn whole_stream(mut account: Box<Account>, upstream: &HeaderMap, piec
     let headers = stream_head(&account, upstream);
     account.close(StatusCode::OK.as_u16(), None);
     with_headers(headers, Outgoing::from(pieces))
+}
+
+/// An answer that is passed on and all here, with its upstream's status. The account is closed.
+pub(crate) fn passed_whole(
+    mut account: Box<Account>,
+    upstream: &HeaderMap,
+    status: StatusCode,
+    pieces: Vec<Bytes>,
+) -> Answer {
+    account.facts.bytes_out = pieces.iter().map(|piece| piece.len() as u64).sum();
+    let mut answer = passed_head(&account, upstream, status).map(|()| Outgoing::from(pieces));
+    if let Ok(cost) = HeaderValue::try_from(account.facts.cost.to_string()) {
+        answer.headers_mut().insert(COST, cost);
+    }
+    account.close(status.as_u16(), None);
+    answer
+}
+
+/// An answer that is passed on as it comes, with its upstream's status.
+pub(crate) fn passed(relay: Relay, upstream: &HeaderMap, status: StatusCode) -> Answer {
+    passed_head(relay.account(), upstream, status).map(|()| Outgoing::from_source(relay))
+}
+
+fn passed_head(account: &Account, upstream: &HeaderMap, status: StatusCode) -> Response<()> {
+    let mut answer = Response::new(());
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    for (name, value) in upstream.iter().filter(|(name, _)| passing::comes_back(name)) {
+        headers.append(name.clone(), value.clone());
+    }
+    if account.facts.delivery.is_stream() {
+        headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    }
+    add_common(headers, account);
+    if let Some(served) = &account.facts.served_by {
+        insert(headers, PROVIDER, served.candidate.provider.as_str());
+    }
+    headers.insert(ATTEMPTS, HeaderValue::from(account.facts.attempts));
+    answer
 }
 
 fn stream_head(account: &Account, upstream: &HeaderMap) -> HeaderMap {

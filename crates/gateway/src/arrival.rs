@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use dialects::{Dialect, PathSaid, Takes};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use net::body::{Discard, Left};
 use types::Operation;
 
 use crate::account::Account;
+use crate::passing::{self, Passing};
 use crate::rejection::{Cause, Rejection};
 use crate::{Gateway, answer, routes};
 
@@ -33,6 +34,51 @@ pub(crate) struct Route {
     pub(crate) takes: Takes,
     /// Whether the path had to be understood in spite of a doubled or missing prefix.
     pub(crate) spelling: Spelling,
+    /// What is to be passed on rather than understood.
+    pub(crate) passing: Option<Box<Passing>>,
+}
+
+impl Route {
+    /// The methods it takes.
+    pub(crate) fn methods(&self) -> &'static [Method] {
+        if self.operation.is_kept() {
+            passing::KEPT_METHODS
+        } else if self.passing.is_some() {
+            passing::METHODS
+        } else if self.operation.is_session() {
+            &[Method::GET]
+        } else {
+            &[Method::POST]
+        }
+    }
+}
+
+/// A body of the caller's that nobody has read yet.
+pub(crate) struct Unread {
+    pub(crate) body: Incoming,
+    version: Version,
+    /// Whether its sender waits to be asked for it.
+    is_awaited: bool,
+}
+
+impl Unread {
+    /// The body of the request with this head; `None` where there is nothing to read.
+    pub(crate) fn of(parts: &Parts, body: Incoming) -> Option<Self> {
+        let is_awaited = parts.headers.contains_key(header::EXPECT);
+        (!body.is_end_stream()).then_some(Self { body, version: parts.version, is_awaited })
+    }
+
+    /// How much of it is worth reading once the request is refused.
+    fn worth_reading(&self) -> Option<Discard> {
+        if self.is_awaited {
+            return None;
+        }
+        if self.version == Version::HTTP_2 {
+            return Some(Discard::OVER_HTTP2);
+        }
+        let is_small = self.body.size_hint().upper().is_none_or(|size| size <= Discard::SMALL.most as u64);
+        is_small.then_some(Discard::SMALL)
+    }
 }
 
 /// How a caller wrote a path.
@@ -49,7 +95,7 @@ impl Arrival {
     /// Opens the account of a request that has just come in.
     pub(crate) fn new(request: http::Request<Incoming>, peer: IpAddr, gateway: &Arc<Gateway>) -> Self {
         let (parts, body) = request.into_parts();
-        let route = routes::find(parts.uri.path());
+        let route = routes::find(parts.uri.path(), &parts.headers);
         let caller = match &route {
             Some(route) => route.dialect,
             None => routes::speaker(&parts.headers),
@@ -69,42 +115,27 @@ pub(crate) fn client_id(headers: &HeaderMap) -> Option<HeaderValue> {
 }
 
 impl Account {
-    /// Turns away a request whose body has not been read. Over HTTP/2 what still comes is read first, since many
-    /// clients take an answer that overtakes their body for a broken stream. Over HTTP/1.1 the connection goes on if
-    /// the rest is small, and is closed otherwise; there the listener reads what still comes.
+    /// Turns away a request whose body has not been read.
+    pub(crate) fn turn_away(mut self: Box<Self>, parts: &Parts, body: Incoming, cause: Cause) -> Rejection {
+        self.unread = Unread::of(parts, body).map(Box::new);
+        self.reject(cause)
+    }
+
+    /// Reads what is left of the body of a request that is refused. Over HTTP/2 what still comes is read first, since
+    /// many clients take an answer that overtakes their body for a broken stream. Over HTTP/1.1 the connection goes on
+    /// if the rest is small, and is closed otherwise; there the listener reads what still comes.
     ///
     /// # Cancel safety
     /// Dropping it drops the body; the request counts as given up by its caller.
-    pub(crate) async fn turn_away(
-        mut self: Box<Self>,
-        parts: &Parts,
-        body: Incoming,
-        cause: Cause,
-    ) -> Rejection {
-        let mut left = if body.is_end_stream() { Left::Nothing } else { Left::Something };
-        if left == Left::Something
-            && let Some(discard) = worth_reading(parts, &body)
-        {
+    pub(crate) async fn read_on(&mut self, unread: Unread) {
+        let (version, mut left) = (unread.version, Left::Something);
+        if let Some(discard) = unread.worth_reading() {
             self.look();
             let began = self.now;
-            left = net::body::discard(body, discard).await;
+            left = net::body::discard(unread.body, discard).await;
             self.look();
             self.facts.caller_wait += self.now.since(began);
         }
-        self.facts.closes = left == Left::Something && parts.version != Version::HTTP_2;
-        self.reject(cause)
+        self.facts.closes = left == Left::Something && version != Version::HTTP_2;
     }
-}
-
-/// How much of a refused body is worth reading.
-fn worth_reading(parts: &Parts, body: &Incoming) -> Option<Discard> {
-    // Who waits to be asked for the body sends none.
-    if parts.headers.contains_key(header::EXPECT) {
-        return None;
-    }
-    if parts.version == Version::HTTP_2 {
-        return Some(Discard::OVER_HTTP2);
-    }
-    let is_small = body.size_hint().upper().is_none_or(|size| size <= Discard::SMALL.most as u64);
-    is_small.then_some(Discard::SMALL)
 }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dialects::{Delivered, Dialect, Peek, ToolNames};
+use dialects::{Content, Delivered, Dialect, Encoded, Peek, Tally, ToolNames};
 use http::response::Parts;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, StatusCode, header};
-use net::client::SendTimers;
+use hyper::upgrade::Upgraded;
+use net::client::{Opened, SendTimers};
 use router::{Candidate, Claim};
 use telemetry::events::{CircuitChanged, PriceUnknown};
 use types::conversation::Delivery;
@@ -14,15 +16,16 @@ use types::{CircuitState, Fault, FaultKind, Monotonic, Operation, SpanId, Stream
 
 use crate::account::{Account, Begin, Served};
 use crate::counting::Believable;
-use crate::destination::{Destination, KnownModel};
+use crate::destination::{Destination, Endpoint, KnownModel};
 use crate::gate::Source;
 use crate::outbound::{self, Place, Understood};
+use crate::owned::{self, Renamed};
 use crate::plan::Planned;
 use crate::pricing::{Charge, Unpriced};
 use crate::receive::Request;
 use crate::rejection::{Cause, Rejection};
-use crate::upstream::{Outbound, UpstreamBody};
-use crate::{Gateway, answer, counting, deadline, relay};
+use crate::upstream::{Outbound, OutboundBody, UpstreamBody};
+use crate::{Gateway, answer, counting, deadline, passing, relay, session};
 
 /// A request whose answer has begun: the first content is there, and none of it has been sent on yet.
 pub(crate) struct Answered {
@@ -38,6 +41,8 @@ pub(crate) enum Begun {
     Counted(Vec<u8>),
     /// An upstream is answering.
     Upstream { source: Source, headers: HeaderMap, status: StatusCode },
+    /// An upstream has opened a session.
+    Session(Upgraded),
 }
 
 /// Why one attempt brought no answer.
@@ -109,13 +114,9 @@ impl Try<'_> {
         let Some(destination) = self.gateway.directory.find(&self.candidate.provider) else {
             return Err(Failure::Unclaimed);
         };
-        let Request { dialect, operation, .. } = *self.request;
-        let Some((endpoint, path)) =
-            destination.endpoint(dialect, &self.candidate.model, operation, self.request.peek.delivery)
-        else {
+        let Some((endpoint, path)) = self.endpoint(destination)? else {
             return self.without_upstream();
         };
-        let path = path.of(&self.candidate.model).ok_or_else(|| Failure::Refused(Cause::no_segment()))?;
         let known = destination.known(&self.candidate.model);
         let charge = self.charge(destination, known)?;
         let place = Place {
@@ -126,9 +127,16 @@ impl Try<'_> {
             strict: self.strict,
             span: SpanId::generate(),
         };
-        let encoded = outbound::encode(self.request, understood, &place).await.map_err(Failure::Refused)?;
-        account.look();
-        let written = outbound::write(self.request, encoded, &place, account);
+        let written = if self.request.passing.is_some() {
+            passing::write(self.request, &place, account)
+        } else if self.request.operation.is_session() {
+            outbound::write(self.request, Encoded::default(), &place, account)
+        } else {
+            let encoded =
+                outbound::encode(self.request, understood, &place).await.map_err(Failure::Refused)?;
+            account.look();
+            outbound::write(self.request, encoded, &place, account)
+        };
         let claim = self.claim(account.now)?;
         let begin = self.begin(&place, charge, claim);
         // The intent is on record before a byte leaves: a killed process loses nothing.
@@ -138,12 +146,18 @@ impl Try<'_> {
             destination,
             dialect: endpoint.dialect,
             operation: self.request.operation,
+            method: self.request.method.clone(),
             path,
             headers: written.headers,
+            timers: self.timers(&written.body),
             body: written.body,
-            timers: self.timers(),
         };
-        match self.exchange(outbound, written.tool_names, account).await {
+        let answered = if self.request.operation.is_session() {
+            Box::pin(self.open(outbound, account)).await
+        } else {
+            self.exchange(outbound, written.tool_names, account).await
+        };
+        match answered {
             Ok(answer) => {
                 account.answer_begun();
                 Ok(answer)
@@ -155,6 +169,34 @@ impl Try<'_> {
         }
     }
 
+    /// In which language and by which path the request goes to this destination; `None` where it has none.
+    fn endpoint<'d>(&self, to: &'d Destination) -> Result<Option<(&'d Endpoint, PathAndQuery)>, Failure> {
+        let Request { dialect, operation, .. } = *self.request;
+        if let Some(passing) = self.request.passing.as_ref().filter(|_| operation.is_kept()) {
+            let Some((endpoint, root)) = to.own_endpoint(dialect, operation) else { return Ok(None) };
+            let root = root.of(&self.candidate.model).ok_or_else(|| Failure::Refused(Cause::no_segment()))?;
+            let path = passing.kept(&root, self.request.query.as_deref()).map_err(Failure::Refused)?;
+            return Ok(Some((endpoint, path)));
+        }
+        if let Some(passing) = &self.request.passing {
+            let base = to.passthrough.as_deref().unwrap_or_default();
+            let path = passing.target(base, self.request.query.as_deref()).map_err(Failure::Refused)?;
+            return Ok(passing::endpoint(to, dialect).map(|endpoint| (endpoint, path)));
+        }
+        let Some((endpoint, path)) =
+            to.endpoint(dialect, &self.candidate.model, operation, self.request.peek.delivery)
+        else {
+            return Ok(None);
+        };
+        let path = path.of(&self.candidate.model).ok_or_else(|| Failure::Refused(Cause::no_segment()))?;
+        if operation.is_session() {
+            let path = session::path(&path, &self.candidate.model, self.request.head());
+            let path = path.ok_or_else(|| Failure::Refused(Cause::no_segment()))?;
+            return Ok(Some((endpoint, path)));
+        }
+        Ok(Some((endpoint, path)))
+    }
+
     /// What the gateway itself can answer where the provider cannot: a count of tokens.
     fn without_upstream(&self) -> Result<Begun, Failure> {
         let language = self.request.dialect.conversational();
@@ -164,11 +206,14 @@ impl Try<'_> {
         }
     }
 
-    /// How the request is charged here. Counting is free whatever the model costs; judging content is where nobody says
-    /// what it costs.
+    /// How the request is charged here. Counting is free whatever the model costs, and so is what asks no model; judging
+    /// content is where nobody says what it costs.
     fn charge<'d>(&self, destination: &'d Destination, known: &'d KnownModel) -> Result<Charge<'d>, Failure> {
         const FREE: Charge<'static> = Charge { price: None, assumed: None };
         let operation = self.request.operation;
+        if !self.request.asks_model() {
+            return Ok(FREE);
+        }
         let Candidate { provider, model, .. } = self.candidate;
         let charge = destination.charge(known);
         let is_known = matches!(charge, Ok(Charge { assumed: None, .. }));
@@ -225,12 +270,15 @@ impl Try<'_> {
                 let source = Box::pin(finish(source, destination, account)).await?;
                 Ok(Begun::Upstream { source, headers, status })
             }
-            begun @ (Begun::Counted(_) | Begun::Upstream { .. }) => Ok(begun),
+            begun @ (Begun::Counted(_) | Begun::Session(_) | Begun::Upstream { .. }) => Ok(begun),
         }
     }
 
     /// Claims the target: its circuit may have been opened, or be probed by another request, since it was chosen.
     fn claim(&self, now: Monotonic) -> Result<Claim, Failure> {
+        if self.request.operation.is_passed_on() {
+            return Ok(Claim::Granted);
+        }
         let target = &self.candidate.target;
         let claim = self.gateway.router.claim(target, now);
         match claim {
@@ -260,8 +308,11 @@ impl Try<'_> {
             Err(_) => return Err(Fault::new(FaultKind::Timeout, "the request's whole time ran out")),
         };
         let (parts, body) = response.into_parts();
+        if self.request.passing.is_some() {
+            return Box::pin(self.pass_on((destination, dialect), parts, body, account)).await;
+        }
         if !parts.status.is_success() {
-            return Err(self.read_fault(destination, dialect, &parts, body).await);
+            return Err(self.read_fault(destination, dialect, &parts, body).await.0);
         }
         let (form, delivered) = delivered(&parts.headers, &self.request.peek);
         let conduit = relay::conduit(dialect, self.request, account, tool_names, delivered)?;
@@ -274,6 +325,82 @@ impl Try<'_> {
         Ok(Begun::Upstream { source, headers: parts.headers, status: parts.status })
     }
 
+    /// What is looked for in an answer that is passed on. What a batch has used is told whenever it is looked at, and is
+    /// counted nowhere.
+    fn content(&self, headers: &HeaderMap, form: Option<StreamForm>) -> Content {
+        if self.request.operation.is_kept() {
+            return Content::Opaque;
+        }
+        passing::content(headers, form, self.gateway)
+    }
+
+    /// The way of an answer that describes what is kept at a provider: its ids become the caller's.
+    fn renamed(&self, head: &Parts, account: &Account) -> Option<Renamed> {
+        let Request { dialect, operation, .. } = *self.request;
+        let passing = self.request.passing.as_ref().filter(|_| operation.is_kept())?;
+        let is_description = owned::is_described(passing) && passing::is_json(&head.headers);
+        (is_description && head.status.is_success()).then(|| Renamed {
+            marks: Arc::clone(&self.gateway.marks),
+            provider: passing.provider.clone(),
+            tenant: account.facts.tenant.clone(),
+            root: owned::root(dialect, operation).unwrap_or_default(),
+            tally: Tally::default(),
+        })
+    }
+
+    /// Opens a session.
+    async fn open(&self, outbound: Outbound<'_>, account: &mut Account) -> Result<Begun, Fault> {
+        let (destination, dialect, sent_at) = (outbound.destination, outbound.dialect, account.now);
+        let limit = self.deadline.since(account.now);
+        let opened = deadline::within(limit, self.gateway.upstream.open(outbound)).await;
+        account.look();
+        account.facts.upstream_wait += account.now.since(sent_at);
+        let opened =
+            opened.map_err(|_| Fault::new(FaultKind::Timeout, "the request's whole time ran out"))?;
+        match opened.map_err(|error| error.into_fault(&destination.name))? {
+            Opened::Socket(upgraded, _) => Ok(Begun::Session(upgraded)),
+            Opened::Refused(response) => {
+                let (head, text) = response.into_parts();
+                Err(judged(destination, dialect, &head, &text))
+            }
+        }
+    }
+
+    /// Begins to pass an answer on, whatever it is. Only what concerns the gateway's own account at the provider is no
+    /// business of the caller's.
+    async fn pass_on(
+        &self,
+        (destination, dialect): (&Destination, &dyn Dialect),
+        mut head: Parts,
+        mut body: UpstreamBody,
+        account: &mut Account,
+    ) -> Result<Begun, Fault> {
+        if head.status.is_client_error() || head.status.is_server_error() {
+            let (fault, text, rest) = self.read_fault(destination, dialect, &head, body).await;
+            if matches!(fault.kind, FaultKind::Credential | FaultKind::Quota) {
+                return Err(fault);
+            }
+            account.fail_attempt(&fault);
+            let text = destination.without_credential_in(text);
+            head.headers.remove(header::CONTENT_LENGTH);
+            body = UpstreamBody::Begun(text, Box::new(rest));
+        }
+        let content_type = head.headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+        let form = StreamForm::of_content_type(content_type).filter(|form| *form == StreamForm::Events);
+        account.facts.form = form.unwrap_or(StreamForm::Bytes);
+        account.facts.delivery = form.map_or(Delivery::Whole, |_| Delivery::Stream { include_usage: false });
+        let mut source = if let Some(renamed) = self.renamed(&head, account) {
+            head.headers.remove(header::CONTENT_LENGTH);
+            Source::new(body, None, Box::new(renamed), &self.gateway.caps)
+        } else {
+            let content = self.content(&head.headers, form);
+            Source::passing(body, form, content, &self.gateway.caps)
+        };
+        let limit = deadline::left(self.first_event(), self.deadline, &*self.gateway.clock);
+        source.open(limit, Delivery::Stream { include_usage: false }).await?;
+        Ok(Begun::Upstream { source, headers: head.headers, status: head.status })
+    }
+
     /// A whole answer's content comes with its end; a stream's first event is due sooner.
     fn first_event(&self) -> Duration {
         match self.request.peek.delivery {
@@ -282,23 +409,26 @@ impl Try<'_> {
         }
     }
 
-    fn timers(&self) -> SendTimers {
+    fn timers(&self, body: &OutboundBody) -> SendTimers {
         let timers = &self.gateway.timers;
         let headers = match self.request.peek.delivery {
             Delivery::Stream { .. } => timers.response_headers_stream,
+            // What the caller is still sending takes its own time.
+            Delivery::Whole if matches!(body, OutboundBody::Stream(_)) => timers.total,
             Delivery::Whole => timers.response_headers_whole,
         };
         SendTimers { connect: timers.connect, tls: timers.tls, headers }
     }
 
-    /// Reads an error answer, as much of it as the cap allows, within the time an event may take.
+    /// Reads an error answer, as much of it as the cap allows, within the time an event may take: what it says, what was
+    /// read, and the rest.
     async fn read_fault(
         &self,
         destination: &Destination,
         dialect: &dyn Dialect,
         head: &Parts,
         mut body: UpstreamBody,
-    ) -> Fault {
+    ) -> (Fault, Vec<u8>, UpstreamBody) {
         let mut text = Vec::new();
         let cap = self.gateway.caps.error_body;
         let limit = deadline::left(ERROR_BODY_PATIENCE, self.deadline, &*self.gateway.clock);
@@ -313,12 +443,17 @@ impl Try<'_> {
         };
         // What has come by then is judged; a slow error body is no reason to wait longer.
         let _ = deadline::within(limit, reading).await;
-        let fault = dialect.read_fault(head.status.as_u16(), &head.headers, &text);
-        let retry_after = retry_after(&head.headers).or(fault.retry_after);
-        let fault = Fault { retry_after, ..destination.catalogue.classify(fault) };
-        destination.hear(&fault);
-        fault
+        (judged(destination, dialect, head, &text), text, body)
     }
+}
+
+/// What an error answer says.
+fn judged(destination: &Destination, dialect: &dyn Dialect, head: &Parts, text: &[u8]) -> Fault {
+    let fault = dialect.read_fault(head.status.as_u16(), &head.headers, text);
+    let retry_after = retry_after(&head.headers).or(fault.retry_after);
+    let fault = Fault { retry_after, ..destination.catalogue.classify(fault) };
+    destination.hear(&fault);
+    fault
 }
 
 /// Takes a large whole answer through its conduit. The upstream has done its part: the time counts as the gateway's.

@@ -4,12 +4,11 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use credentials::{AuthorizeError, Credential, Unsigned};
-use http::Method;
 use net::client::Origin;
 use types::Clock;
 
 use crate::heavy;
-use crate::upstream::Outbound;
+use crate::upstream::{Outbound, OutboundBody};
 
 /// A request that waits for its credential.
 type Authorizing<'a> = Pin<Box<dyn Future<Output = Result<Outbound<'a>, AuthorizeError>> + Send + 'a>>;
@@ -27,19 +26,30 @@ pub(crate) fn outbound<'a>(
     // Boxed, so that the futures of requests with a fixed header are no larger for it.
     Box::pin(async move {
         let grant = credential.grant().await?;
-        let Outbound { mut path, mut headers, body, .. } = outbound;
+        let Outbound { mut path, mut headers, method, body, .. } = outbound;
         let (host, now) = (origin.host_header().clone(), clock.wall());
-        let is_heavy = grant.reads_body() && heavy::is(body.iter().map(Bytes::len).sum());
+        let pieces = match &body {
+            OutboundBody::Pieces(pieces) => pieces.clone(),
+            // What is signed is never passed on unread.
+            OutboundBody::Stream(_) => Vec::new(),
+        };
+        let is_heavy = grant.reads_body() && heavy::is(pieces.iter().map(Bytes::len).sum());
         let apply = move || {
-            let method = &Method::POST;
+            let (path_mut, headers_mut) = (&mut path, &mut headers);
             grant.apply(
-                &mut Unsigned { method, host: &host, path: &mut path, headers: &mut headers, body: &body },
+                &mut Unsigned {
+                    method: &method,
+                    host: &host,
+                    path: path_mut,
+                    headers: headers_mut,
+                    body: &pieces,
+                },
                 now,
             );
-            (path, headers, body)
+            (path, headers, method)
         };
-        let (path, headers, body) = if is_heavy { heavy::run(apply).await } else { apply() };
-        (outbound.path, outbound.headers, outbound.body) = (path, headers, body);
+        let (path, headers, method) = if is_heavy { heavy::run(apply).await } else { apply() };
+        (outbound.path, outbound.headers, outbound.method, outbound.body) = (path, headers, method, body);
         Ok(outbound)
     })
 }

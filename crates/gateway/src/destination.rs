@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use credentials::Credential;
 use dialects::Dialect;
 use foldhash::fast::RandomState;
@@ -54,6 +55,8 @@ pub struct Destination {
     pub headers: HeaderMap,
     /// The credential, where it is more than a fixed header.
     pub credential: Option<Arc<Credential>>,
+    /// The path of its address, if callers may ask it for anything below.
+    pub passthrough: Option<Box<str>>,
     /// What the catalogue says of it and its models.
     pub catalogue: Arc<Provider>,
     /// What becomes of requests to models whose price nobody knows.
@@ -130,6 +133,8 @@ pub struct DestinationConfig {
     pub headers: HeaderMap,
     /// The credential, where it is more than a fixed header.
     pub credential: Option<Arc<Credential>>,
+    /// The path of its address, if callers may ask it for anything below.
+    pub passthrough: Option<Box<str>>,
     /// What the catalogue says of it and its models.
     pub catalogue: Arc<Provider>,
     /// What becomes of requests to models whose price nobody knows.
@@ -139,8 +144,16 @@ pub struct DestinationConfig {
 impl Destination {
     /// A destination, with what is known of its models looked up once.
     pub fn new(config: DestinationConfig) -> Self {
-        let DestinationConfig { name, origin, endpoints, headers, credential, catalogue, unknown_price } =
-            config;
+        let DestinationConfig {
+            name,
+            origin,
+            endpoints,
+            headers,
+            credential,
+            passthrough,
+            catalogue,
+            unknown_price,
+        } = config;
         let semconv = Arc::from(catalogue.semconv.as_str());
         let unlisted = Arc::new(KnownModel { model: None, quirks: catalogue.quirks_of(None).into() });
         let mut known = HashMap::default();
@@ -162,6 +175,7 @@ impl Destination {
             endpoints,
             headers,
             credential,
+            passthrough,
             catalogue,
             unknown_price,
             told,
@@ -195,6 +209,24 @@ impl Destination {
         if let Some(credential) = self.credential.as_ref().filter(|_| fault.kind == FaultKind::Credential) {
             credential.doubt();
         }
+    }
+
+    /// The same of a text as it came; what is no text stays.
+    pub(crate) fn without_credential_in(&self, text: Vec<u8>) -> Bytes {
+        match String::from_utf8(text) {
+            Ok(text) => self.without_credential(&text).into(),
+            Err(other) => other.into_bytes().into(),
+        }
+    }
+
+    /// Where it has an operation in exactly this language.
+    pub(crate) fn own_endpoint(
+        &self,
+        dialect: &dyn Dialect,
+        operation: Operation,
+    ) -> Option<(&Endpoint, &UpstreamPath)> {
+        let endpoint = self.endpoints.iter().find(|endpoint| endpoint.dialect.id() == dialect.id())?;
+        Some((endpoint, endpoint.paths.find(operation, Delivery::Whole)?))
     }
 
     /// The language to speak to this model for a caller of `dialect`: the caller's own where it can be, the provider's

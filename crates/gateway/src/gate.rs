@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use dialects::frames::{FrameError, FrameParser};
-use dialects::{Conduit, Tally};
+use dialects::{Conduit, Content, PassedOn, Tally};
 use net::sse::{SseParser, Tail};
 use types::conversation::Delivery;
 use types::{Fault, FaultKind, Frame, Refusal, StreamEvent, StreamForm};
@@ -69,6 +69,20 @@ impl Source {
         Self { body, framing, conduit, out: Vec::new(), ended: false }
     }
 
+    /// A body that is passed on as it comes.
+    pub(crate) fn passing(
+        body: UpstreamBody,
+        form: Option<StreamForm>,
+        content: Content,
+        caps: &Caps,
+    ) -> Self {
+        let mut source = Self::new(body, form, Box::new(PassedOn::new(content)), caps);
+        if form.is_none() {
+            source.framing = Framing::Pieces;
+        }
+        source
+    }
+
     pub(crate) fn tally(&self) -> &Tally {
         self.conduit.tally()
     }
@@ -81,7 +95,7 @@ impl Source {
     /// Reads one piece of the body and takes it through the conduit into `out`.
     pub(crate) fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Result<Step, Fault>> {
         Poll::Ready(match ready!(self.body.poll_data(context)) {
-            Some(Ok(bytes)) => self.take(bytes).map(|()| Step::Read),
+            Some(Ok(bytes)) => self.take(bytes).and_then(|()| self.end_of_length()),
             Some(Err(_)) => Err(Fault::new(FaultKind::Cut, "the provider's connection broke off")),
             None => {
                 self.ended = true;
@@ -89,6 +103,15 @@ impl Source {
                 finished.map(|()| Step::Ended)
             }
         })
+    }
+
+    /// Where the length of what is passed on was told, nobody asks for more once all of it is there.
+    fn end_of_length(&mut self) -> Result<Step, Fault> {
+        if !matches!(self.framing, Framing::Pieces) || !self.body.is_at_end() {
+            return Ok(Step::Read);
+        }
+        self.ended = true;
+        self.finish().map(|()| Step::Ended)
     }
 
     fn take(&mut self, bytes: Bytes) -> Result<(), Fault> {

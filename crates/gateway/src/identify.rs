@@ -6,6 +6,7 @@ use auth::{IdentifyError, Presented, Principal};
 use http::request::Parts;
 use http::{Method, header};
 use hyper::body::Incoming;
+use net::websocket::{self, Handshake};
 use tracing::debug;
 
 use crate::account::Account;
@@ -23,14 +24,11 @@ pub(crate) struct Identified {
 }
 
 /// Finds out who asks.
-///
-/// # Cancel safety
-/// Dropping it drops the connection's body; nothing has been reserved yet.
-pub(crate) async fn who(arrival: Arrival, gateway: &Gateway) -> Result<Identified, Rejection> {
+pub(crate) fn who(arrival: Arrival, gateway: &Gateway) -> Result<Identified, Rejection> {
     let Arrival { mut account, route, parts, body } = arrival;
     match known(&mut account, route, &parts, gateway) {
         Ok((route, principal)) => Ok(Identified { account, route, principal, parts, body }),
-        Err(cause) => Err(account.turn_away(&parts, body, cause).await),
+        Err(cause) => Err(account.turn_away(&parts, body, cause)),
     }
 }
 
@@ -43,6 +41,9 @@ fn known(
 ) -> Result<(Route, Arc<Principal>), Cause> {
     let route = entrance(route, parts, gateway)?;
     account.begin(route.operation, route.spelling == Spelling::Forgiven);
+    if route.operation.is_session() {
+        account.handshake = Some(Box::new(handshake(parts)?));
+    }
     let presented = Presented::read(&parts.headers, parts.uri.query()).map_err(IdentifyError::from);
     let principal = presented.and_then(|presented| gateway.auth.identify(&presented, account.wall));
     let principal = principal.map_err(|error| {
@@ -56,24 +57,35 @@ fn known(
     Ok((route, principal))
 }
 
+/// How the session begins that a request asks for.
+fn handshake(parts: &Parts) -> Result<Handshake, Cause> {
+    let handshake = Handshake::read(parts).map_err(Cause::Handshake)?;
+    let mut offered = websocket::protocols(&parts.headers);
+    Ok(handshake.speaking(offered.find(|protocol| !auth::is_key_protocol(protocol))))
+}
+
 /// Whether the request is one for here.
 fn entrance(route: Option<Route>, parts: &Parts, gateway: &Gateway) -> Result<Route, Cause> {
     if gateway.drain.is_draining() {
         return Err(Cause::Draining);
     }
     let Some(route) = route else { return Err(Cause::UnknownPath(parts.uri.path().to_owned())) };
-    if parts.method == Method::GET && parts.headers.contains_key(header::UPGRADE) {
+    if !route.operation.is_session()
+        && parts.method == Method::GET
+        && parts.headers.contains_key(header::UPGRADE)
+    {
         return Err(Cause::Upgrade);
     }
-    if parts.method != Method::POST {
-        return Err(Cause::Method(parts.method.clone()));
+    let methods = route.methods();
+    if !methods.contains(&parts.method) {
+        return Err(Cause::Method { method: parts.method.clone(), takes: methods });
     }
     let passed_by = |via: &header::HeaderValue| via.to_str().is_ok_and(|via| names(via, &gateway.instance));
     if parts.headers.get_all(header::VIA).iter().any(passed_by) {
         return Err(Cause::Loop);
     }
     match parts.headers.get(header::CONTENT_ENCODING) {
-        Some(encoding) if encoding != "identity" => Err(Cause::Encoding),
+        Some(encoding) if encoding != "identity" && route.passing.is_none() => Err(Cause::Encoding),
         Some(_) | None => Ok(route),
     }
 }

@@ -17,7 +17,9 @@ mod gate;
 mod heavy;
 mod identify;
 mod outbound;
+mod owned;
 mod panics;
+mod passing;
 mod paths;
 mod plan;
 mod pricing;
@@ -25,6 +27,7 @@ mod receive;
 mod rejection;
 mod relay;
 mod routes;
+mod session;
 mod upstream;
 mod visit;
 
@@ -32,7 +35,7 @@ use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use auth::Authenticator;
+use auth::{Authenticator, Marks};
 use ledger::Ledger;
 use limits::Limiter;
 use net::body::Room;
@@ -44,11 +47,14 @@ use types::Clock;
 pub use answer::Answer;
 pub use arrival::Arrival;
 pub use destination::{Destination, DestinationConfig, Directory, Endpoint, EndpointKey, KnownModel};
+pub use passing::is_right;
 pub use paths::{Paths, UpstreamPath};
 pub use pricing::UnknownPrice;
 pub use rejection::{Rejection, refused_head};
 pub use routes::{asks_a_model, without_prefixes};
-pub use upstream::{NetworkUpstream, Outbound, SendFault, Sending, Upstream, UpstreamBody};
+pub use upstream::{
+    NetworkUpstream, Opening, Outbound, OutboundBody, SendFault, Sending, Upstream, UpstreamBody,
+};
 pub use visit::{Declined, Visit};
 
 /// One generation of the gateway: what the configuration says, and the parts that carry it out. A reload makes a
@@ -57,6 +63,8 @@ pub use visit::{Declined, Visit};
 pub struct Gateway {
     /// Who asks.
     pub auth: Arc<Authenticator>,
+    /// Whose what is kept at providers is.
+    pub marks: Arc<Marks>,
     /// How much they may.
     pub limits: Arc<Limiter>,
     /// Where requests go.
@@ -126,7 +134,7 @@ pub struct Timers {
 impl Gateway {
     /// Everything a request goes through, in order. Read this first.
     async fn walk(&self, arrival: Arrival) -> Result<Answer, Rejection> {
-        let identified = identify::who(arrival, self).await?; // loop guard; key or token -> principal
+        let identified = identify::who(arrival, self)?; // loop guard; key or token -> principal
         let received = receive::decode(identified, self).await?; // size caps, just enough parsing
         let admitted = admit::hold(received, self)?; // policy, rate, concurrency: a hold
         let planned = plan::choose(admitted, self)?; // ordered targets and a deadline
@@ -150,7 +158,7 @@ impl Gateway {
             known.get_or_init(|| (arrival.account.caller, arrival.account.id));
             match self.walk(arrival).await {
                 Ok(answer) => answer,
-                Err(rejection) => rejection.into_answer(),
+                Err(rejection) => rejection.read_on().await.into_answer(),
             }
         });
         tokio::select! {

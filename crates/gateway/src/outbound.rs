@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use dialects::{Dialect, Encoded, Meaning, ToolNames};
 use http::{HeaderMap, HeaderValue, header};
 use router::{Candidate, Strictness};
@@ -14,12 +13,13 @@ use crate::account::Account;
 use crate::destination::{Destination, Endpoint, EndpointKey, KnownModel};
 use crate::receive::Request;
 use crate::rejection::Cause;
+use crate::upstream::OutboundBody;
 use crate::{Gateway, answer, heavy};
 
 /// The request as it will be sent, and what was changed to make it.
 pub(crate) struct Written {
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<Bytes>,
+    pub(crate) body: OutboundBody,
     pub(crate) changes: Vec<types::conversation::Change>,
     pub(crate) tool_names: ToolNames,
 }
@@ -84,7 +84,7 @@ pub(crate) fn write(request: &Request, encoded: Encoded, to: &Place<'_>, account
         headers.insert(name, value);
     }
     let Encoded { body, changes, tool_names, .. } = encoded;
-    Written { headers, body, changes, tool_names }
+    Written { headers, body: OutboundBody::Pieces(body), changes, tool_names }
 }
 
 /// Passes on the caller's headers that mean something to an upstream of the same language.
@@ -124,7 +124,7 @@ fn target(to: &Place<'_>) -> Target {
 const USUAL_HEADERS: usize = 16;
 
 /// The headers of every request: the provider's own, the dialect's, the trace, and our name for the loop guard.
-fn head(to: &Place<'_>, account: &Account) -> HeaderMap {
+pub(crate) fn head(to: &Place<'_>, account: &Account) -> HeaderMap {
     let gateway: &Gateway = account.gateway();
     // Made large enough at once: a clone of the destination's would grow twice.
     let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);

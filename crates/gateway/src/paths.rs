@@ -67,7 +67,7 @@ impl UpstreamPath {
 }
 
 /// `name` as one segment of a path (RFC 3986, section 2.3): all but unreserved characters are percent-encoded.
-fn encoded(name: &str) -> String {
+pub(crate) fn encoded(name: &str) -> String {
     let mut segment = String::with_capacity(name.len() + 8);
     for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {

@@ -7,15 +7,16 @@ use std::sync::Arc;
 use auth::Principal;
 use bytes::Bytes;
 use dialects::{Dialect, Fields, Head, PathSaid, Peek};
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use net::body::Pace;
 use types::Operation;
 
 use crate::account::Account;
-use crate::arrival::Route;
+use crate::arrival::{Route, Unread};
 use crate::identify::Identified;
+use crate::passing::{self, Passing};
 use crate::rejection::{Cause, Rejection};
-use crate::{Gateway, heavy};
+use crate::{Gateway, heavy, owned, session};
 
 /// A request that has been read and understood as far as routing needs.
 pub(crate) struct Received {
@@ -29,6 +30,7 @@ pub(crate) struct Received {
 pub(crate) struct Request {
     pub(crate) dialect: &'static dyn Dialect,
     pub(crate) operation: Operation,
+    pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
     /// What the path says beyond the operation.
     pub(crate) said: PathSaid,
@@ -36,9 +38,16 @@ pub(crate) struct Request {
     pub(crate) body: Bytes,
     pub(crate) fields: Fields,
     pub(crate) peek: Peek,
+    /// What is to be passed on rather than understood.
+    pub(crate) passing: Option<Box<Passing>>,
 }
 
 impl Request {
+    /// Whether it is known to ask a model, so that it is worth estimating what that takes.
+    pub(crate) fn asks_model(&self) -> bool {
+        self.passing.is_none() || !self.peek.model.as_str().is_empty()
+    }
+
     /// The request without its body.
     pub(crate) fn head(&self) -> Head<'_> {
         Head { headers: &self.headers, path: &self.said, query: self.query.as_deref() }
@@ -54,17 +63,23 @@ const SLOWEST_BODY: NonZeroU32 = NonZeroU32::new(1024).unwrap();
 /// Dropping it drops the connection's body; nothing has been reserved yet. Of a large body, what [`heavy::run`] says.
 pub(crate) async fn decode(identified: Identified, gateway: &Gateway) -> Result<Received, Rejection> {
     let Identified { mut account, route, principal, parts, mut body } = identified;
-    let began = gateway.clock.now();
-    let pace = Pace { idle: gateway.timers.request_body_idle, floor: SLOWEST_BODY };
-    let body = match net::body::collect_within(&mut body, gateway.caps.body, pace, &gateway.room).await {
-        Ok(body) => body,
-        Err(error) => return Err(account.turn_away(&parts, body, Cause::Body(error)).await),
+    let body = if route.passing.as_ref().is_some_and(|passing| !passing.is_read(&parts, gateway)) {
+        account.unread = Unread::of(&parts, body).map(Box::new);
+        Bytes::new()
+    } else {
+        let began = gateway.clock.now();
+        let pace = Pace { idle: gateway.timers.request_body_idle, floor: SLOWEST_BODY };
+        let body = match net::body::collect_within(&mut body, gateway.caps.body, pace, &gateway.room).await {
+            Ok(body) => body,
+            Err(error) => return Err(account.turn_away(&parts, body, Cause::Body(error))),
+        };
+        account.look();
+        account.facts.caller_wait += account.now.since(began);
+        account.facts.bytes_in = body.len() as u64;
+        body
     };
-    account.look();
-    account.facts.caller_wait += account.now.since(began);
-    account.facts.bytes_in = body.len() as u64;
     let query = parts.uri.query().map(Box::from);
-    let (head, depth) = ((parts.headers, query), gateway.caps.json_depth);
+    let (head, depth) = ((parts.method, parts.headers, query), gateway.caps.json_depth);
     let understood = if heavy::is(body.len()) {
         let understood = heavy::run(move || understand(route, head, body, depth)).await;
         account.look();
@@ -73,7 +88,12 @@ pub(crate) async fn decode(identified: Identified, gateway: &Gateway) -> Result<
         understand(route, head, body, depth)
     };
     match understood {
-        Ok(request) => {
+        Ok(mut request) => {
+            if request.operation.is_kept()
+                && let Err(cause) = owned::address(&mut request, &principal, gateway)
+            {
+                return Err(account.reject(cause));
+            }
             account.facts.delivery = request.peek.delivery;
             account.facts.form = request.peek.form;
             Ok(Received { account, request, principal })
@@ -84,14 +104,21 @@ pub(crate) async fn decode(identified: Identified, gateway: &Gateway) -> Result<
 
 fn understand(
     route: Route,
-    (headers, query): (HeaderMap, Option<Box<str>>),
+    (method, headers, query): (Method, HeaderMap, Option<Box<str>>),
     body: Bytes,
     depth: usize,
 ) -> Result<Box<Request>, Cause> {
-    let Route { dialect, operation, said, takes, .. } = route;
-    let fields = Fields::read(&headers, &body, takes, depth).map_err(Cause::Json)?;
-    let head = Head { headers: &headers, path: &said, query: query.as_deref() };
-    let peek = dialect.peek(head, &body, &fields).map_err(Cause::Decode)?;
+    let Route { dialect, operation, said, takes, passing, .. } = route;
+    let (fields, peek) = if passing.is_some() {
+        passing::peek(&said, &body, depth)
+    } else if operation.is_session() {
+        (Fields::default(), session::peek(Head { headers: &headers, path: &said, query: query.as_deref() })?)
+    } else {
+        let fields = Fields::read(&headers, &body, takes, depth).map_err(Cause::Json)?;
+        let head = Head { headers: &headers, path: &said, query: query.as_deref() };
+        let peek = dialect.peek(head, &body, &fields).map_err(Cause::Decode)?;
+        (fields, peek)
+    };
     // Boxed: it goes from phase to phase.
-    Ok(Box::new(Request { dialect, operation, headers, said, query, body, fields, peek }))
+    Ok(Box::new(Request { dialect, operation, method, headers, said, query, body, fields, peek, passing }))
 }

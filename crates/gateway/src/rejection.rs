@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 use ledger::LedgerError;
 use net::body::Outgoing;
 use net::listener::{MAX_HEADERS, MalformedHead};
+use net::websocket::HandshakeError;
 use telemetry::Telemetry;
 use telemetry::events::PanicContained;
 use types::{
@@ -38,16 +39,28 @@ pub(crate) enum Cause {
     Draining,
     Encode(dialects::EncodeError),
     Encoding,
+    Handshake(HandshakeError),
     Identify(auth::IdentifyError),
     Json(dialects::ScanError),
     Ledger(LedgerError),
     Loop,
-    Method(Method),
+    Method {
+        method: Method,
+        takes: &'static [Method],
+    },
     ModelNotAllowed {
         key: String,
         model: ModelName,
     },
     NoTarget,
+    /// This caller keeps nothing with such an id.
+    NotKept,
+    /// Nothing is passed through to this provider, or nothing of this key's.
+    NotPassedThrough {
+        key: Option<String>,
+        provider: ProviderName,
+        right: ModelName,
+    },
     /// No language of the model's provider has this operation.
     NotOffered(Operation),
     Reserve(limits::ReserveError),
@@ -66,6 +79,18 @@ impl Rejection {
         Self { account, cause }
     }
 
+    /// Reads what is left of the request's body, as far as that is worth it.
+    ///
+    /// # Cancel safety
+    /// As that of [`Account::read_on`].
+    pub(crate) async fn read_on(mut self) -> Self {
+        if let Some(unread) = self.account.unread.take() {
+            // Boxed: every request's future has room for what is awaited here.
+            Box::pin(self.account.read_on(*unread)).await;
+        }
+        self
+    }
+
     /// The answer that tells the caller, in its own language. Closes the account.
     pub(crate) fn into_answer(self) -> Answer {
         let Self { mut account, cause } = self;
@@ -76,12 +101,19 @@ impl Rejection {
         let mut response = written(&refusal, account.caller, account.id);
         account.facts.bytes_out = response.body().len() as u64;
         answer::add_common(response.headers_mut(), &account);
-        if let Cause::Method(_) = cause {
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        if let Cause::Method { takes, .. } = cause
+            && let Ok(allow) = HeaderValue::try_from(listed(takes))
+        {
+            response.headers_mut().insert(header::ALLOW, allow);
         }
         if let Cause::Upgrade = cause {
             // RFC 9110, section 15.5.22: the protocol that is wanted instead.
             response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("HTTP/1.1"));
+        }
+        if let Cause::Handshake(_) = cause {
+            let headers = response.headers_mut();
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         if account.facts.closes {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -116,6 +148,10 @@ impl Cause {
                 Code::UnsupportedEncoding,
                 "the body has a content-encoding this gateway does not read; send it as it is",
             ),
+            Self::Handshake(error) => Refusal {
+                status: Some(StatusCode::UPGRADE_REQUIRED.as_u16()),
+                ..Refusal::new(Code::WebSocketOnly, format!("this endpoint is a WebSocket: {error}"))
+            },
             Self::Identify(error) => classified(error),
             Self::Json(error) => Refusal::new(error.code(), error.to_string()),
             Self::Ledger(error) => ledger(error),
@@ -123,14 +159,22 @@ impl Cause {
                 Code::RequestLoop,
                 "this request has passed through this gateway before: a provider's URL points back at it",
             ),
-            Self::Method(method) => {
-                Refusal::new(Code::MethodNotAllowed, format!("this endpoint takes POST, not {method}"))
+            Self::Method { method, takes } => {
+                let message = format!("this endpoint takes {}, not {method}", listed(takes));
+                Refusal::new(Code::MethodNotAllowed, message)
             }
             Self::ModelNotAllowed { key, model } => Refusal::new(
                 Code::ModelNotAllowed,
                 format!("key {key} may not use model `{model}`; `GET /v1/models` lists what it may use"),
             )
             .with_param("model"),
+            Self::NotKept => Refusal::new(
+                Code::NotKept,
+                "there is no such file or batch: its id must be as this gateway gave it to this caller",
+            ),
+            Self::NotPassedThrough { key, provider, right } => {
+                not_passed_through(key.as_deref(), provider, right)
+            }
             Self::NoTarget => Refusal::new(Code::NoTarget, "no provider of this model is available now"),
             Self::NotOffered(operation) => Refusal::new(
                 Code::NotOffered,
@@ -170,6 +214,13 @@ pub(crate) fn written(refusal: &Refusal, dialect: &dyn Dialect, request: Request
     headers.insert(CODE, HeaderValue::from_static(refusal.code.as_str()));
     add_advice(headers, refusal.retry);
     response
+}
+
+/// A refusal as an event of a session: the language's error, and that it is one.
+pub(crate) fn event(refusal: &Refusal, account: &Account) -> Vec<u8> {
+    let body = account.caller.encode_error(refusal, account.id).body;
+    let rest = body.strip_prefix(b"{").unwrap_or(&body);
+    [&br#"{"type":"error","#[..], rest].concat()
 }
 
 /// The refusal of an error that says all there is to say.
@@ -215,6 +266,20 @@ fn ledger(error: &LedgerError) -> Refusal {
         }
     };
     Refusal { message: message.to_owned(), ..classified(error) }
+}
+
+fn not_passed_through(key: Option<&str>, provider: &ProviderName, right: &ModelName) -> Refusal {
+    let message = match key {
+        Some(key) => format!("key {key} is for some models only, and `{right}` is not among what it may use"),
+        None => format!(
+            "nothing is passed through to `{provider}`, and what all callers keep there is not listed: there is no such provider, or its operator has not set `providers.{provider}.passthrough`"
+        ),
+    };
+    Refusal::new(Code::NotPassedThrough, message)
+}
+
+fn listed(methods: &[Method]) -> String {
+    methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn unknown_path(path: &str) -> Refusal {
@@ -329,7 +394,7 @@ pub fn refused_head(
     let mut visit = Visit::begin(&HeaderMap::new(), head.peer, telemetry, clock);
     let start = std::str::from_utf8(head.start).ok();
     let path = start.and_then(|start| start.split([' ', '?']).nth(1)).unwrap_or_default();
-    if let Some(route) = routes::find(path) {
+    if let Some(route) = routes::find(path, &HeaderMap::new()) {
         visit.caller = route.dialect;
     }
     let refusal = if head.status == StatusCode::BAD_REQUEST {

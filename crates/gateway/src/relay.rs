@@ -14,7 +14,7 @@ use net::body::Aborted;
 use net::drain::Drain;
 use tokio::time::Sleep;
 use types::conversation::Delivery;
-use types::{Fault, FaultKind, Monotonic, StreamForm};
+use types::{Fault, FaultKind, Monotonic, Operation, StreamForm};
 
 use crate::account::{self, Account};
 use crate::answer::{self, Answer};
@@ -22,7 +22,7 @@ use crate::attempt::{Answered, Begun};
 use crate::gate::{Source, Step};
 use crate::receive::Request;
 use crate::rejection::Cause;
-use crate::{Gateway, deadline};
+use crate::{Gateway, deadline, session};
 
 /// The way from this upstream's answer to this caller.
 pub(crate) fn conduit(
@@ -55,11 +55,16 @@ pub(crate) fn start(answered: Answered, gateway: &Gateway) -> Answer {
     let Answered { mut account, begun, deadline } = answered;
     let (mut source, headers, status) = match begun {
         Begun::Counted(body) => return answer::counted(account, body),
-        Begun::Upstream { source, headers, status } => (source, headers, status.as_u16()),
+        Begun::Session(upstream) => return session::begin(account, upstream),
+        Begun::Upstream { source, headers, status } => (source, headers, status),
     };
+    let is_passed_on = account.facts.operation.is_some_and(Operation::is_passed_on);
     if source.ended {
-        account.complete_attempt(source.tally(), status);
+        account.complete_attempt(source.tally(), status.as_u16());
         let pieces = std::mem::take(&mut source.out);
+        if is_passed_on {
+            return answer::passed_whole(account, &headers, status, pieces);
+        }
         return match account.facts.delivery {
             Delivery::Stream { .. } => answer::whole_stream(account, &headers, pieces),
             Delivery::Whole => answer::whole(account, &headers, pieces),
@@ -68,9 +73,10 @@ pub(crate) fn start(answered: Answered, gateway: &Gateway) -> Answer {
     account.note(source.tally());
     let gap = Gap::new(gateway.timers.event_gap, deadline, &account);
     let end = End::of(gateway.drain.clone());
+    let (code, sent) = (status.as_u16(), 0);
     let relay =
-        Relay { source, account, gap, end, sent: 0, status, settled: false, over: false, broken: false };
-    answer::streamed(relay, &headers)
+        Relay { source, account, gap, end, sent, status: code, settled: false, over: false, broken: false };
+    if is_passed_on { answer::passed(relay, &headers, status) } else { answer::streamed(relay, &headers) }
 }
 
 /// An answer that is still coming.

@@ -6,6 +6,7 @@ use dialects::Dialect;
 use http::HeaderMap;
 
 use crate::arrival::{Route, Spelling};
+use crate::{owned, passing};
 
 /// Prefixes that people put in front of a path because another gateway or SDK wants them: `/openai/v1`,
 /// `/anthropic/v1`, `/v1/v1`. A redirect would lose the body of a POST, so they are served.
@@ -13,11 +14,21 @@ const FORGIVEN: &[&str] = &["/openai", "/anthropic", "/api", "/v1"];
 /// The most prefixes taken off one path.
 const MAX_PREFIXES: usize = 3;
 
-/// What `path` asks for.
-pub(crate) fn find(path: &str) -> Option<Route> {
-    if let Some(route) = exact(path, Spelling::AsDocumented) {
-        return Some(route);
-    }
+/// What `path` asks for, of a caller with these headers.
+pub(crate) fn find(path: &str, headers: &HeaderMap) -> Option<Route> {
+    let found = documented(path).or_else(|| passing::route(path, headers)).or_else(|| forgiven(path));
+    found.map(|route| in_own_language(route, headers))
+}
+
+/// What is kept at a provider has the same path in more than one language.
+fn in_own_language(route: Route, headers: &HeaderMap) -> Route {
+    let speaker = speaker(headers);
+    let root = |dialect| owned::root(dialect, route.operation);
+    let is_shared = route.operation.is_kept() && root(speaker) == root(route.dialect);
+    if is_shared { Route { dialect: speaker, ..route } } else { route }
+}
+
+fn forgiven(path: &str) -> Option<Route> {
     let path = path.trim_end_matches('/');
     // `/chat/completions` (a base URL without `/v1`) and a whole path pasted as base URL.
     let versioned = format!("/v1{path}");
@@ -29,14 +40,20 @@ pub(crate) fn find(path: &str) -> Option<Route> {
 
 /// Whether a model is asked for something at this path.
 pub fn asks_a_model(path: &str) -> bool {
-    find(path).is_some()
+    find(path, &HeaderMap::new()).is_some()
+}
+
+/// What `path` asks for, if a language has exactly this one.
+pub(crate) fn documented(path: &str) -> Option<Route> {
+    exact(path, Spelling::AsDocumented)
 }
 
 fn exact(path: &str, spelling: Spelling) -> Option<Route> {
     let mut known = dialects::all().iter().flat_map(|dialect| dialect.routes().iter().zip(repeat(*dialect)));
     known.find_map(|(route, dialect)| {
         let said = route.read(path)?;
-        Some(Route { dialect, operation: route.operation, said, takes: route.takes, spelling })
+        let passing = owned::passing(dialect, route.operation, path);
+        Some(Route { dialect, operation: route.operation, said, takes: route.takes, spelling, passing })
     })
 }
 
@@ -96,7 +113,8 @@ mod tests {
 
     #[track_caller]
     fn check(path: &str, expect: Option<(&str, &str)>) {
-        let found = find(path).map(|route| (route.dialect.id().as_str(), route.operation.as_str()));
+        let found = find(path, &HeaderMap::new())
+            .map(|route| (route.dialect.id().as_str(), route.operation.as_str()));
         assert_eq!(found, expect, "{path}");
     }
 

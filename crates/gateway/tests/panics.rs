@@ -80,6 +80,7 @@ impl Rig {
         let (ledger, _) = ledger::Ledger::open(data.path(), ledger::Options::default(), clock).unwrap();
         let gateway = Arc::new(Gateway {
             auth: Arc::new(auth::Authenticator::anonymous()),
+            marks: Arc::new(auth::Marks::open(data.path()).unwrap()),
             limits: Arc::new(limits::Limiter::new(limits::RateLimit::default())),
             room: Arc::new(net::body::Room::new(CAPS.body)),
             router: Arc::new(router()),
@@ -161,6 +162,7 @@ fn built_in() -> Destination {
         models: Vec::new(),
     };
     Destination::new(DestinationConfig {
+        passthrough: None,
         name: "tollgate".into(),
         origin: None,
         endpoints: vec![endpoint],

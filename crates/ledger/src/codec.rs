@@ -204,6 +204,10 @@ const fn operation_code(operation: Operation) -> u8 {
         Operation::Speech => 17,
         Operation::TextCompletion => 18,
         Operation::Transcription => 19,
+        Operation::Passthrough => 20,
+        Operation::Realtime => 21,
+        Operation::Files => 22,
+        Operation::Batches => 23,
     }
 }
 
@@ -221,6 +225,10 @@ const fn operation(code: u8) -> Option<Operation> {
         17 => Some(Operation::Speech),
         18 => Some(Operation::TextCompletion),
         19 => Some(Operation::Transcription),
+        20 => Some(Operation::Passthrough),
+        21 => Some(Operation::Realtime),
+        22 => Some(Operation::Files),
+        23 => Some(Operation::Batches),
         _ => None,
     }
 }

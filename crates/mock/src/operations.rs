@@ -29,7 +29,12 @@ pub(crate) struct Ask<'a> {
 pub(crate) fn respond(ask: &Ask<'_>) -> Result<Script, Refusal> {
     match ask.asked.operation {
         Operation::AudioTranslation | Operation::Transcription => Ok(audio::heard(ask)),
-        Operation::Chat | Operation::CountTokens => not_offered(),
+        Operation::Batches
+        | Operation::Chat
+        | Operation::CountTokens
+        | Operation::Files
+        | Operation::Passthrough
+        | Operation::Realtime => not_offered(),
         Operation::Embeddings => vectors::embedded(ask),
         Operation::ImageEdit | Operation::ImageGeneration | Operation::ImageVariation => {
             Ok(images::drawn(ask))

@@ -88,6 +88,9 @@ pub(crate) struct RawEndpoint {
     pub(crate) speech: Option<String>,
     pub(crate) text_completion: Option<String>,
     pub(crate) transcription: Option<String>,
+    pub(crate) realtime: Option<String>,
+    pub(crate) files: Option<String>,
+    pub(crate) batches: Option<String>,
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, String>,
     #[serde(default)]
@@ -111,13 +114,18 @@ impl RawEndpoint {
     pub(crate) const fn path(&self, operation: Operation) -> Option<&String> {
         let path = match operation {
             Operation::AudioTranslation => &self.audio_translation,
+            Operation::Batches => &self.batches,
             Operation::Chat => &self.chat,
             Operation::CountTokens => &self.count_tokens,
             Operation::Embeddings => &self.embeddings,
+            Operation::Files => &self.files,
             Operation::ImageEdit => &self.image_edit,
             Operation::ImageGeneration => &self.image_generation,
             Operation::ImageVariation => &self.image_variation,
             Operation::Moderation => &self.moderation,
+            // Whatever is below a provider's address.
+            Operation::Passthrough => return None,
+            Operation::Realtime => &self.realtime,
             Operation::Rerank => &self.rerank,
             Operation::Speech => &self.speech,
             Operation::TextCompletion => &self.text_completion,

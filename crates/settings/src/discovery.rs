@@ -146,6 +146,7 @@ fn find(
         variables: parts,
         headers: Vec::new(),
         models: Vec::new(),
+        passthrough: false,
     })
 }
 

@@ -33,6 +33,8 @@ pub struct ProviderSetting {
     pub headers: Vec<(String, SecretSetting)>,
     /// The models it has, if not those it lists itself.
     pub models: Vec<String>,
+    /// Whether callers may ask it for anything at all, by `/passthrough/NAME/…`.
+    pub passthrough: bool,
 }
 
 section! {
@@ -52,6 +54,8 @@ section! {
         headers: Named<SecretSetting> as NamedHeaders = Named::default(),
         /// The models it has. Unless set: those it lists itself.
         models: Vec<String> = Vec::new(),
+        /// Whether callers may ask it for anything at all, with Tollgate's credential there, by `/passthrough/NAME/…`. A key that is limited to some models needs `passthrough/NAME` among them.
+        passthrough: bool = false,
     }
 }
 
@@ -80,6 +84,7 @@ impl ProviderSetting {
             variables: raw.variables.0,
             headers: raw.headers.0,
             models: raw.models,
+            passthrough: raw.passthrough,
         }
     }
 
@@ -93,6 +98,7 @@ impl ProviderSetting {
             variables: Named(self.variables.clone()),
             headers: Named(self.headers.clone()),
             models: self.models.clone(),
+            passthrough: self.passthrough,
         };
         (self.name.to_string(), raw)
     }

@@ -11,8 +11,10 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use crate::patiently;
+use crate::{Talk, patiently};
 
 /// A request that is being put together.
 #[derive(Debug)]
@@ -105,6 +107,27 @@ impl Call {
     /// Dropping it closes the connection.
     pub async fn try_stream(self) -> Option<Streaming> {
         patiently("an answer's head or the connection's end", self.begin()).await
+    }
+
+    /// Begins a WebSocket; the answer that came instead, if there is none.
+    ///
+    /// # Cancel safety
+    /// Dropping it closes the connection.
+    pub async fn talk(self) -> Result<Talk, Response> {
+        let stream = TcpStream::connect(self.address).await.expect("the gateway listens");
+        let url = format!("ws://{}{}", self.address, self.request.uri());
+        let mut request = url.into_client_request().expect("a request");
+        request.headers_mut().extend(self.request.headers().clone());
+        let shaking = Box::pin(tokio_tungstenite::client_async(request, stream));
+        match patiently("a handshake", shaking).await {
+            Ok((socket, answer)) => Ok(Talk::new(answer.headers().clone(), socket)),
+            Err(tungstenite::Error::Http(answer)) => {
+                let (parts, body) = answer.into_parts();
+                let body = body.unwrap_or_default().into();
+                Err(Response { status: parts.status.as_u16(), headers: parts.headers, body })
+            }
+            Err(other) => panic!("no handshake: {other}"),
+        }
     }
 
     async fn begin(self) -> Option<Streaming> {

@@ -15,6 +15,7 @@ mod playing;
 mod program;
 mod random;
 mod reply;
+mod talk;
 mod upstream;
 
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub use gateway::{Builder, Gateway};
 pub use program::{Program, Ran};
 pub use random::Random;
 pub use reply::{Reply, Split};
+pub use talk::{FakeSessions, Said, Talk};
 pub use upstream::{FakeUpstream, Received};
 
 /// How long a test waits for anything before it fails: long enough for a slow machine, short enough for a person.

@@ -184,5 +184,6 @@ pub(crate) fn bare(name: &str) -> ProviderSetting {
         variables: Vec::new(),
         headers: Vec::new(),
         models: Vec::new(),
+        passthrough: false,
     }
 }

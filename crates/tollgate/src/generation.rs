@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use admin::{Listing, MetricsPage, Readers, Readiness, Site};
-use auth::{Authenticator, Tokens};
+use auth::{Authenticator, Marks, Tokens};
 use credentials::{Credential, Egress, ObtainError, Plan, Surroundings};
 use gateway::{Directory, Gateway, Upstream};
 use ledger::Ledger;
@@ -27,6 +27,7 @@ pub(crate) struct Lasting {
     pub(crate) auth: Arc<Authenticator>,
     pub(crate) tokens: Option<Arc<Tokens>>,
     pub(crate) limits: Arc<Limiter>,
+    pub(crate) marks: Arc<Marks>,
     pub(crate) room: Arc<Room>,
     pub(crate) egress: Arc<Egress>,
     pub(crate) ledger: Ledger,
@@ -133,6 +134,7 @@ impl Generation {
         let gateway = Gateway {
             auth: Arc::clone(&lasting.auth),
             limits: Arc::clone(&lasting.limits),
+            marks: Arc::clone(&lasting.marks),
             router: Arc::<Local>::clone(&table.router),
             directory: Arc::clone(&table.directory),
             retries: Arc::clone(&table.retries),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use admin::{Readiness, Site};
 use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
-use auth::{Authenticator, Issuer, KeyRing, Keys, Refresh, Tokens};
+use auth::{Authenticator, Issuer, KeyRing, Keys, Marks, Refresh, Tokens};
 use credentials::Egress;
 use gateway::{NetworkUpstream, Upstream};
 use ledger::Ledger;
@@ -83,6 +83,7 @@ fn start(configuration: &Configuration, keys: Arc<Keys>, clock: &Arc<dyn Clock>)
     let lasting = Lasting {
         auth: Arc::new(authenticator(settings, &ring, tokens.as_ref())),
         tokens,
+        marks: Arc::new(Marks::open(&settings.server.data).context("the key of ids cannot be opened")?),
         limits: Arc::new(Limiter::new(wiring::rate_limit(settings))),
         room: Arc::new(Room::new(wiring::room(settings))),
         egress: Arc::new(egress),

@@ -43,12 +43,15 @@ pub(crate) fn directory(
         let (headers, plan) = credentials::of(setting, provider, environment)?;
         let region = plan.as_ref().and_then(CredentialPlan::region);
         let (origin, endpoints) = endpoints(setting, provider, region)?;
+        let passthrough = below(setting, &address(setting, provider, region)?);
+        let passthrough = passthrough.filter(|_| origin.is_some());
         Ok(Destination::new(DestinationConfig {
             name: setting.name.clone(),
             origin,
             endpoints,
             headers,
             credential: plan.and_then(|plan| make(&setting.name, plan)),
+            passthrough,
             catalogue: Arc::clone(provider),
             unknown_price: unknown_price(policy, provider),
         }))
@@ -123,6 +126,12 @@ fn address(setting: &ProviderSetting, provider: &Provider, region: Option<&str>)
     provider.address(said).map_err(|variable| {
         anyhow!("providers.{}.variables.{} is needed: {}", setting.name, variable.name, variable.meaning)
     })
+}
+
+/// The path of a provider's address, where callers may ask it for anything below.
+fn below(setting: &ProviderSetting, base: &str) -> Option<Box<str>> {
+    let (_, path) = Origin::parse(base).ok().filter(|_| setting.passthrough)?;
+    Some(path.split('?').next().unwrap_or_default().trim_end_matches('/').into())
 }
 
 /// The catalogue's entry for a configured provider.

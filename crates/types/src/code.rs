@@ -80,6 +80,7 @@ codes! {
     UnsupportedEncoding "TG-0111" InvalidRequest "the body's content encoding is not supported";
     MalformedHttp "TG-0112" InvalidRequest "the request is not valid HTTP";
     UpgradeRefused "TG-0113" MethodNotAllowed "the endpoint speaks plain HTTP only";
+    WebSocketOnly "TG-0120" MethodNotAllowed "the endpoint is a WebSocket";
     BadCredential "TG-1001" Authentication "no valid key";
     CredentialConflict "TG-1002" InvalidRequest "two different keys on one request";
     ModelNotAllowed "TG-1003" Permission "the key may not use this model";
@@ -103,6 +104,8 @@ codes! {
     UpstreamTooLarge "TG-1309" BadGateway "the provider's answer is larger than the limit";
     UpstreamQuota "TG-1310" Unavailable "the gateway's account at the provider is out of credit";
     NoTarget "TG-1311" Unavailable "no provider of this model is available";
+    NotPassedThrough "TG-1312" Permission "nothing is passed through to this provider";
+    NotKept "TG-1313" NotFound "there is no such file or batch";
     Internal "TG-1401" Internal "a fault inside the gateway";
     LedgerUnavailable "TG-1402" Unavailable "the ledger cannot be written";
     Draining "TG-1403" Unavailable "the gateway is shutting down";

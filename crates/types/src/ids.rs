@@ -141,15 +141,36 @@ macro_rules! operations {
 
 operations! {
     AudioTranslation "audio_translation" "Text in English of what is said in a recording.";
+    Batches "batches" "Requests that are answered together, later.";
     Chat "chat" "One turn of a conversation, whole or streamed.";
     CountTokens "count_tokens" "How many tokens a conversation would take.";
     Embeddings "embeddings" "Vectors that stand for texts.";
+    Files "files" "Files that are kept at a provider.";
     ImageEdit "image_edit" "Another image of given ones.";
     ImageGeneration "image_generation" "An image of a description.";
     ImageVariation "image_variation" "An image like a given one.";
     Moderation "moderation" "Whether content is harmful, by category.";
+    Passthrough "passthrough" "Something of one provider's that is passed on without being understood.";
+    Realtime "realtime" "A session of many turns, in messages both ways.";
     Rerank "rerank" "Which documents answer a query best.";
     Speech "speech" "A text, spoken.";
     TextCompletion "text_completion" "How a text goes on.";
     Transcription "transcription" "The text of what is said in a recording.";
+}
+
+impl Operation {
+    /// Whether it is passed on to its provider without being understood.
+    pub const fn is_passed_on(self) -> bool {
+        self.is_kept() || matches!(self, Self::Passthrough)
+    }
+
+    /// Whether it is about what is kept at a provider, which knows it by an id.
+    pub const fn is_kept(self) -> bool {
+        matches!(self, Self::Batches | Self::Files)
+    }
+
+    /// Whether it is a session, of messages both ways, and no request with an answer.
+    pub const fn is_session(self) -> bool {
+        matches!(self, Self::Realtime)
+    }
 }

@@ -56,6 +56,16 @@ macro_rules! classes {
                 }
             }
 
+            /// The same, told again later in the same answer: what a later report counts wins, and what it leaves out
+            /// stays.
+            #[must_use]
+            pub fn updated(&self, later: &Self) -> Self {
+                Self {
+                    $($field: if later.$field.0 == 0 { self.$field } else { later.$field },)+
+                    service_tier: later.service_tier.or(self.service_tier),
+                }
+            }
+
             /// The same with no more than so much input and output in all; what is beyond is taken from the classes
             /// that come last.
             #[must_use]

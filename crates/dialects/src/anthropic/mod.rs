@@ -58,6 +58,13 @@ impl Dialect for Anthropic {
             &[
                 Route::new("/v1/messages", Operation::Chat),
                 Route::new("/v1/messages/count_tokens", Operation::CountTokens),
+                Route::new("/v1/messages/batches", Operation::Batches),
+                Route::new("/v1/messages/batches/{id}", Operation::Batches),
+                Route::new("/v1/messages/batches/{id}/cancel", Operation::Batches),
+                Route::new("/v1/messages/batches/{id}/results", Operation::Batches),
+                Route::new("/v1/files", Operation::Files),
+                Route::new("/v1/files/{id}", Operation::Files),
+                Route::new("/v1/files/{id}/content", Operation::Files),
             ]
         }
     }

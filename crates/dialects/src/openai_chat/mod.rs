@@ -53,7 +53,18 @@ impl Dialect for OpenAiChat {
     }
 
     fn routes(&self) -> &'static [Route] {
-        const { &[Route::new("/v1/chat/completions", Operation::Chat)] }
+        const {
+            &[
+                Route::new("/v1/chat/completions", Operation::Chat),
+                Route::new("/v1/realtime", Operation::Realtime),
+                Route::new("/v1/files", Operation::Files),
+                Route::new("/v1/files/{id}", Operation::Files),
+                Route::new("/v1/files/{id}/content", Operation::Files),
+                Route::new("/v1/batches", Operation::Batches),
+                Route::new("/v1/batches/{id}", Operation::Batches),
+                Route::new("/v1/batches/{id}/cancel", Operation::Batches),
+            ]
+        }
     }
 
     fn is_spoken_by(&self, headers: &HeaderMap) -> bool {

@@ -132,8 +132,12 @@ impl Account {
     pub(crate) fn complete_attempt(&mut self, tally: &Tally, status: u16) {
         let Some(claim) = self.attempt.as_ref().map(|attempt| attempt.claim) else { return };
         let (usage, estimated) = match tally.usage {
-            // Counting tokens uses none.
-            None if self.facts.operation == Some(Operation::CountTokens) => (Usage::default(), Estimated::No),
+            // Counting tokens uses none, and so does what asks no model.
+            None if self.facts.operation == Some(Operation::CountTokens)
+                || self.facts.input_estimate == Tokens(0) =>
+            {
+                (Usage::default(), Estimated::No)
+            }
             Some(usage) => (usage, Estimated::No),
             None => (counting::so_far(None, self.facts.input_estimate, tally.output_bytes), Estimated::Yes),
         };
@@ -207,6 +211,9 @@ impl Account {
     /// Tells the router how the last attempt goes.
     fn report(&self, claim: Claim, outcome: router::Outcome) {
         let Some(served) = &self.facts.served_by else { return };
+        if self.facts.operation.is_some_and(Operation::is_passed_on) {
+            return;
+        }
         self.tell(self.gateway.router.report(&served.candidate.target, claim, outcome, self.now));
     }
 

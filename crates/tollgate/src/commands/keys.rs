@@ -39,7 +39,7 @@ fn open(configuration: &Configuration) -> anyhow::Result<Keys> {
 /// Says which of these names mean no model now. They may be of a configuration still to come, so the key is made all
 /// the same.
 fn warn_of_unknown(table: &Table, models: &[String]) {
-    for model in models {
+    for model in models.iter().filter(|model| !gateway::is_right(model)) {
         if let Err(error) = table.router.resolve(model) {
             eprintln!("warning: {error}");
         }

@@ -1,0 +1,191 @@
+//! Files and batches, which a provider keeps: they go to the provider that has them, and belong to the caller who made
+//! them.
+
+use bytes::Bytes;
+use http::Method;
+use serde_json::{Value, json};
+use testkit::{FakeUpstream, Gateway, Received, Reply, Response};
+
+use crate::gateway;
+
+const FORM: &str = "multipart/form-data; boundary=x";
+
+/// A provider that keeps one file and one batch, under ids that say whose they are.
+fn keeping(name: &'static str) -> impl Fn(&Received) -> Reply + Send + Sync + 'static {
+    move |request| {
+        let path = request.path.split('?').next().unwrap_or_default();
+        let (file, batch) = (format!("file-{name}"), format!("batch_{name}"));
+        let described = match path.trim_start_matches("/v1") {
+            "/files" if request.method == "GET" => {
+                json!({"object": "list", "data": [{"id": file, "object": "file"}], "first_id": file, "last_id": file})
+            }
+            "/batches" | "/messages/batches" => json!({
+                "id": batch, "object": "batch", "input_file_id": file, "output_file_id": null, "status": "validating",
+                "metadata": {"id": "the caller's"}, "results_url": format!("https://far.invalid/v1/messages/batches/{batch}/results"),
+                "usage": {"input_tokens": 5, "output_tokens": 5},
+            }),
+            other if other.ends_with("/content") => return Reply::json(200, r#"{"id": "the caller's own"}"#),
+            other if other.ends_with("/results") => {
+                return Reply::bytes("application/x-jsonl", "{\"custom_id\":\"1\"}\n{\"custom_id\":\"2\"}\n");
+            }
+            other if other.contains("/files") => {
+                json!({"id": file, "object": "file", "bytes": request.body.len()})
+            }
+            _ => json!({"id": batch, "object": "batch", "output_file_id": file}),
+        };
+        Reply::json(200, described.to_string())
+    }
+}
+
+struct Stage {
+    a: FakeUpstream,
+    b: FakeUpstream,
+    gateway: Gateway,
+}
+
+impl Stage {
+    async fn set() -> Self {
+        let (a, b) = (FakeUpstream::start(keeping("a")).await, FakeUpstream::start(keeping("b")).await);
+        let config = format!(
+            "providers:\n  a: {{kind: openai, url: \"{}/v1\", key: sk-a}}\n  b: {{kind: openai, url: \"{}/v1\", key: sk-b, passthrough: true}}\n  c: {{kind: anthropic, url: \"{}\", key: sk-c}}\n",
+            a.url(),
+            b.url(),
+            a.url(),
+        );
+        Self { a, b, gateway: gateway().config(&config).start().await }
+    }
+
+    async fn upload(&self, provider: &str) -> Response {
+        let call = self.gateway.call(Method::POST, "/v1/files", Bytes::from_static(b"--x\r\n..."));
+        call.header("content-type", FORM).header("x-tollgate-provider", provider).send().await
+    }
+
+    async fn uploaded(&self, provider: &str) -> String {
+        let response = self.upload(provider).await;
+        assert_eq!(response.status, 200, "{}", response.text());
+        text(&response.json()["id"])
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_file_goes_to_the_named_provider_and_is_found_there_again() {
+    let stage = Stage::set().await;
+    let id = stage.uploaded("b").await;
+    assert!(id.starts_with("file-b.b."), "{id}");
+    let sent = stage.b.last();
+    assert_eq!((sent.path.as_str(), sent.header("content-type")), ("/v1/files", FORM));
+    assert_eq!((sent.header("x-tollgate-provider"), sent.header("authorization")), ("", "Bearer sk-b"));
+    let found = stage.gateway.get(&format!("/v1/files/{id}")).send().await;
+    assert_eq!((found.status, text(&found.json()["id"])), (200, id.clone()));
+    assert_eq!(stage.b.last().path, "/v1/files/file-b");
+    let content = stage.gateway.get(&format!("/v1/files/{id}/content?x=1")).send().await;
+    assert_eq!(content.text(), r#"{"id": "the caller's own"}"#);
+    assert_eq!(stage.b.last().path, "/v1/files/file-b/content?x=1");
+    let gone = stage.gateway.call(Method::DELETE, &format!("/files/{id}"), Bytes::new()).send().await;
+    assert_eq!((gone.status, stage.b.last().method.as_str()), (200, "DELETE"));
+    assert!(stage.a.received().is_empty());
+}
+
+#[tokio::test]
+async fn where_a_file_belongs_must_be_said_if_there_is_a_choice() {
+    let stage = Stage::set().await;
+    let call = stage.gateway.call(Method::POST, "/v1/files", Bytes::from_static(b"x"));
+    let refused = call.header("content-type", FORM).send().await;
+    assert_eq!((refused.status, refused.header("x-tollgate-code")), (400, "TG-0108"), "{}", refused.text());
+    assert!(refused.text().contains("one of a, b"), "{}", refused.text());
+    let call = stage.gateway.call(Method::POST, "/v1/files?provider=a", Bytes::from_static(b"x"));
+    assert_eq!(call.header("content-type", FORM).send().await.status, 200);
+    assert_eq!(stage.a.last().path, "/v1/files");
+    assert_eq!(stage.upload("nobody").await.status, 400);
+    // Only one provider speaks this language.
+    let call = stage.gateway.call(Method::POST, "/v1/files", Bytes::from_static(b"x"));
+    let call = call.header("content-type", FORM).header("anthropic-version", "2023-06-01");
+    let response = call.header("anthropic-beta", "files-api-2025-04-14").send().await;
+    assert!(text(&response.json()["id"]).starts_with("file-a.c."), "{}", response.text());
+    assert_eq!(stage.a.last().header("x-api-key"), "sk-c");
+    assert_eq!(stage.a.last().header("anthropic-beta"), "files-api-2025-04-14");
+}
+
+#[tokio::test]
+async fn a_batch_goes_where_its_input_is() {
+    let stage = Stage::set().await;
+    let input = stage.uploaded("b").await;
+    let body =
+        json!({"input_file_id": input, "endpoint": "/v1/chat/completions", "completion_window": "24h"});
+    let made = stage.gateway.post("/v1/batches", body.to_string()).send().await;
+    let batch = made.json();
+    assert_eq!(made.status, 200, "{batch}");
+    assert_eq!(
+        (stage.b.last().json()["input_file_id"].clone(), &batch["metadata"]["id"]),
+        ("file-b".into(), &"the caller's".into())
+    );
+    assert_eq!((text(&batch["input_file_id"]), &batch["output_file_id"]), (input, &Value::Null));
+    let id = text(&batch["id"]);
+    let cancelled = stage.gateway.post(&format!("/v1/batches/{id}/cancel"), "").send().await;
+    assert_eq!(stage.b.last().path, "/v1/batches/batch_b/cancel");
+    let output = text(&cancelled.json()["output_file_id"]);
+    assert_eq!(stage.gateway.get(&format!("/v1/files/{output}/content")).send().await.status, 200);
+    // What a batch has used is told with every look at it.
+    assert_eq!(stage.gateway.usage()["total"]["usage"]["input"], 0);
+    let lines =
+        stage.gateway.logged(3, |line| line["model"] == "batches/b" || line["model"] == "files/b").await;
+    assert_eq!(lines[1]["operation"], "batches");
+}
+
+#[tokio::test]
+async fn a_batch_of_messages_leads_to_its_results_here() {
+    let stage = Stage::set().await;
+    let body = json!({"requests": [{"custom_id": "1", "params": {}}]});
+    let call = stage.gateway.post("/v1/messages/batches", body.to_string());
+    let batch = call.header("anthropic-version", "2023-06-01").send().await.json();
+    assert_eq!(stage.a.last().json(), body);
+    let results = text(&batch["results_url"]);
+    assert!(results.starts_with("/v1/messages/batches/batch_a.c."), "{results}");
+    let results = stage.gateway.get(&results).send().await;
+    assert_eq!(results.text(), "{\"custom_id\":\"1\"}\n{\"custom_id\":\"2\"}\n");
+    assert_eq!(stage.a.last().path, "/v1/messages/batches/batch_a/results");
+}
+
+#[tokio::test]
+async fn what_one_caller_keeps_is_nothing_to_another() {
+    let stage = Stage::set().await;
+    let id = stage.uploaded("a").await;
+    let made = stage.gateway.cli(&["keys", "create", "other"]);
+    let other = String::from_utf8(made.stdout).unwrap().trim().to_owned();
+    let asked = stage.a.received().len();
+    let asking = async {
+        loop {
+            let response = stage.gateway.get(&format!("/v1/files/{id}")).key(&other).send().await;
+            if response.status != 401 {
+                break response;
+            }
+        }
+    };
+    let response = tokio::time::timeout(testkit::PATIENCE, Box::pin(asking)).await.unwrap();
+    assert_eq!((response.status, response.header("x-tollgate-code")), (404, "TG-1313"));
+    for path in ["/v1/files/file-a".to_owned(), format!("/v1/files/{id}x"), "/v1/batches/..%2f..".to_owned()]
+    {
+        let response = stage.gateway.get(&path).send().await;
+        assert_eq!((response.status, response.header("x-tollgate-code")), (404, "TG-1313"), "{path}");
+    }
+    let body = json!({"input_file_id": id}).to_string();
+    assert_eq!(stage.gateway.post("/v1/batches", body).key(&other).send().await.status, 404);
+    assert_eq!(stage.a.received().len(), asked);
+}
+
+#[tokio::test]
+async fn everything_is_listed_only_where_anything_may_be_asked() {
+    let stage = Stage::set().await;
+    let refused = stage.gateway.get("/v1/files").header("x-tollgate-provider", "a").send().await;
+    assert_eq!((refused.status, refused.header("x-tollgate-code")), (403, "TG-1312"));
+    assert!(stage.a.received().is_empty());
+    let id = stage.uploaded("b").await;
+    let listed = stage.gateway.get(&format!("/v1/files?provider=b&after={id}&limit=2")).send().await;
+    assert_eq!(stage.b.last().path, "/v1/files?after=file-b&limit=2");
+    let listed = listed.json();
+    assert_eq!((text(&listed["data"][0]["id"]), text(&listed["last_id"])), (id.clone(), id));
+}

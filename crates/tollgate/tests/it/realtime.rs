@@ -1,0 +1,243 @@
+//! Sessions over a WebSocket: every message passes both ways, what is used is counted as answers end, and the session
+//! ends when its caller may go on no longer.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use testkit::{FakeSessions, Gateway, Reply, Said, Talk};
+
+use crate::gateway;
+
+const REALTIME: &str = "/v1/realtime?model=gpt-realtime";
+
+fn config(url: &str) -> String {
+    format!("providers:\n  a: {{kind: openai, url: \"{url}/v1\", key: sk-a, models: [gpt-realtime]}}\n")
+}
+
+/// What a session of so much use says at the end of an answer.
+fn done(input: u64, output: u64) -> String {
+    json!({
+        "type": "response.done", "event_id": "event_1",
+        "response": {
+            "id": "resp_1", "object": "realtime.response", "status": "completed",
+            "usage": {
+                "total_tokens": input + output, "input_tokens": input, "output_tokens": output,
+                "input_token_details": {"text_tokens": input - 3, "audio_tokens": 2, "cached_tokens": 1},
+                "output_token_details": {"text_tokens": output - 4, "audio_tokens": 4},
+            },
+        },
+    })
+    .to_string()
+}
+
+/// Answers everything by its echo; `done` by an answer that ends, `bye` by a goodbye, `break` by breaking off.
+async fn echo(mut talk: Talk) {
+    talk.say(r#"{"type":"session.created"}"#).await;
+    loop {
+        match talk.hear().await {
+            Said::Text(text) => match text.as_str() {
+                "begin" => talk.say(r#"{"type":"response.created"}"#).await,
+                "done" => talk.say(&done(20, 10)).await,
+                "bye" => talk.goodbye(1000, "enough").await,
+                "break" => return,
+                other => talk.say(&format!("heard {other}")).await,
+            },
+            Said::Binary(bytes) => talk.say_bytes(&bytes).await,
+            Said::Pong(_) => {}
+            Said::Goodbye(_) | Said::Gone => return,
+        }
+    }
+}
+
+async fn start(more: &str) -> (FakeSessions, Gateway) {
+    let upstream = FakeSessions::start(echo).await;
+    let gateway = gateway().config(&format!("{}{more}", config(&upstream.url()))).start().await;
+    (upstream, gateway)
+}
+
+async fn begin(gateway: &Gateway) -> Talk {
+    let mut talk = gateway.get(REALTIME).talk().await.unwrap();
+    assert_eq!(talk.text().await, r#"{"type":"session.created"}"#);
+    talk
+}
+
+/// The line of the one session, once it is over.
+async fn line(gateway: &Gateway) -> Value {
+    gateway.logged(1, |line| line["operation"] == "realtime").await.remove(0)
+}
+
+#[tokio::test]
+async fn messages_pass_both_ways_and_what_answers_use_is_on_record() {
+    let (upstream, gateway) = start("").await;
+    let mut talk = begin(&gateway).await;
+    assert!(!talk.headers["x-request-id"].is_empty());
+    assert_eq!(talk.headers["x-tollgate-provider"], "a");
+    talk.say("hello").await;
+    assert_eq!(talk.text().await, "heard hello");
+    talk.say_bytes(&[0, 255, 7]).await;
+    assert_eq!(talk.hear().await, Said::Binary(vec![0, 255, 7].into()));
+    talk.ping(b"there?").await;
+    assert_eq!(talk.hear().await, Said::Pong(b"there?"[..].into()));
+    let long = "x".repeat(200_000);
+    talk.say(&long).await;
+    assert_eq!(talk.text().await.len(), long.len() + "heard ".len());
+    for _ in 0..2 {
+        talk.say("done").await;
+        assert_eq!(talk.text().await, done(20, 10));
+    }
+    talk.goodbye(1000, "").await;
+    assert_eq!(talk.hear().await, Said::Goodbye(Some((1000, String::new()))));
+    let line = line(&gateway).await;
+    assert_eq!((&line["status"], &line["model"]), (&101.into(), &"a/gpt-realtime".into()), "{line}");
+    let usage = gateway.usage();
+    let used = &usage["total"]["usage"];
+    let counts = ["input", "input_audio", "cache_read", "output", "output_audio"]
+        .map(|class| used[class].as_u64().unwrap());
+    assert_eq!(counts, [34, 4, 2, 12, 8], "{usage}");
+    assert_eq!(
+        (&usage["total"]["estimated"], &usage["total"]["attempts"]),
+        (&0.into(), &1.into()),
+        "{usage}"
+    );
+    let asked = upstream.received().remove(0);
+    assert_eq!(asked.path, "/v1/realtime?model=gpt-realtime");
+    assert_eq!(asked.header("authorization"), "Bearer sk-a");
+}
+
+#[tokio::test]
+async fn a_browser_gives_its_key_among_the_protocols() {
+    let (upstream, gateway) = start("").await;
+    let offered = format!("realtime, openai-insecure-api-key.{}, openai-beta.realtime-v1", gateway.key);
+    let path = "/v1/realtime?intent=transcription&model=a%2Fgpt-realtime&key=";
+    let call = gateway.get(path).without_key().header("sec-websocket-protocol", &offered);
+    let talk = call.talk().await.unwrap();
+    assert_eq!(talk.headers["sec-websocket-protocol"], "realtime");
+    let asked = upstream.received().remove(0);
+    assert_eq!(asked.path, "/v1/realtime?model=gpt-realtime&intent=transcription");
+    assert_eq!(asked.header("sec-websocket-protocol"), "");
+}
+
+#[tokio::test]
+async fn what_begins_no_session_is_refused_with_words() {
+    let (upstream, gateway) = start("").await;
+    let plain = gateway.get(REALTIME).send().await;
+    assert_eq!((plain.status, plain.header("x-tollgate-code")), (426, "TG-0120"), "{}", plain.text());
+    assert_eq!(plain.header("upgrade"), "websocket");
+    let old = gateway.get(REALTIME).header("sec-websocket-version", "8").talk().await;
+    assert_eq!(old.unwrap_err().status, 426);
+    let stranger = gateway.get(REALTIME).without_key().talk().await.unwrap_err();
+    assert_eq!((stranger.status, stranger.json()["error"]["type"].is_string()), (401, true));
+    let unknown = gateway.get("/v1/realtime?model=b/x").talk().await.unwrap_err();
+    assert_eq!((unknown.status, unknown.header("x-tollgate-code")), (404, "TG-1004"));
+    let none = gateway.get("/v1/realtime").talk().await.unwrap_err();
+    assert_eq!((none.status, &none.json()["error"]["param"]), (400, &"model".into()));
+    let posted = gateway.post(REALTIME, "{}").send().await;
+    assert_eq!((posted.status, posted.header("allow")), (405, "GET"));
+    let elsewhere = gateway.get("/v1/chat/completions").talk().await.unwrap_err();
+    assert_eq!((elsewhere.status, elsewhere.header("x-tollgate-code")), (426, "TG-0113"));
+    assert!(upstream.received().is_empty());
+}
+
+#[tokio::test]
+async fn a_provider_that_opens_no_session_is_an_upstream_that_failed() {
+    let upstream = testkit::FakeUpstream::start(|request| match request.header("authorization") {
+        "Bearer sk-a" => Reply::json(401, r#"{"error":{"message":"bad key"}}"#),
+        _ => Reply::json(200, "{}"),
+    })
+    .await;
+    let other = format!("  b: {{kind: anthropic, url: \"{}\", key: sk-b, models: [m]}}\n", upstream.url());
+    let gateway = gateway().config(&format!("{}{other}", config(&upstream.url()))).start().await;
+    let refused = gateway.get(REALTIME).talk().await.unwrap_err();
+    assert_eq!((refused.status, refused.header("x-tollgate-code")), (502, "TG-1304"), "{}", refused.text());
+    let other = gateway.get("/v1/realtime?model=b/m").talk().await.unwrap_err();
+    assert_eq!((other.status, other.header("x-tollgate-code")), (400, "TG-1202"));
+}
+
+#[tokio::test]
+async fn a_session_ends_when_its_provider_ends_it_well_or_badly() {
+    let (_upstream, gateway) = start("").await;
+    let mut talk = begin(&gateway).await;
+    talk.say("bye").await;
+    assert_eq!(talk.hear().await, Said::Goodbye(Some((1000, "enough".to_owned()))));
+    let mut talk = begin(&gateway).await;
+    talk.say("done").await;
+    drop(talk.text().await);
+    talk.say("break").await;
+    let event: Value = serde_json::from_str(&talk.text().await).unwrap();
+    assert_eq!(
+        (&event["type"], &event["error"]["tollgate_code"]),
+        (&"error".into(), &"TG-1307".into()),
+        "{event}"
+    );
+    assert!(matches!(talk.hear().await, Said::Goodbye(Some((1011, _)))));
+    gateway.logged(2, |line| line["operation"] == "realtime").await;
+    let total = &gateway.usage()["total"];
+    assert_eq!((&total["failures"], &total["usage"]["output"]), (&1.into(), &6.into()), "{total}");
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_ends_the_session_and_is_charged_for_what_was_used() {
+    let (_upstream, gateway) = start("").await;
+    let mut talk = begin(&gateway).await;
+    talk.say("done").await;
+    drop(talk.text().await);
+    drop(talk);
+    let line = line(&gateway).await;
+    assert_eq!(line["error"], "TG-1404", "{line}");
+    assert_eq!(gateway.usage()["total"]["usage"]["output"], 6);
+}
+
+#[tokio::test]
+async fn a_session_ends_when_the_limit_is_used_up() {
+    let (_upstream, gateway) = start("security: {rate_limiting: {requests_per_minute: 2}}\n").await;
+    let mut talk = begin(&gateway).await;
+    talk.say("done").await;
+    assert_eq!(talk.text().await, done(20, 10));
+    talk.say("done").await;
+    assert_eq!(talk.text().await, done(20, 10));
+    let event: Value = serde_json::from_str(&talk.text().await).unwrap();
+    assert_eq!(
+        (&event["type"], &event["error"]["code"]),
+        (&"error".into(), &"rate_limit_exceeded".into()),
+        "{event}"
+    );
+    assert!(matches!(talk.hear().await, Said::Goodbye(Some((1013, _)))));
+    assert_eq!(line(&gateway).await["error"], "TG-1101");
+    assert_eq!(gateway.usage()["total"]["usage"]["output"], 12);
+}
+
+#[tokio::test]
+async fn a_session_ends_when_its_key_is_revoked() {
+    let (_upstream, gateway) = start("").await;
+    let made = gateway.cli(&["keys", "create", "brief"]);
+    let key = String::from_utf8(made.stdout).unwrap().trim().to_owned();
+    let asking = async {
+        loop {
+            if let Ok(talk) = gateway.get(REALTIME).key(&key).talk().await {
+                break talk;
+            }
+        }
+    };
+    let mut talk = tokio::time::timeout(testkit::PATIENCE, Box::pin(asking)).await.unwrap();
+    assert_eq!(talk.text().await, r#"{"type":"session.created"}"#);
+    assert!(gateway.cli(&["keys", "revoke", "brief"]).status.success());
+    let event: Value = serde_json::from_str(&talk.text().await).unwrap();
+    assert_eq!(event["type"], "error", "{event}");
+    assert!(matches!(talk.hear().await, Said::Goodbye(Some((1008, _)))));
+}
+
+#[tokio::test]
+async fn a_drain_ends_a_session_once_its_answer_has_ended() {
+    let (_upstream, mut gateway) = start("server: {drain: 20s}\n").await;
+    let mut talk = begin(&gateway).await;
+    talk.say("begin").await;
+    drop(talk.text().await);
+    gateway.terminate();
+    while gateway.get("/readyz").try_stream().await.is_some_and(|answer| answer.status == 200) {}
+    talk.say("done").await;
+    assert_eq!(talk.text().await, done(20, 10));
+    let event: Value = serde_json::from_str(&talk.text().await).unwrap();
+    assert_eq!(event["error"]["tollgate_code"], "TG-1403", "{event}");
+    assert!(matches!(talk.hear().await, Said::Goodbye(Some((1001, _)))));
+    assert!(tokio::time::timeout(Duration::from_secs(20), gateway.wait()).await.unwrap().success());
+}
