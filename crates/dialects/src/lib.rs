@@ -121,6 +121,11 @@ pub trait Dialect: Send + Sync {
         None
     }
 
+    /// A conversation in messages over one connection; most languages have none.
+    fn turns(&self) -> Option<Box<dyn Turns>> {
+        None
+    }
+
     /// Whether these request headers give the caller away as a speaker of this language.
     fn is_spoken_by(&self, headers: &HeaderMap) -> bool;
 
@@ -192,6 +197,15 @@ pub trait Exchange<Asks, Answers>: Send + Sync {
 
     /// Writes a whole answer.
     fn encode_answer(&self, answer: &Answers, asked: &Asked) -> Vec<u8>;
+}
+
+/// The turns of a conversation over one connection, in messages.
+pub trait Turns: Send {
+    /// The body of the request that a message makes.
+    fn ask(&mut self, message: &Bytes) -> Result<Bytes, DecodeError>;
+
+    /// Takes in an event of the answer: a later turn may go on from it.
+    fn hear(&mut self, event: &[u8]);
 }
 
 /// A wire language in which one can have a conversation.

@@ -1,12 +1,15 @@
 //! The first stage: a request as it came, and the account that follows it to the end.
 
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use dialects::{Dialect, PathSaid, Takes};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Version, header};
-use http_body::Body as _;
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use net::body::{Discard, Left};
 use types::Operation;
@@ -21,7 +24,46 @@ pub struct Arrival {
     pub(crate) account: Box<Account>,
     pub(crate) route: Option<Route>,
     pub(crate) parts: Parts,
-    pub(crate) body: Incoming,
+    pub(crate) body: CallerBody,
+}
+
+/// A body of a caller's, which may still be coming.
+pub(crate) enum CallerBody {
+    /// A message over a connection that carries several.
+    Message(Option<Bytes>),
+    /// A request's body.
+    Network(Incoming),
+}
+
+impl http_body::Body for CallerBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Message(message) => Poll::Ready(message.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Network(body) => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Message(message) => message.is_none(),
+            Self::Network(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Message(message) => {
+                SizeHint::with_exact(message.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Self::Network(body) => body.size_hint(),
+        }
+    }
 }
 
 /// What a path asks for, in which language.
@@ -55,7 +97,7 @@ impl Route {
 
 /// A body of the caller's that nobody has read yet.
 pub(crate) struct Unread {
-    pub(crate) body: Incoming,
+    pub(crate) body: CallerBody,
     version: Version,
     /// Whether its sender waits to be asked for it.
     is_awaited: bool,
@@ -63,7 +105,7 @@ pub(crate) struct Unread {
 
 impl Unread {
     /// The body of the request with this head; `None` where there is nothing to read.
-    pub(crate) fn of(parts: &Parts, body: Incoming) -> Option<Self> {
+    pub(crate) fn of(parts: &Parts, body: CallerBody) -> Option<Self> {
         let is_awaited = parts.headers.contains_key(header::EXPECT);
         (!body.is_end_stream()).then_some(Self { body, version: parts.version, is_awaited })
     }
@@ -95,6 +137,11 @@ impl Arrival {
     /// Opens the account of a request that has just come in.
     pub(crate) fn new(request: http::Request<Incoming>, peer: IpAddr, gateway: &Arc<Gateway>) -> Self {
         let (parts, body) = request.into_parts();
+        Self::of_turn(parts, CallerBody::Network(body), peer, gateway)
+    }
+
+    /// The same of one turn of several over one connection, or of a request by itself.
+    pub(crate) fn of_turn(parts: Parts, body: CallerBody, peer: IpAddr, gateway: &Arc<Gateway>) -> Self {
         let route = routes::find(parts.uri.path(), &parts.headers);
         let caller = match &route {
             Some(route) => route.dialect,
@@ -116,7 +163,7 @@ pub(crate) fn client_id(headers: &HeaderMap) -> Option<HeaderValue> {
 
 impl Account {
     /// Turns away a request whose body has not been read.
-    pub(crate) fn turn_away(mut self: Box<Self>, parts: &Parts, body: Incoming, cause: Cause) -> Rejection {
+    pub(crate) fn turn_away(mut self: Box<Self>, parts: &Parts, body: CallerBody, cause: Cause) -> Rejection {
         self.unread = Unread::of(parts, body).map(Box::new);
         self.reject(cause)
     }

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use auth::{IdentifyError, Presented, Principal};
 use http::request::Parts;
 use http::{Method, header};
-use hyper::body::Incoming;
 use net::websocket::{self, Handshake};
 use tracing::debug;
 
 use crate::account::Account;
-use crate::arrival::{Route, Spelling};
+use crate::arrival::{CallerBody, Route, Spelling};
 use crate::rejection::{Cause, Rejection};
-use crate::{Arrival, Gateway};
+use crate::{Arrival, Gateway, turns};
 
 /// A request whose caller is known.
 pub(crate) struct Identified {
@@ -20,7 +19,7 @@ pub(crate) struct Identified {
     pub(crate) route: Route,
     pub(crate) principal: Arc<Principal>,
     pub(crate) parts: Parts,
-    pub(crate) body: Incoming,
+    pub(crate) body: CallerBody,
 }
 
 /// Finds out who asks.
@@ -41,7 +40,7 @@ fn known(
 ) -> Result<(Route, Arc<Principal>), Cause> {
     let route = entrance(route, parts, gateway)?;
     account.begin(route.operation, route.spelling == Spelling::Forgiven);
-    if route.operation.is_session() {
+    if asks_for_messages(&route, parts) {
         account.handshake = Some(Box::new(handshake(parts)?));
     }
     let presented = Presented::read(&parts.headers, parts.uri.query()).map_err(IdentifyError::from);
@@ -57,6 +56,14 @@ fn known(
     Ok((route, principal))
 }
 
+/// Whether a request asks for a connection that carries messages, at a path where there is one.
+pub(crate) fn asks_for_messages(route: &Route, parts: &Parts) -> bool {
+    if route.operation.is_session() {
+        return parts.method == Method::GET;
+    }
+    websocket::is_asked(&parts.method, &parts.headers) && turns::of(route).is_some()
+}
+
 /// How the session begins that a request asks for.
 fn handshake(parts: &Parts) -> Result<Handshake, Cause> {
     let handshake = Handshake::read(parts).map_err(Cause::Handshake)?;
@@ -70,14 +77,12 @@ fn entrance(route: Option<Route>, parts: &Parts, gateway: &Gateway) -> Result<Ro
         return Err(Cause::Draining);
     }
     let Some(route) = route else { return Err(Cause::UnknownPath(parts.uri.path().to_owned())) };
-    if !route.operation.is_session()
-        && parts.method == Method::GET
-        && parts.headers.contains_key(header::UPGRADE)
-    {
+    let is_for_messages = asks_for_messages(&route, parts);
+    if !is_for_messages && parts.method == Method::GET && parts.headers.contains_key(header::UPGRADE) {
         return Err(Cause::Upgrade);
     }
     let methods = route.methods();
-    if !methods.contains(&parts.method) {
+    if !is_for_messages && !methods.contains(&parts.method) {
         return Err(Cause::Method { method: parts.method.clone(), takes: methods });
     }
     let passed_by = |via: &header::HeaderValue| via.to_str().is_ok_and(|via| names(via, &gateway.instance));

@@ -28,6 +28,7 @@ mod rejection;
 mod relay;
 mod routes;
 mod session;
+mod turns;
 mod upstream;
 mod visit;
 
@@ -156,7 +157,16 @@ impl Gateway {
         let answering = pin!(async {
             let arrival = Arrival::new(request, peer, self);
             known.get_or_init(|| (arrival.account.caller, arrival.account.id));
-            match self.walk(arrival).await {
+            let begun = match &arrival.route {
+                Some(route)
+                    if !route.operation.is_session()
+                        && identify::asks_for_messages(route, &arrival.parts) =>
+                {
+                    turns::begin(arrival, self)
+                }
+                Some(_) | None => self.walk(arrival).await,
+            };
+            match begun {
                 Ok(answer) => answer,
                 Err(rejection) => rejection.read_on().await.into_answer(),
             }

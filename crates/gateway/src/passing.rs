@@ -6,7 +6,6 @@ use dialects::{Content, Dialect, Fields, PathSaid, Peek, Takes};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use hyper::body::Incoming;
 use net::body::{Outgoing, Upload};
 use router::{Candidate, Resolved};
 use types::conversation::Delivery;
@@ -14,7 +13,7 @@ use types::{ModelName, Operation, ProviderName, StreamForm, TargetId};
 
 use crate::Gateway;
 use crate::account::Account;
-use crate::arrival::{Route, Spelling, Unread};
+use crate::arrival::{CallerBody, Route, Spelling, Unread};
 use crate::destination::Destination;
 use crate::outbound::{self, Place, Written};
 use crate::receive::Request;
@@ -200,7 +199,7 @@ fn upload(unread: Unread, headers: &mut HeaderMap, account: &mut Account) -> Out
     OutboundBody::Stream(Box::new(body))
 }
 
-fn exact_length(body: &Incoming) -> Option<u64> {
+fn exact_length(body: &CallerBody) -> Option<u64> {
     http_body::Body::size_hint(body).exact()
 }
 

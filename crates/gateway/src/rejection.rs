@@ -91,6 +91,16 @@ impl Rejection {
         self
     }
 
+    /// The same as a message over a connection that goes on. Closes the account.
+    pub(crate) fn into_event(self) -> Vec<u8> {
+        let Self { mut account, cause } = self;
+        let refusal = cause.refusal(&account);
+        let event = event(&refusal, &account);
+        account.facts.bytes_out = event.len() as u64;
+        account.close(account.caller.encode_error(&refusal, account.id).status, Some(refusal.code));
+        event
+    }
+
     /// The answer that tells the caller, in its own language. Closes the account.
     pub(crate) fn into_answer(self) -> Answer {
         let Self { mut account, cause } = self;
@@ -216,11 +226,20 @@ pub(crate) fn written(refusal: &Refusal, dialect: &dyn Dialect, request: Request
     response
 }
 
+/// A refusal of a message that is no request, in a language.
+pub(crate) fn turn_event(refusal: &Refusal, dialect: &dyn Dialect) -> Vec<u8> {
+    as_event(&dialect.encode_error(refusal, RequestId::generate()))
+}
+
+/// The language's error, that it is one, and the status that it would have had.
+fn as_event(error: &dialects::ErrorAnswer) -> Vec<u8> {
+    let rest = error.body.strip_prefix(b"{").unwrap_or(&error.body);
+    [format!(r#"{{"type":"error","status":{},"#, error.status).as_bytes(), rest].concat()
+}
+
 /// A refusal as an event of a session: the language's error, and that it is one.
 pub(crate) fn event(refusal: &Refusal, account: &Account) -> Vec<u8> {
-    let body = account.caller.encode_error(refusal, account.id).body;
-    let rest = body.strip_prefix(b"{").unwrap_or(&body);
-    [&br#"{"type":"error","#[..], rest].concat()
+    as_event(&account.caller.encode_error(refusal, account.id))
 }
 
 /// The refusal of an error that says all there is to say.

@@ -24,7 +24,7 @@ use crate::{deadline, paths};
 const SWITCHED: u16 = 101;
 /// How long one side may take nothing of what is sent to it, and how long its goodbye is awaited.
 const STALLED: Duration = Duration::from_mins(1);
-const GOODBYE: Duration = Duration::from_secs(2);
+pub(crate) const GOODBYE: Duration = Duration::from_secs(2);
 /// How often it is asked whether the caller's key is still good.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -197,7 +197,7 @@ fn cut(what: &str) -> Fault {
     Fault::new(FaultKind::Cut, format!("the provider's session {what}"))
 }
 
-async fn is_sent(to: &mut Writing, message: &Message) -> bool {
+pub(crate) async fn is_sent(to: &mut Writing, message: &Message) -> bool {
     matches!(deadline::within(STALLED, to.send(message)).await, Ok(Ok(())))
 }
 

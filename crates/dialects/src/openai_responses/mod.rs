@@ -22,6 +22,7 @@ mod restrict;
 mod stream_decode;
 mod stream_encode;
 mod stream_items;
+mod turns;
 mod usage;
 mod wire;
 
@@ -72,6 +73,10 @@ impl Dialect for OpenAiResponses {
             ("responses", _) => Some(KEPT),
             (_, _) => None,
         }
+    }
+
+    fn turns(&self) -> Option<Box<dyn crate::Turns>> {
+        Some(Box::new(turns::Turns::default()))
     }
 
     /// Never: its clients send the same headers as those of Chat Completions, and read the same errors.

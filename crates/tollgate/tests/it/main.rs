@@ -31,6 +31,7 @@ mod samples;
 mod sdk;
 mod smoke;
 mod splits;
+mod turns;
 
 use testkit::Gateway;
 
