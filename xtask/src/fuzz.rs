@@ -21,8 +21,6 @@ const TARGETS: &[(&str, &[&str])] = &[
     ("openai_responses_stream", &["openai_responses"]),
     ("scan", &["anthropic", "openai_chat", "openai_responses"]),
     ("sse", &["anthropic", "openai_chat", "openai_responses"]),
-    ("scan", &["anthropic", "openai_chat"]),
-    ("sse", &["anthropic", "openai_chat"]),
     ("websocket", &[]),
 ];
 
