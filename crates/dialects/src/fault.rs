@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use serde_json::Value;
-use types::{Fault, FaultKind};
+use types::{ErrorClass, Fault, FaultKind};
 
 /// The most of an upstream's own sentence that is told on.
 const MAX_MESSAGE: usize = 4096;
@@ -123,6 +123,27 @@ fn details(value: &Value) -> &[Value] {
 fn retry_delay(detail: &Value) -> Option<Duration> {
     let seconds: f64 = detail.get("retryDelay")?.as_str()?.strip_suffix('s')?.parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// The status of a refusal of this class, where a language has no other for it.
+pub(crate) const fn status_of(class: ErrorClass) -> u16 {
+    match class {
+        ErrorClass::InvalidRequest => 400,
+        ErrorClass::Authentication => 401,
+        ErrorClass::Billing => 402,
+        ErrorClass::Permission => 403,
+        ErrorClass::NotFound => 404,
+        ErrorClass::MethodNotAllowed => 405,
+        ErrorClass::Conflict => 409,
+        ErrorClass::TooLarge => 413,
+        ErrorClass::RateLimited => 429,
+        ErrorClass::HeadersTooLarge => 431,
+        ErrorClass::Internal => 500,
+        ErrorClass::BadGateway => 502,
+        ErrorClass::Unavailable => 503,
+        ErrorClass::Timeout => 504,
+        ErrorClass::Loop => 508,
+    }
 }
 
 /// The first of these places that holds a text or a number.

@@ -44,6 +44,7 @@ pub mod bedrock;
 pub mod embeddings;
 pub mod frames;
 pub mod gemini;
+pub mod ollama;
 pub mod openai;
 pub mod openai_chat;
 pub mod openai_responses;
@@ -73,12 +74,13 @@ pub use splice::Splice;
 pub use surface::Surface;
 
 /// Every wire language there is. A new one is a folder and a line here.
-static DIALECTS: [&dyn Dialect; 17] = [
+static DIALECTS: [&dyn Dialect; 18] = [
     &openai_chat::OpenAiChat,
     &anthropic::Anthropic,
     &openai_responses::OpenAiResponses,
     &bedrock::Bedrock,
     &gemini::Gemini,
+    &ollama::Ollama,
     &embeddings::OPENAI,
     &embeddings::COHERE,
     &embeddings::GEMINI,

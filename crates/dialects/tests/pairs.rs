@@ -251,10 +251,10 @@ fn text_of(content: &Content) -> String {
 
 fn conversation() -> Conversation {
     let message = |role, content| Message { role, content, name: None };
-    let file = |mime: &str, data: &str, title: Option<&str>| Media {
+    let picture = |mime: &str, data: &str| Media {
         mime: Some(mime.into()),
         source: MediaSource::Base64(data.into()),
-        title: title.map(str::to_owned),
+        title: None,
         detail: None,
         cache: None,
     };
@@ -268,11 +268,7 @@ fn conversation() -> Conversation {
         message(Role::System, vec![Content::text("Be brief.")]),
         message(
             Role::User,
-            vec![
-                Content::text("What is this?"),
-                Content::Image(file("image/png", "iVBORw0KGgo=", None)),
-                Content::Document(file("application/pdf", "JVBERi0xLjQ=", Some("report.pdf"))),
-            ],
+            vec![Content::text("What is this?"), Content::Image(picture("image/png", "iVBORw0KGgo="))],
         ),
         message(
             Role::Assistant,

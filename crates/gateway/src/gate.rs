@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use dialects::frames::{FrameError, FrameParser};
 use dialects::{Conduit, Content, PassedOn, Tally};
+use net::lines::LineParser;
 use net::sse::{SseParser, Tail};
 use types::conversation::Delivery;
 use types::{Fault, FaultKind, Frame, Refusal, StreamEvent, StreamForm};
@@ -29,6 +30,7 @@ pub(crate) struct Source {
 enum Framing {
     Events(SseParser),
     Frames(FrameParser),
+    Lines(LineParser),
     /// Each piece is a frame.
     Pieces,
     Whole {
@@ -62,6 +64,7 @@ impl Source {
             Some(StreamForm::Bytes) => Framing::Pieces,
             Some(StreamForm::Events) => Framing::Events(SseParser::new(caps.event)),
             Some(StreamForm::Frames) => Framing::Frames(FrameParser::new(caps.event)),
+            Some(StreamForm::Lines) => Framing::Lines(LineParser::new(caps.event)),
             Some(StreamForm::Array) | None => {
                 Framing::Whole { gathered: Gathered::default(), cap: caps.answer }
             }
@@ -135,6 +138,13 @@ impl Source {
                 }
                 Ok(())
             }
+            Framing::Lines(parser) => {
+                parser.push(bytes);
+                while let Some(event) = parser.next().map_err(|_| too_large("event"))? {
+                    self.conduit.push(Frame::Event(event), &mut self.out)?;
+                }
+                Ok(())
+            }
         }
     }
 
@@ -152,6 +162,12 @@ impl Source {
             }
             // Half a frame says nothing.
             Framing::Frames(_) | Framing::Pieces => {}
+            // A last line may lack its end.
+            Framing::Lines(parser) => {
+                if let Some(event) = parser.finish() {
+                    self.conduit.push(Frame::Event(event), &mut self.out)?;
+                }
+            }
         }
         self.conduit.end(&mut self.out)
     }
@@ -165,7 +181,7 @@ impl Source {
     pub(crate) fn estimate(&self) -> Tally {
         let gathered = match &self.framing {
             Framing::Whole { gathered, .. } => gathered.len(),
-            Framing::Events(_) | Framing::Frames(_) | Framing::Pieces => 0,
+            Framing::Events(_) | Framing::Frames(_) | Framing::Lines(_) | Framing::Pieces => 0,
         };
         Tally { output_bytes: gathered as u64, ..Tally::default() }
     }

@@ -3,6 +3,7 @@
 pub mod body;
 pub mod client;
 pub mod drain;
+pub mod lines;
 pub mod listener;
 pub mod peer;
 pub mod sse;

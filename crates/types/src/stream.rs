@@ -43,11 +43,13 @@ pub enum StreamForm {
     Events,
     /// Binary frames with checksums (Amazon event stream).
     Frames,
+    /// Lines of JSON.
+    Lines,
 }
 
 impl StreamForm {
     /// Those that a media type tells.
-    const TOLD: [Self; 2] = [Self::Events, Self::Frames];
+    const TOLD: [Self; 3] = [Self::Events, Self::Frames, Self::Lines];
 
     /// The media type of such a stream, where nobody says another.
     pub const fn content_type(self) -> &'static str {
@@ -56,6 +58,7 @@ impl StreamForm {
             Self::Bytes => "application/octet-stream",
             Self::Events => "text/event-stream",
             Self::Frames => "application/vnd.amazon.eventstream",
+            Self::Lines => "application/x-ndjson",
         }
     }
 

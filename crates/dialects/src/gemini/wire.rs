@@ -194,7 +194,9 @@ pub(super) const fn around(form: StreamForm, is_first: bool) -> (&'static [u8], 
         StreamForm::Array if is_first => (b"[", b""),
         StreamForm::Array => (b",\r\n", b""),
         // No caller reads the other forms in this language.
-        StreamForm::Bytes | StreamForm::Events | StreamForm::Frames => (b"data: ", b"\r\n\r\n"),
+        StreamForm::Bytes | StreamForm::Events | StreamForm::Frames | StreamForm::Lines => {
+            (b"data: ", b"\r\n\r\n")
+        }
     }
 }
 
@@ -202,7 +204,7 @@ pub(super) const fn around(form: StreamForm, is_first: bool) -> (&'static [u8], 
 pub(super) const fn end(form: StreamForm) -> &'static [u8] {
     match form {
         StreamForm::Array => b"]",
-        StreamForm::Bytes | StreamForm::Events | StreamForm::Frames => b"",
+        StreamForm::Bytes | StreamForm::Events | StreamForm::Frames | StreamForm::Lines => b"",
     }
 }
 

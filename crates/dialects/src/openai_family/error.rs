@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use types::{Code, ErrorClass, Fault, FaultKind, Refusal};
 
 use super::{json_bytes, lenient};
+use crate::fault::status_of;
 use crate::{ErrorAnswer, read_fault};
 
 #[derive(Serialize)]
@@ -26,7 +27,7 @@ pub(crate) struct WireErrorBody<'a> {
 
 /// Writes an error as a whole answer.
 pub(crate) fn encode(refusal: &Refusal) -> ErrorAnswer {
-    let status = refusal.status.unwrap_or(status(refusal.class));
+    let status = refusal.status.unwrap_or(status_of(refusal.class));
     ErrorAnswer { status, headers: Vec::new(), body: json_bytes(&wire(refusal)) }
 }
 
@@ -50,26 +51,6 @@ pub(crate) fn body_of(refusal: &Refusal) -> WireErrorBody<'_> {
         param: refusal.param.as_deref(),
         code: refusal.upstream_kind.as_deref().or_else(|| word(refusal.code, refusal.class)),
         tollgate_code: refusal.code.as_str(),
-    }
-}
-
-const fn status(class: ErrorClass) -> u16 {
-    match class {
-        ErrorClass::InvalidRequest => 400,
-        ErrorClass::Authentication => 401,
-        ErrorClass::Billing => 402,
-        ErrorClass::Permission => 403,
-        ErrorClass::NotFound => 404,
-        ErrorClass::MethodNotAllowed => 405,
-        ErrorClass::Conflict => 409,
-        ErrorClass::TooLarge => 413,
-        ErrorClass::RateLimited => 429,
-        ErrorClass::HeadersTooLarge => 431,
-        ErrorClass::Internal => 500,
-        ErrorClass::BadGateway => 502,
-        ErrorClass::Unavailable => 503,
-        ErrorClass::Timeout => 504,
-        ErrorClass::Loop => 508,
     }
 }
 

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use dialects::frames::FrameParser;
 use dialects::{Conversational, Fold};
+use net::lines::LineParser;
 use net::sse::{SseParser, Tail};
 use serde_json::{Value, json};
 use types::conversation::{Answer, Content, StopReason};
@@ -28,6 +29,11 @@ pub(crate) fn answer(dialect: &dyn Conversational, is_streamed: bool, body: &Byt
 pub(crate) fn events(body: &Bytes) -> Vec<StreamEvent> {
     if body.first() == Some(&0) {
         let mut parser = FrameParser::new(16 << 20);
+        parser.push(body.clone());
+        return std::iter::from_fn(|| parser.next().unwrap()).collect();
+    }
+    if body.first() == Some(&b'{') {
+        let mut parser = LineParser::new(16 << 20);
         parser.push(body.clone());
         return std::iter::from_fn(|| parser.next().unwrap()).collect();
     }

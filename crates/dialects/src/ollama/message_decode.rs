@@ -1,0 +1,102 @@
+//! Reads messages: the same in a request's history and in an answer. Calls have ids only where a newer server gave them:
+//! the others are told apart by their order.
+
+use serde_json::value::RawValue;
+use types::Json;
+use types::conversation::{Content, Media, MediaSource, Message, Role};
+
+use crate::DecodeError;
+use crate::extras::says_nothing;
+use crate::object::{Object, Path};
+
+/// The messages of a request, one for one, so that a place in the conversation is a place in the request.
+pub(super) fn messages(
+    list: Vec<&RawValue>,
+    leftovers: &mut Vec<(String, Json)>,
+) -> Result<Vec<Message>, DecodeError> {
+    let parent = Path::Field(&Path::Root, "messages");
+    let mut open = Vec::new();
+    let mut messages = Vec::with_capacity(list.len());
+    for (index, raw) in list.into_iter().enumerate() {
+        let path = Path::Item(&parent, index);
+        let mut object = Object::read(raw.get(), &path)?;
+        let (role, content) = match object.require_text("role")?.as_str() {
+            "assistant" => (Role::Assistant, said(&mut object, &format!("call_{index}"))?),
+            "system" => (Role::System, shown(&mut object)?),
+            "tool" => (Role::User, vec![result(&mut object, &mut open)?]),
+            "user" => (Role::User, shown(&mut object)?),
+            _ => {
+                return Err(
+                    Path::Field(&path, "role").wrong("must be `user`, `assistant`, `system` or `tool`")
+                );
+            }
+        };
+        open.extend(content.iter().filter_map(called));
+        let rest = object.rest().filter(|(_, json)| !says_nothing(json.as_str()));
+        leftovers.extend(rest.map(|(name, json)| (Path::Field(&path, &name).to_string(), json)));
+        messages.push(Message { role, content, name: None });
+    }
+    Ok(messages)
+}
+
+/// The name and id of a call.
+fn called(content: &Content) -> Option<(String, String)> {
+    if let Content::ToolCall { name, id, .. } = content { Some((name.clone(), id.clone())) } else { None }
+}
+
+/// What the model said: reasoning, words, calls. Calls without an id get one that begins with `prefix`.
+pub(super) fn said(object: &mut Object<'_, '_>, prefix: &str) -> Result<Vec<Content>, DecodeError> {
+    let mut content = Vec::new();
+    if let Some(text) = object.take_text("thinking")?.filter(|text| !text.is_empty()) {
+        content.push(Content::Thinking { text, signature: None });
+    }
+    content.extend(shown(object)?);
+    let parent = Path::Field(object.path(), "tool_calls");
+    for (index, raw) in object.take_list("tool_calls")?.into_iter().enumerate() {
+        let path = Path::Item(&parent, index);
+        content.push(call(raw, &path, || format!("{prefix}_{index}"))?);
+    }
+    Ok(content)
+}
+
+/// A call of a tool.
+pub(super) fn call(
+    raw: &RawValue,
+    path: &Path<'_>,
+    id: impl FnOnce() -> String,
+) -> Result<Content, DecodeError> {
+    let inside = Path::Field(path, "function");
+    let mut object = Object::read(raw.get(), path)?;
+    let given = object.take_text("id")?.filter(|id| !id.is_empty());
+    let Some(raw) = object.take("function")? else { return Err(inside.wrong("is missing")) };
+    let mut function = Object::read(raw.get(), &inside)?;
+    let name = function.require_text("name")?;
+    let arguments = function.take("arguments")?.map_or_else(|| "{}".to_owned(), |raw| raw.get().to_owned());
+    Ok(Content::ToolCall { id: given.unwrap_or_else(id), name, arguments, signature: None, cache: None })
+}
+
+/// Words, and pictures beside them.
+fn shown(object: &mut Object<'_, '_>) -> Result<Vec<Content>, DecodeError> {
+    let text = object.take_text("content")?.filter(|text| !text.is_empty());
+    let mut content: Vec<Content> = text.map(Content::text).into_iter().collect();
+    let images: Option<Vec<String>> = object.take_as("images", "must be an array of strings in base64")?;
+    content.extend(images.into_iter().flatten().map(|data| {
+        let source = MediaSource::Base64(data);
+        Content::Image(Media { mime: None, source, title: None, detail: None, cache: None })
+    }));
+    Ok(content)
+}
+
+/// A tool's answer, to the first call that is still `open`: of its id, else of its name, else of any.
+fn result(object: &mut Object<'_, '_>, open: &mut Vec<(String, String)>) -> Result<Content, DecodeError> {
+    let id = object.take_text("tool_call_id")?.filter(|id| !id.is_empty());
+    let name = object.take_text("tool_name")?;
+    let at = match (&id, &name) {
+        (Some(id), _) => open.iter().position(|(_, known)| known == id),
+        (None, Some(name)) => open.iter().position(|(known, _)| known == name),
+        (None, None) => (!open.is_empty()).then_some(0),
+    };
+    let found = at.map(|at| open.remove(at).1);
+    let call_id = id.or(found).or(name).unwrap_or_else(|| "call".to_owned());
+    Ok(Content::ToolResult { call_id, content: shown(object)?, is_error: false, cache: None })
+}
