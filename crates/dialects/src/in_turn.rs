@@ -3,11 +3,108 @@
 
 use std::collections::VecDeque;
 
-use types::conversation::{Delta, Event};
+use types::Usage;
+use types::conversation::{Delta, Event, Opening, StopReason};
+
+use crate::Encoder;
+
+/// How a language whose blocks never interleave writes a stream.
+pub(crate) trait Blocks: Send {
+    /// The answer begins; said once, before everything else.
+    fn start(&mut self, id: Option<&str>, out: &mut Vec<u8>);
+
+    /// A block begins.
+    fn open(&mut self, opening: &Opening, out: &mut Vec<u8>);
+
+    /// The block goes on.
+    fn extend(&mut self, delta: &Delta, out: &mut Vec<u8>);
+
+    /// The block ends.
+    fn close(&mut self, out: &mut Vec<u8>);
+
+    /// The answer ends.
+    fn end(&mut self, stop: Option<StopReason>, usage: Usage, out: &mut Vec<u8>);
+}
+
+/// Writes a stream block by block.
+#[derive(Debug, Default)]
+pub(crate) struct BlockEncoder<B> {
+    turn: InTurn,
+    blocks: B,
+    started: bool,
+    ended: bool,
+    stop: Option<StopReason>,
+    usage: Usage,
+}
+
+impl<B: Blocks> BlockEncoder<B> {
+    /// An encoder that writes by these rules.
+    pub(crate) fn new(blocks: B) -> Self {
+        let (turn, usage) = <(InTurn, Usage)>::default();
+        Self { turn, blocks, started: false, ended: false, stop: None, usage }
+    }
+
+    fn start(&mut self, id: Option<&str>, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.started, true) {
+            self.blocks.start(id, out);
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        self.start(None, out);
+        self.turn.finish(|event| write(&mut self.blocks, event, out));
+        self.blocks.end(self.stop, self.usage, out);
+    }
+}
+
+impl<B: Blocks> Encoder for BlockEncoder<B> {
+    fn push(&mut self, event: &Event, out: &mut Vec<u8>) {
+        match event {
+            Event::Start { id, .. } => self.start(id.as_deref(), out),
+            Event::Open { choice: 0, .. }
+            | Event::Delta { choice: 0, .. }
+            | Event::Close { choice: 0, .. } => {
+                self.start(None, out);
+                self.turn.push(event, |event| write(&mut self.blocks, event, out));
+            }
+            Event::Finish { choice: 0, reason, .. } => self.stop = Some(*reason),
+            Event::Usage(usage) => self.usage = *usage,
+            Event::End => self.end(out),
+            // These languages have one answer per request, no log probabilities and no sign of life; failures are
+            // written as errors.
+            Event::Open { .. }
+            | Event::Delta { .. }
+            | Event::Close { .. }
+            | Event::Finish { .. }
+            | Event::Logprobs { .. }
+            | Event::Failed(_)
+            | Event::Ping => {}
+        }
+    }
+}
+
+/// Writes one event of a block.
+fn write(blocks: &mut impl Blocks, event: &Event, out: &mut Vec<u8>) {
+    match event {
+        Event::Open { opening, .. } => blocks.open(opening, out),
+        Event::Delta { delta, .. } => blocks.extend(delta, out),
+        Event::Close { .. } => blocks.close(out),
+        Event::Start { .. }
+        | Event::Logprobs { .. }
+        | Event::Finish { .. }
+        | Event::Usage(_)
+        | Event::Failed(_)
+        | Event::Ping
+        | Event::End => {}
+    }
+}
 
 /// The blocks of one answer.
 #[derive(Debug, Default)]
-pub(crate) struct InTurn {
+struct InTurn {
     /// The block being written.
     current: Option<u32>,
     /// Those that wait, in the order they opened.
@@ -23,7 +120,7 @@ struct Waiting {
 
 impl InTurn {
     /// Takes one event of a block and writes what can be written.
-    pub(crate) fn push(&mut self, event: &Event, mut write: impl FnMut(&Event)) {
+    fn push(&mut self, event: &Event, mut write: impl FnMut(&Event)) {
         let (block, is_open) = match event {
             Event::Open { block, .. } => (*block, true),
             Event::Delta { block, .. } | Event::Close { block, .. } => (*block, false),
@@ -53,7 +150,7 @@ impl InTurn {
     }
 
     /// The answer is over: writes all that waits and closes what is open.
-    pub(crate) fn finish(&mut self, mut write: impl FnMut(&Event)) {
+    fn finish(&mut self, mut write: impl FnMut(&Event)) {
         while let Some(block) = self.current {
             write(&Event::Close { choice: 0, block });
             self.advance(&mut write);

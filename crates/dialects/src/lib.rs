@@ -41,6 +41,7 @@ mod turns;
 
 pub mod anthropic;
 pub mod bedrock;
+pub mod cohere;
 pub mod embeddings;
 pub mod frames;
 pub mod gemini;
@@ -74,11 +75,12 @@ pub use splice::Splice;
 pub use surface::Surface;
 
 /// Every wire language there is. A new one is a folder and a line here.
-static DIALECTS: [&dyn Dialect; 18] = [
+static DIALECTS: [&dyn Dialect; 19] = [
     &openai_chat::OpenAiChat,
     &anthropic::Anthropic,
     &openai_responses::OpenAiResponses,
     &bedrock::Bedrock,
+    &cohere::Cohere,
     &gemini::Gemini,
     &ollama::Ollama,
     &embeddings::OPENAI,
@@ -442,6 +444,13 @@ impl types::Classify for EncodeError {
 }
 
 impl Encoded {
+    /// A request that is this JSON.
+    pub(crate) fn of(body: &impl serde::Serialize, changes: Vec<Change>) -> Self {
+        let mut bytes = Vec::new();
+        shape::write(&mut bytes, body);
+        Self { body: vec![bytes.into()], changes, ..Self::default() }
+    }
+
     /// In strict mode, an error if anything would differ from what was asked.
     pub fn checked(self, target: &Target) -> Result<Self, EncodeError> {
         let lossy =

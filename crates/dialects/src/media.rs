@@ -1,6 +1,10 @@
 //! Pictures, documents and sound: how they are written in a URL, and what can be said of one without looking at all
 //! of it.
 
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use types::conversation::{Media, MediaSource};
 
 /// Something that is not text, of which no more is known.
@@ -73,6 +77,18 @@ pub(crate) fn image_mime<'a>(declared: Option<&'a str>, data: &str) -> Option<&'
 
 /// How MIME types end that are text without saying so.
 const TEXTUAL: &[&str] = &["json", "xml", "yaml", "javascript", "x-sh"];
+
+/// The text of a document that is text.
+pub(crate) fn text_of(document: &Media) -> Option<Cow<'_, str>> {
+    match &document.source {
+        MediaSource::Text(text) => Some(Cow::Borrowed(text)),
+        MediaSource::Base64(data) if document.mime.as_deref().is_some_and(is_textual) => {
+            let bytes = STANDARD.decode(data).ok();
+            bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(Cow::Owned)
+        }
+        MediaSource::Base64(_) | MediaSource::File(_) | MediaSource::Url(_) => None,
+    }
+}
 
 /// Whether a document of this MIME type is text.
 pub(crate) fn is_textual(mime: &str) -> bool {

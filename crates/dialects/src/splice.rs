@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use types::StreamEvent;
+use types::conversation::Target;
 
 use crate::{Fields, Span};
 
@@ -66,6 +67,18 @@ impl Splice {
         push(&mut pieces, body.slice(at..));
         pieces
     }
+}
+
+/// A request with the target's model; every other byte stays.
+pub(crate) fn renamed(body: &Bytes, fields: &Fields, target: &Target) -> Vec<Bytes> {
+    let mut splice = Splice::default();
+    if let Ok(Some(span)) = fields.find(body, "model") {
+        let model = quoted(target.model.as_str());
+        if body.get(span.clone()) != Some(&model) {
+            splice.replace(span, model);
+        }
+    }
+    splice.apply(body)
 }
 
 /// Events up to this many bytes are copied when they are changed: one piece costs less on its way out than three.

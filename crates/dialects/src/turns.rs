@@ -5,6 +5,15 @@ use types::conversation::{Change, Role, Target};
 
 use crate::{EncodeError, quirks};
 
+/// The word for a speaker in languages that have three.
+pub(crate) const fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Assistant => "assistant",
+        Role::Developer | Role::System => "system",
+        Role::User => "user",
+    }
+}
+
 /// A block of such a language.
 pub(crate) trait TurnBlock<'a>: Sized {
     /// A block that is text.

@@ -4,10 +4,11 @@ use serde_json::value::RawValue;
 use types::Json;
 use types::conversation::{CacheMark, Content, Media, MediaSource};
 
-use super::formats::{audio_mime, document_mime};
+use super::formats::document_mime;
 use super::wire::{list, member, own_kind, text};
 use crate::DecodeError;
 use crate::extras::says_nothing;
+use crate::media::audio_mime;
 use crate::object::{Object, Path, keep};
 
 /// What was left over of the blocks that were read.

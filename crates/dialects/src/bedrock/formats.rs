@@ -42,11 +42,6 @@ pub(super) fn image_format(mime: &str) -> Option<&'static str> {
     IMAGES.iter().copied().find(|word| *word == kind)
 }
 
-/// The MIME type of sound of this kind.
-pub(super) fn audio_mime(format: &str) -> String {
-    if format == "mp3" { "audio/mpeg".to_owned() } else { format!("audio/{format}") }
-}
-
 /// The kind of sound with this MIME type.
 pub(super) fn audio_format(mime: &str) -> Option<&'static str> {
     let kind = mime.strip_prefix("audio/")?;
@@ -99,6 +94,5 @@ mod tests {
         assert_eq!(format(Some("application/zip"), None, "UEsDBA=="), None);
         assert_eq!((audio_format("audio/mpeg"), audio_format("audio/x-wav")), (Some("mp3"), Some("wav")));
         assert_eq!((image_format("image/jpeg"), image_format("image/tiff")), (Some("jpeg"), None));
-        assert_eq!(audio_mime("mp3"), "audio/mpeg");
     }
 }

@@ -26,6 +26,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use types::conversation::{Answer, Conversation, Target};
 use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamForm, Tokens, UnixTime};
 
+use crate::in_turn::BlockEncoder;
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
     ErrorAnswer, Fields, Head, Peek, Place, Route, Streams,
@@ -134,7 +135,7 @@ impl Conversational for Bedrock {
     }
 
     fn encoder(&self, _asked: &Asked) -> Box<dyn Encoder> {
-        Box::new(stream_encode::StreamEncoder::default())
+        Box::new(BlockEncoder::new(stream_encode::Frames::default()))
     }
 
     /// In the form of the provider's own `CountTokens`.

@@ -14,7 +14,7 @@ use crate::extras::{Named, carry};
 use crate::place::told;
 use crate::sampling::{single_choice, unsaid};
 use crate::turns::{Turn, Turns};
-use crate::{EncodeError, Encoded, ToolNames, quirks, schema, shape};
+use crate::{EncodeError, Encoded, ToolNames, quirks, schema};
 
 /// Chat Completions' service tiers and this wire's words for them.
 const TIERS: &[(&str, &str)] = &[("default", "default"), ("flex", "flex"), ("priority", "priority")];
@@ -157,11 +157,8 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
         extras: carried.fields,
     };
     writer.report_unsaid();
-    let mut bytes = Vec::new();
-    shape::write(&mut bytes, &body);
-    let changes = told(conversation, writer.changes, carried.lost);
-    let tool_names = writer.tool_names;
-    Encoded { body: vec![bytes.into()], changes, tool_names, headers: Vec::new() }.checked(target)
+    let encoded = Encoded::of(&body, told(conversation, writer.changes, carried.lost));
+    Encoded { tool_names: writer.tool_names, ..encoded }.checked(target)
 }
 
 impl<'a> Writer<'a> {

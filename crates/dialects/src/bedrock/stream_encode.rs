@@ -2,30 +2,19 @@
 
 use serde::Serialize;
 use types::Usage;
-use types::conversation::{Delta, Event, Opening, StopReason};
+use types::conversation::{Delta, Opening, StopReason};
 
 use super::answer::{Metrics, Said, stop_word};
 use super::usage::UsageOut;
 use crate::calls::is_without;
 use crate::frames::{self, FrameKind};
-use crate::in_turn::InTurn;
+use crate::in_turn::Blocks;
 use crate::media::is_base64;
-use crate::{Encoder, shape};
-
-/// Writes a stream.
-#[derive(Debug, Default)]
-pub(super) struct StreamEncoder {
-    turn: InTurn,
-    blocks: Blocks,
-    ended: bool,
-    stop: Option<StopReason>,
-    usage: Usage,
-}
+use crate::shape;
 
 /// The blocks as they are written.
 #[derive(Debug, Default)]
-struct Blocks {
-    started: bool,
+pub(super) struct Frames {
     /// The number of the next block on the wire.
     next: u32,
     current: Current,
@@ -110,63 +99,9 @@ struct Metadata {
     metrics: Metrics,
 }
 
-impl Encoder for StreamEncoder {
-    fn push(&mut self, event: &Event, out: &mut Vec<u8>) {
-        match event {
-            Event::Start { .. } => self.blocks.start(out),
-            Event::Open { choice: 0, .. }
-            | Event::Delta { choice: 0, .. }
-            | Event::Close { choice: 0, .. } => self.turn.push(event, |event| self.blocks.write(event, out)),
-            Event::Finish { choice: 0, reason, .. } => self.stop = Some(*reason),
-            Event::Usage(usage) => self.usage = *usage,
-            Event::End => self.end(out),
-            // The wire has one answer per request, no log probabilities and no sign of life; failures are written as
-            // errors.
-            Event::Open { .. }
-            | Event::Delta { .. }
-            | Event::Close { .. }
-            | Event::Finish { .. }
-            | Event::Logprobs { .. }
-            | Event::Failed(_)
-            | Event::Ping => {}
-        }
-    }
-}
-
-impl StreamEncoder {
-    fn end(&mut self, out: &mut Vec<u8>) {
-        if std::mem::replace(&mut self.ended, true) {
-            return;
-        }
-        self.blocks.start(out);
-        self.turn.finish(|event| self.blocks.write(event, out));
-        let stop_reason = stop_word(self.stop, self.blocks.said);
-        write(out, "messageStop", &MessageStop { stop_reason });
-        write(out, "metadata", &Metadata { usage: self.usage.into(), metrics: Metrics::default() });
-    }
-}
-
-impl Blocks {
-    fn start(&mut self, out: &mut Vec<u8>) {
-        if !std::mem::replace(&mut self.started, true) {
-            write(out, "messageStart", &Role { role: "assistant" });
-        }
-    }
-
-    fn write(&mut self, event: &Event, out: &mut Vec<u8>) {
-        self.start(out);
-        match event {
-            Event::Open { opening, .. } => self.open(opening, out),
-            Event::Delta { delta, .. } => self.extend(delta, out),
-            Event::Close { .. } => self.close(out),
-            Event::Start { .. }
-            | Event::Logprobs { .. }
-            | Event::Finish { .. }
-            | Event::Usage(_)
-            | Event::Failed(_)
-            | Event::Ping
-            | Event::End => {}
-        }
+impl Blocks for Frames {
+    fn start(&mut self, _id: Option<&str>, out: &mut Vec<u8>) {
+        write(out, "messageStart", &Role { role: "assistant" });
     }
 
     fn open(&mut self, opening: &Opening, out: &mut Vec<u8>) {
@@ -230,6 +165,13 @@ impl Blocks {
         self.next += 1;
     }
 
+    fn end(&mut self, stop: Option<StopReason>, usage: Usage, out: &mut Vec<u8>) {
+        write(out, "messageStop", &MessageStop { stop_reason: stop_word(stop, self.said) });
+        write(out, "metadata", &Metadata { usage: usage.into(), metrics: Metrics::default() });
+    }
+}
+
+impl Frames {
     fn piece(&self, delta: Piece<'_>, out: &mut Vec<u8>) {
         write(out, "contentBlockDelta", &BlockDelta { content_block_index: self.next, delta });
     }

@@ -3,10 +3,11 @@
 
 use serde_json::value::RawValue;
 use types::Json;
-use types::conversation::{Content, Media, MediaSource, Message, Role};
+use types::conversation::{Content, MediaSource, Message, Role};
 
 use crate::DecodeError;
 use crate::extras::says_nothing;
+use crate::media::media;
 use crate::object::{Object, Path};
 
 /// The messages of a request, one for one, so that a place in the conversation is a place in the request.
@@ -80,10 +81,8 @@ fn shown(object: &mut Object<'_, '_>) -> Result<Vec<Content>, DecodeError> {
     let text = object.take_text("content")?.filter(|text| !text.is_empty());
     let mut content: Vec<Content> = text.map(Content::text).into_iter().collect();
     let images: Option<Vec<String>> = object.take_as("images", "must be an array of strings in base64")?;
-    content.extend(images.into_iter().flatten().map(|data| {
-        let source = MediaSource::Base64(data);
-        Content::Image(Media { mime: None, source, title: None, detail: None, cache: None })
-    }));
+    let images = images.into_iter().flatten().map(MediaSource::Base64);
+    content.extend(images.map(|source| Content::Image(media(None, source))));
     Ok(content)
 }
 

@@ -2,15 +2,14 @@
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Message, Role};
+use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Message};
 
 use super::request_encode::Writer;
 use super::wire::{CallOut, CalledOut, MessageOut};
 use crate::calls::{broken_input, input};
-use crate::media::{is_base64, is_textual};
+use crate::media::{is_base64, text_of};
 use crate::quirks;
+use crate::turns::role_word;
 
 impl<'a> Writer<'a> {
     /// The messages.
@@ -26,11 +25,7 @@ impl<'a> Writer<'a> {
     }
 
     fn message(&mut self, message: &'a Message, index: usize, written: &mut Vec<MessageOut<'a>>) {
-        let role = match message.role {
-            Role::Assistant => "assistant",
-            Role::Developer | Role::System => "system",
-            Role::User => "user",
-        };
+        let role = role_word(message.role);
         let new = || MessageOut { role, ..MessageOut::default() };
         let mut current = new();
         for (at, content) in message.content.iter().enumerate() {
@@ -115,15 +110,7 @@ impl<'a> Writer<'a> {
 
     /// Adds a document as its text, if it is one.
     fn document(&mut self, media: &'a Media, path: &str, message: &mut MessageOut<'a>) {
-        let text = match &media.source {
-            MediaSource::Text(text) => Some(Cow::Borrowed(text.as_str())),
-            MediaSource::Base64(data) if media.mime.as_deref().is_some_and(is_textual) => {
-                let bytes = STANDARD.decode(data).ok();
-                bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(Cow::Owned)
-            }
-            MediaSource::Base64(_) | MediaSource::File(_) | MediaSource::Url(_) => None,
-        };
-        let Some(text) = text else {
+        let Some(text) = text_of(media) else {
             self.dropped(path);
             return;
         };

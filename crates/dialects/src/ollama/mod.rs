@@ -1,7 +1,6 @@
 //! Ollama's own language, `/api/chat`: one text per message, pictures beside it, arguments as objects, and streams of
 //! lines.
 
-mod adapt;
 mod answer;
 mod error;
 mod forward;
@@ -25,6 +24,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use types::conversation::{Answer, Conversation, Target};
 use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamForm, Tokens, UnixTime};
 
+use crate::splice::renamed;
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
     ErrorAnswer, Fields, Head, Peek, Place, Route,
@@ -59,7 +59,7 @@ impl Dialect for Ollama {
     }
 
     fn adapt_request(&self, body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {
-        Ok(adapt::adapt(body, fields, target))
+        Ok(Encoded { body: renamed(body, fields, target), ..Encoded::default() })
     }
 
     fn forwarded_request_headers(&self) -> &'static [HeaderName] {

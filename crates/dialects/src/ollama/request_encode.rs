@@ -9,7 +9,7 @@ use super::wire::{FunctionOut, MessageOut, ToolOut, is_own};
 use crate::extras::{Named, carry};
 use crate::place::told;
 use crate::sampling::single_choice;
-use crate::{EncodeError, Encoded, ToolNames, quirks, schema, shape};
+use crate::{EncodeError, Encoded, quirks, schema};
 
 /// What is being written, and what differs from what was asked.
 #[derive(Debug)]
@@ -117,11 +117,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
         extras: carried.fields,
     };
     writer.report_unsaid();
-    let mut bytes = Vec::new();
-    shape::write(&mut bytes, &body);
-    let changes = told(conversation, writer.changes, carried.lost);
-    let tool_names = ToolNames::default();
-    Encoded { body: vec![bytes.into()], headers: Vec::new(), changes, tool_names }.checked(target)
+    Encoded::of(&body, told(conversation, writer.changes, carried.lost)).checked(target)
 }
 
 impl<'a> Writer<'a> {

@@ -113,8 +113,11 @@ static LANGUAGES: [Language; 4] = [
 ];
 
 /// What has no row, and why.
-const ROWLESS: &[(&str, &str)] =
-    &[("bedrock", "its streams are no server-sent events; its folder tries its recordings")];
+const ROWLESS: &[(&str, &str)] = &[
+    ("bedrock", "its streams are no server-sent events; its folder tries its recordings"),
+    ("cohere", "its answers name no model; its folder tries its recordings"),
+    ("ollama", "its streams are no server-sent events; its folder tries its recordings"),
+];
 
 /// Every language that exchanges are replayed in.
 pub(crate) fn all() -> impl Iterator<Item = (&'static dyn Conversational, &'static Language)> {

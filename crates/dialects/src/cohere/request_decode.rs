@@ -1,0 +1,144 @@
+//! Reads a whole request.
+
+use types::conversation::{
+    Conversation, Delivery, Extras, OutputFormat, Reasoning, Sampling, Tool, ToolChoice,
+};
+use types::{Json, ModelName};
+
+use super::message_decode::Reader;
+use super::wire::own_kind;
+use super::{ID, MAX_DEPTH};
+use crate::object::{Object, Path, keep};
+use crate::surrogates::mend;
+use crate::{DecodeError, Fields, ScanError};
+
+/// Reads a whole request. What has no canonical word goes into the extras as it came.
+pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
+    let text = mend(checked_text(body)?);
+    let mut object = Object::read(&text, &Path::Root)?;
+    let mut reader = Reader::default();
+    let model = object.require_text("model")?;
+    if model.is_empty() {
+        return Err(Path::Field(&Path::Root, "model").wrong("must be a non-empty string"));
+    }
+    let Some(list) = object.take_as("messages", "must be an array")? else {
+        return Err(Path::Field(&Path::Root, "messages").wrong("is missing"));
+    };
+    let messages = reader.messages(list)?;
+    let tools = tools(&mut object, &mut reader)?;
+    let tool_choice = tool_choice(&mut object)?;
+    let sampling = sampling(&mut object)?;
+    let reasoning = reasoning(&mut object, &mut reader)?;
+    let format = format(&mut object, &mut reader)?;
+    let streams = object.take_as("stream", "must be a boolean")?.unwrap_or(false);
+    let mut fields: Vec<(String, Json)> = object.rest().collect();
+    fields.append(&mut reader.leftovers);
+    Ok(Conversation {
+        model: ModelName::from(model),
+        messages,
+        prompt_is_apart: false,
+        tools,
+        tool_choice,
+        parallel_tool_calls: None,
+        sampling,
+        reasoning,
+        format,
+        delivery: if streams { Delivery::Stream { include_usage: true } } else { Delivery::Whole },
+        user: None,
+        extras: Extras { dialect: Some(ID), fields },
+    })
+}
+
+/// The body as text, if it is JSON at all.
+fn checked_text(body: &[u8]) -> Result<&str, DecodeError> {
+    Fields::scan(body, MAX_DEPTH).map_err(DecodeError::Json)?;
+    std::str::from_utf8(body)
+        .map_err(|error| DecodeError::Json(ScanError::NotUtf8 { offset: error.valid_up_to() }))
+}
+
+fn tools(object: &mut Object<'_, '_>, reader: &mut Reader) -> Result<Vec<Tool>, DecodeError> {
+    let parent = Path::Field(&Path::Root, "tools");
+    let strict: Option<bool> = object.take_as("strict_tools", "must be a boolean")?;
+    let mut tools = Vec::new();
+    for (index, raw) in object.take_list("tools")?.into_iter().enumerate() {
+        let path = Path::Item(&parent, index);
+        let inside = Path::Field(&path, "function");
+        let mut tool = Object::read(raw.get(), &path)?;
+        let function = match tool.take_text("type")?.as_deref() {
+            None | Some("function") => tool.take("function")?,
+            Some(kind) => {
+                tools.push(Tool::Opaque { kind: own_kind(kind), json: keep(raw) });
+                continue;
+            }
+        };
+        let Some(function) = function else { return Err(inside.wrong("is missing")) };
+        let mut function = Object::read(function.get(), &inside)?;
+        tools.push(Tool::Function {
+            name: function.require_text("name")?,
+            description: function.take_text("description")?,
+            parameters: function.take("parameters")?.map(keep),
+            strict,
+            cache: None,
+        });
+        reader.leave(function);
+    }
+    Ok(tools)
+}
+
+fn tool_choice(object: &mut Object<'_, '_>) -> Result<Option<ToolChoice>, DecodeError> {
+    match object.take_text("tool_choice")?.as_deref() {
+        None => Ok(None),
+        Some("NONE") => Ok(Some(ToolChoice::Never)),
+        Some("REQUIRED") => Ok(Some(ToolChoice::Any)),
+        Some(_) => Err(Path::Field(&Path::Root, "tool_choice").wrong("must be `REQUIRED` or `NONE`")),
+    }
+}
+
+fn sampling(object: &mut Object<'_, '_>) -> Result<Sampling, DecodeError> {
+    const NUMBER: &str = "must be a number";
+    const WHOLE: &str = "must be a whole number";
+    Ok(Sampling {
+        temperature: object.take_as("temperature", NUMBER)?,
+        top_p: object.take_as("p", NUMBER)?,
+        top_k: object.take_as("k", WHOLE)?,
+        frequency_penalty: object.take_as("frequency_penalty", NUMBER)?,
+        presence_penalty: object.take_as("presence_penalty", NUMBER)?,
+        seed: object.take_as("seed", WHOLE)?,
+        max_tokens: object.take_as("max_tokens", WHOLE)?,
+        stop: object.take_as("stop_sequences", "must be an array of strings")?.unwrap_or_default(),
+        ..Sampling::default()
+    })
+}
+
+fn reasoning(object: &mut Object<'_, '_>, reader: &mut Reader) -> Result<Option<Reasoning>, DecodeError> {
+    let path = Path::Field(&Path::Root, "thinking");
+    let Some(raw) = object.take("thinking")? else { return Ok(None) };
+    let mut thinking = Object::read(raw.get(), &path)?;
+    let enabled = match thinking.require_text("type")?.as_str() {
+        "disabled" => false,
+        "enabled" => true,
+        _ => return Err(Path::Field(&path, "type").wrong("must be `enabled` or `disabled`")),
+    };
+    let budget_tokens = thinking.take_as("token_budget", "must be a whole number")?;
+    reader.leave(thinking);
+    Ok(Some(Reasoning { effort: None, budget_tokens, enabled: Some(enabled) }))
+}
+
+fn format(object: &mut Object<'_, '_>, reader: &mut Reader) -> Result<OutputFormat, DecodeError> {
+    let path = Path::Field(&Path::Root, "response_format");
+    let Some(raw) = object.take("response_format")? else { return Ok(OutputFormat::Text) };
+    let mut said = Object::read(raw.get(), &path)?;
+    let format = match said.require_text("type")?.as_str() {
+        "text" => OutputFormat::Text,
+        "json_object" => match said.take("json_schema")? {
+            Some(schema) => {
+                let schema = keep(schema);
+                OutputFormat::JsonSchema { name: None, description: None, schema, strict: None }
+            }
+            None => OutputFormat::JsonObject,
+        },
+        _ => return Err(Path::Field(&path, "type").wrong("must be `text` or `json_object`")),
+    };
+    reader.leave(said);
+    Ok(format)
+}
