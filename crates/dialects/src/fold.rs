@@ -9,12 +9,17 @@ pub fn unfold(answer: &Answer) -> Vec<Event> {
     let mut events =
         vec![Event::Start { id: answer.id.clone(), model: answer.model.clone(), created: answer.created }];
     for (choice, said) in (0..).zip(&answer.choices) {
+        let mut logprobs = said.logprobs.clone().map(|json| Event::Logprobs { choice, json });
         for (block, content) in (0..).zip(&said.content) {
             unfold_block(choice, block, content, &mut events);
+            // They are the first text's, and told before it ends: some languages have no place for them later.
+            if matches!(content, Content::Text { .. }) {
+                let end = events.pop();
+                events.extend(logprobs.take());
+                events.extend(end);
+            }
         }
-        if let Some(json) = &said.logprobs {
-            events.push(Event::Logprobs { choice, json: json.clone() });
-        }
+        events.extend(logprobs);
         if let Some(reason) = said.stop {
             events.push(Event::Finish { choice, reason, stop_sequence: said.stop_sequence.clone() });
         }

@@ -328,6 +328,16 @@ impl StreamEncoder {
         }
     }
 
+    /// They are the text's under way, or else the last one's as long as its part is not done.
+    fn take_logprobs(&mut self, said: Vec<Json>) {
+        let is_coming = self.blocks.iter().any(|(_, block)| matches!(block, Block::Text { .. }));
+        let last = self.message.as_mut().and_then(|message| message.parts.last_mut());
+        match last {
+            Some(PartState::Said { logprobs, .. }) if !is_coming => logprobs.extend(said),
+            _ => self.logprobs.extend(said),
+        }
+    }
+
     /// What the last text took from elsewhere.
     fn cite(&mut self, cited: Vec<citations::Citation>, out: &mut Vec<u8>) {
         let Some(message) = &mut self.message else { return };
@@ -411,7 +421,7 @@ impl Encoder for StreamEncoder {
             Event::Open { choice: 0, block, opening } => self.open(*block, opening, out),
             Event::Delta { choice: 0, block, delta } => self.extend(*block, delta, out),
             Event::Close { choice: 0, block } => self.close(*block, "completed", out),
-            Event::Logprobs { choice: 0, json } => self.logprobs.extend(listed_logprobs(json)),
+            Event::Logprobs { choice: 0, json } => self.take_logprobs(listed_logprobs(json)),
             Event::Finish { choice: 0, reason, .. } => self.stop = Some(*reason),
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::Ping => out.extend(b": ping\n\n"),

@@ -137,6 +137,26 @@ fn a_stream_that_is_written_obeys_its_rules_and_reads_the_same() {
     let whole = OpenAiResponses.decode_answer(last.to_string().as_bytes()).unwrap();
     assert_eq!(whole.choices[0].content, again.choices[0].content);
     assert_eq!(whole.choices[0].stop, again.choices[0].stop);
+    // And is told as a stream with nothing missing.
+    let unfolded = encode(&crate::unfold(&whole), &asked(STREAM));
+    assert_eq!(valid(&unfolded).last().unwrap()["response"]["output"], last["output"]);
+    assert_eq!(fold(decode(&unfolded).unwrap()).choices, whole.choices);
+}
+
+#[test]
+fn log_probabilities_that_come_late_are_still_the_text_s() {
+    let logprobs = json!({"content": [{"token": "hi", "logprob": -0.5, "bytes": [], "top_logprobs": []}]});
+    let events = [
+        Event::Start { id: None, model: None, created: None },
+        Event::Open { choice: 0, block: 0, opening: Opening::Text },
+        Event::Delta { choice: 0, block: 0, delta: Delta::Text("hi".to_owned()) },
+        Event::Close { choice: 0, block: 0 },
+        Event::Logprobs { choice: 0, json: types::Json::of(&logprobs).unwrap() },
+        Event::End,
+    ];
+    let data = valid(&encode(&events, &asked(STREAM)));
+    let content = &data.last().unwrap()["response"]["output"][0]["content"][0];
+    assert_eq!(content["logprobs"], logprobs["content"]);
 }
 
 #[test]
