@@ -46,6 +46,7 @@ pub const QUIRKS: &[(&str, &str)] = &[
     ("thinking_switch", "thinking is switched by `thinking: {\"type\": \"enabled\" | \"disabled\"}` next to `reasoning_effort`"),
     ("top_k", "takes `top_k`, which `OpenAI`'s language itself does not have"),
     ("version_2026_10_21", "is spoken to in version `2026-10-21` of Anthropic's language"),
+    ("vertex_body", "the path names the model, and the body says `anthropic_version: vertex-2023-10-16`"),
 ];
 
 /// Whether there is a quirk of this name.

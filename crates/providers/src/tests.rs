@@ -585,7 +585,7 @@ fn an_address_is_completed_by_what_it_leaves_open() {
     let address = vertex.address(said).unwrap();
     assert_eq!(
         address,
-        "https://us-central1-aiplatform.googleapis.com/v1/projects/acme/locations/us-central1/endpoints/openapi"
+        "https://us-central1-aiplatform.googleapis.com/v1/projects/acme/locations/us-central1"
     );
     assert_eq!(vertex.address(|_| None).unwrap_err().name, "project");
     for provider in catalogue().providers() {

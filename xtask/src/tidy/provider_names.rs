@@ -19,6 +19,8 @@ const EXCEPTIONS: &[Exception] = &[
     },
     // The shapes of a listing, called like the languages whose callers read them.
     Exception { place: "crates/admin/src/listing.rs", names: &["gemini"] },
+    // A version of a language that is called like the cloud which has it.
+    Exception { place: "crates/dialects/src/anthropic/request_encode.rs", names: &["vertex"] },
     // What people put in front of a path, because clients are told to.
     Exception { place: "crates/gateway/src/routes.rs", names: &["anthropic", "openai"] },
     // The scheme of a cloud's tokens, called like what it gives access to.

@@ -5,7 +5,7 @@ use types::conversation::{Change, Target};
 
 use super::history::cut_unproven;
 use super::peek::SAMPLING;
-use super::request_encode::version_header;
+use super::request_encode::{body_version, version_header};
 use crate::splice::quoted;
 use crate::{EncodeError, Encoded, Fields, Splice, quirks};
 
@@ -13,22 +13,37 @@ use crate::{EncodeError, Encoded, Fields, Splice, quirks};
 pub(super) fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {
     let mut splice = Splice::default();
     let mut encoded = Encoded::default();
-    if let Ok(Some(span)) = fields.find(body, "model") {
-        let model = quoted(target.model.as_str());
-        if body.get(span.clone()) != Some(&model) {
-            splice.replace(span, model);
+    let body_version = body_version(target);
+    match fields.find(body, "model") {
+        Ok(Some(span)) if body_version.is_none() => {
+            let model = quoted(target.model.as_str());
+            if body.get(span.clone()) != Some(&model) {
+                splice.replace(span, model);
+            }
         }
+        Ok(_) | Err(_) => {}
     }
     let unthinkable = cut_unproven(body, fields, &mut splice, &mut encoded.changes);
     let is_newer = target.has_quirk(quirks::VERSION_2026_10_21);
     let refuses_sampling = is_newer || target.has_quirk(quirks::NO_SAMPLING);
     let refused = SAMPLING.into_iter().filter(|_| refuses_sampling).chain(unthinkable);
     let named: Vec<&str> = refused.filter(|name| fields.value(body, name).is_some()).collect();
-    splice.cut(body, fields, &named);
+    match body_version {
+        None => splice.cut(body, fields, &named),
+        Some(version) => name_version(body, fields, &named, version, &mut splice),
+    }
     encoded.changes.extend(named.into_iter().map(Change::dropped));
-    if is_newer {
+    if is_newer && body_version.is_none() {
         encoded.headers.push(version_header(target));
     }
     encoded.body = splice.apply(body);
     encoded.checked(target)
+}
+
+/// Says the version in the body, in place of the model, which the path names.
+fn name_version(body: &[u8], fields: &Fields, cut: &[&str], version: &str, splice: &mut Splice) {
+    let cut: Vec<&str> = cut.iter().copied().chain(["model", "anthropic_version"]).collect();
+    splice.cut(body, fields, &cut);
+    let at = fields.start();
+    splice.replace(at..at, format!(r#""anthropic_version":"{version}","#));
 }

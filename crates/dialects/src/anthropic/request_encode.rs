@@ -42,7 +42,10 @@ pub(super) struct Writer<'a> {
 /// A request's body.
 #[derive(Serialize)]
 struct Body<'a> {
-    model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anthropic_version: Option<&'static str>,
     max_tokens: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     system: Vec<Block<'a>>,
@@ -115,8 +118,10 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     let tool_choice = writer.tool_choice(&tools, &plan);
     let drawing = writer.drawing(&plan)?;
     let carried = carry(&conversation.extras, ID, TIERS)?;
+    let body_version = body_version(target);
     let body = Body {
-        model: target.model.as_str(),
+        model: body_version.is_none().then_some(target.model.as_str()),
+        anthropic_version: body_version,
         max_tokens: writer.max_tokens(&plan),
         system,
         messages,
@@ -133,9 +138,14 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     };
     let mut bytes = Vec::new();
     shape::write(&mut bytes, &body);
-    let headers = vec![version_header(target)];
+    let headers = if body_version.is_some() { Vec::new() } else { vec![version_header(target)] };
     let changes = told(conversation, writer.changes, carried.lost);
     Encoded { body: vec![bytes.into()], headers, changes, tool_names: writer.tool_names }.checked(target)
+}
+
+/// The version that a cloud wants in the body, where it names the model in its path.
+pub(super) fn body_version(target: &Target) -> Option<&'static str> {
+    target.has_quirk(quirks::VERTEX_BODY).then_some("vertex-2023-10-16")
 }
 
 /// The version this target is spoken to in.

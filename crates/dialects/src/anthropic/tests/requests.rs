@@ -57,6 +57,26 @@ fn image(source: MediaSource, mime: Option<&str>) -> Content {
 }
 
 #[test]
+fn a_cloud_that_names_the_model_in_its_path_gets_its_version_in_the_body() {
+    let body = r#"{"model":"public","max_tokens":5,"messages":[{"role":"user","content":"hi"}],"new":1.0}"#;
+    let headers = headers("2023-06-01");
+    let target = target(&["vertex_body"]);
+    let bytes = Bytes::from_static(body.as_bytes());
+    let fields = Fields::scan(&bytes, 64).unwrap();
+    let adapted = Anthropic.adapt_request(&bytes, &fields, &target).unwrap();
+    let rest = r#""max_tokens":5,"messages":[{"role":"user","content":"hi"}],"new":1.0}"#;
+    assert_eq!(
+        adapted.body.concat(),
+        format!(r#"{{"anthropic_version":"vertex-2023-10-16",{rest}"#).into_bytes()
+    );
+    let read = Anthropic.decode_request(Head::of(&headers), body.as_bytes()).unwrap();
+    let written = Anthropic.encode_request(&read, &target).unwrap();
+    let value: Value = serde_json::from_slice(&written.body.concat()).unwrap();
+    assert_eq!((&value["anthropic_version"], value.get("model")), (&"vertex-2023-10-16".into(), None));
+    assert!(written.headers.is_empty() && adapted.headers.is_empty());
+}
+
+#[test]
 fn a_request_reads_and_writes_as_the_fixture_says() {
     let request = include_bytes!("../../../fixtures/anthropic/request.json");
     let conversation = Anthropic.decode_request(Head::of(&headers("2023-06-01")), request).unwrap();
