@@ -230,7 +230,8 @@ impl Destination {
     }
 
     /// The language to speak to this model for a caller of `dialect`: the caller's own where it can be, the provider's
-    /// preferred one otherwise. `None` where it has no path for the operation. Only conversations are translated.
+    /// preferred one otherwise. `None` where it has no path for the operation. A count of tokens is not
+    /// translated.
     pub fn endpoint(
         &self,
         dialect: &dyn Dialect,
@@ -240,7 +241,7 @@ impl Destination {
     ) -> Option<(&Endpoint, &UpstreamPath)> {
         let all = || self.endpoints.iter().filter(|endpoint| endpoint.is_of(model));
         let own = all().find(|endpoint| endpoint.dialect.id() == dialect.id());
-        let others = all().filter(|_| operation == Operation::Chat);
+        let others = all().filter(|_| operation != Operation::CountTokens);
         own.into_iter()
             .chain(others)
             .find_map(|endpoint| Some((endpoint, endpoint.paths.find(operation, delivery)?)))
