@@ -28,6 +28,8 @@ struct File {
 struct Exchange {
     operation: String,
     dialect: String,
+    /// Where the model's name stands in the path.
+    model: Option<String>,
     request: String,
     response: String,
     vectors: Option<Vec<Vec<f32>>>,
@@ -116,12 +118,20 @@ impl Case {
         serde_json::from_str(&self.exchange.request).unwrap()
     }
 
+    fn model(&self) -> String {
+        let said = self.exchange.model.clone();
+        said.unwrap_or_else(|| self.asked()["model"].as_str().unwrap().to_owned())
+    }
+
     /// The request as a caller of this language writes it; none if it cannot.
     fn request(&self, caller: &'static dyn Dialect) -> Option<(String, String)> {
-        let model = format!("c{}/{}", self.number, self.asked()["model"].as_str().unwrap());
+        let model = format!("c{}/{}", self.number, self.model());
         let path = caller.routes()[0].path.replace("{model}", &model);
         if caller.id() == self.dialect().id() {
-            return Some((path, renamed(&self.exchange.request, "/model", &model).unwrap()));
+            let request = &self.exchange.request;
+            // What stands in the path counts; the name in the body follows it.
+            let named = renamed(request, "/model", &model).filter(|_| self.exchange.model.is_none());
+            return Some((path, named.unwrap_or_else(|| request.clone())));
         }
         let target =
             Target { model: model.into(), max_output_tokens: None, quirks: [].into(), strict: false };
@@ -157,7 +167,8 @@ impl Case {
     fn sent(&self, name: &str, caller: &'static dyn Dialect, sent: &Received, answer: &Response) {
         let endpoint = self.provider.endpoint(&self.exchange.dialect).unwrap();
         let offered = endpoint.paths.iter().find(|(known, _)| known.as_str() == self.exchange.operation);
-        let path = providers::url(self.base("").trim_end_matches('/'), &offered.unwrap().1);
+        let path = providers::url(self.base("").trim_end_matches('/'), &offered.unwrap().1)
+            .replace("{model}", &self.model());
         let credential = &self.provider.credential;
         let key = format!("{}{KEY}", credential.prefix);
         assert_eq!(
