@@ -203,10 +203,19 @@ pub trait Exchange<Asks, Answers>: Send + Sync {
     fn encode_answer(&self, answer: &Answers, asked: &Asked) -> Vec<u8>;
 }
 
+/// What a message of a conversation asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Nothing that a model would have to answer: these events are the answer.
+    Answered(Vec<Bytes>),
+    /// An answer to the request with this body.
+    Request(Bytes),
+}
+
 /// The turns of a conversation over one connection, in messages.
 pub trait Turns: Send {
-    /// The body of the request that a message makes.
-    fn ask(&mut self, message: &Bytes) -> Result<Bytes, DecodeError>;
+    /// What a message asks for.
+    fn ask(&mut self, message: &Bytes) -> Result<Turn, DecodeError>;
 
     /// Takes in an event of the answer: a later turn may go on from it.
     fn hear(&mut self, event: &[u8]);

@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dialects::{Dialect, Turns};
+use dialects::{Dialect, Turn, Turns};
 use http::request::Parts;
 use http::{HeaderValue, Method, header};
 use http_body::Body as _;
@@ -105,7 +105,13 @@ impl Talk {
 
     async fn turn(&mut self, message: Bytes, line: &mut Line) -> Result<(), Over> {
         let arrival = match self.turns.ask(&message) {
-            Ok(body) => {
+            Ok(Turn::Answered(events)) => {
+                for event in events {
+                    line.say(event).await?;
+                }
+                return Ok(());
+            }
+            Ok(Turn::Request(body)) => {
                 let parts = self.parts.clone();
                 Arrival::of_turn(parts, CallerBody::Message(Some(body)), self.peer, &self.gateway)
             }

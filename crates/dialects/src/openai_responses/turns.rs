@@ -4,9 +4,10 @@
 
 use bytes::Bytes;
 use memchr::memmem;
+use serde_json::json;
 
 use crate::outline::{Outline, Part};
-use crate::{DecodeError, Fields};
+use crate::{DecodeError, Fields, Turn};
 
 /// How deeply a message may be nested.
 const MAX_DEPTH: usize = 128;
@@ -22,6 +23,8 @@ pub(super) struct Turns {
     /// The input of the turn under way, as items with commas between them.
     asked: Vec<u8>,
     last: Option<Last>,
+    /// How many turns have been answered here.
+    warmed: u32,
 }
 
 /// The turn before.
@@ -33,19 +36,19 @@ struct Last {
 }
 
 impl crate::Turns for Turns {
-    fn ask(&mut self, message: &Bytes) -> Result<Bytes, DecodeError> {
+    fn ask(&mut self, message: &Bytes) -> Result<Turn, DecodeError> {
         let fields = Fields::scan(message, MAX_DEPTH).map_err(DecodeError::Json)?;
         let text = |name| serde_json::from_slice::<String>(fields.value(message, name)?).ok();
         if text("type").as_deref() != Some(ASKS) {
             return Err(wrong("type", &format!("must be `{ASKS}`")));
         }
-        if fields.value(message, "generate") == Some(b"false") {
-            return Err(wrong("generate", "must not be false: there is nothing to warm up here"));
-        }
         let input = fields.value(message, "input").map(items).unwrap_or_default();
         let last = text(PREVIOUS).and_then(|id| self.last.as_ref().filter(|last| last.id == id));
         let is_continued = last.is_some();
         self.asked = last.map_or_else(|| input.clone(), |last| joined(&last.items, &input));
+        if fields.value(message, "generate") == Some(b"false") {
+            return Ok(Turn::Answered(self.warm_up(text("model").as_deref())));
+        }
         let mut body = br#"{"stream":true"#.to_vec();
         if is_continued {
             for part in [&br#","input":["#[..], &self.asked, b"]"] {
@@ -53,15 +56,15 @@ impl crate::Turns for Turns {
             }
         }
         for (name, span) in fields.places(message) {
-            let is_said =
-                matches!(&*name, "stream" | "type") || (is_continued && matches!(&*name, "input" | PREVIOUS));
+            let is_said = matches!(&*name, "generate" | "stream" | "type")
+                || (is_continued && matches!(&*name, "input" | PREVIOUS));
             if !is_said && let Some(field) = message.get(span) {
                 body.push(b',');
                 body.extend_from_slice(field);
             }
         }
         body.push(b'}');
-        Ok(body.into())
+        Ok(Turn::Request(body.into()))
     }
 
     fn hear(&mut self, event: &[u8]) {
@@ -77,6 +80,30 @@ impl crate::Turns for Turns {
         if let (Some(id), Some(output)) = (id, output) {
             self.last = Some(Last { id: id.into_owned(), items: joined(&self.asked, &items(output.raw())) });
         }
+    }
+}
+
+impl Turns {
+    /// The answer to a message that asks for none: its input is there for the next turn to go on from.
+    fn warm_up(&mut self, model: Option<&str>) -> Vec<Bytes> {
+        self.warmed += 1;
+        let id = format!("resp_warm_{}", self.warmed);
+        let event = |number: u8, kind: &str, status: &str| {
+            let response = json!({
+                "id": id, "object": "response", "created_at": 0, "status": status, "model": model, "output": [],
+                "error": null, "incomplete_details": null, "instructions": null, "metadata": {},
+                "parallel_tool_calls": true, "tool_choice": "auto", "tools": [], "temperature": null, "top_p": null,
+                "usage": {
+                    "input_tokens": 0, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 0,
+                    "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 0,
+                },
+            });
+            Bytes::from(json!({"type": kind, "sequence_number": number, "response": response}).to_string())
+        };
+        let events =
+            vec![event(0, "response.created", "in_progress"), event(1, "response.completed", "completed")];
+        self.last = Some(Last { id, items: std::mem::take(&mut self.asked) });
+        events
     }
 }
 
@@ -106,7 +133,10 @@ mod tests {
     #[track_caller]
     fn check(turns: &mut Turns, message: &'static str, expect: Result<&str, &str>) {
         let asked = turns.ask(&Bytes::from_static(message.as_bytes()));
-        let asked = asked.map(|body| String::from_utf8(body.to_vec()).unwrap());
+        let asked = asked.map(|turn| match turn {
+            Turn::Answered(events) => format!("{} events", events.len()),
+            Turn::Request(body) => String::from_utf8(body.to_vec()).unwrap(),
+        });
         assert_eq!(asked.as_deref().map_err(ToString::to_string), expect.map_err(str::to_owned));
     }
 
@@ -117,11 +147,6 @@ mod tests {
         check(turns, message, Ok(r#"{"stream":true,"model":"m","input":"hi","x":1.0}"#));
         check(turns, r#"{"type":"response.create"}"#, Ok(r#"{"stream":true}"#));
         check(turns, r#"{"type":"response.cancel"}"#, Err("`type` must be `response.create`"));
-        check(
-            turns,
-            r#"{"type":"response.create","generate":false}"#,
-            Err("`generate` must not be false: there is nothing to warm up here"),
-        );
         assert!(turns.ask(&Bytes::from_static(b"[1]")).is_err());
     }
 
@@ -146,5 +171,12 @@ mod tests {
             next,
             Ok(r#"{"stream":true,"previous_response_id":"resp_1","input":[{"b":2}],"model":"m"}"#),
         );
+    }
+    #[test]
+    fn a_warm_up_is_answered_here_and_gone_on_from() {
+        let turns = &mut Turns::default();
+        check(turns, r#"{"type":"response.create","generate":false,"input":[{"a":1}]}"#, Ok("2 events"));
+        let next = r#"{"type":"response.create","previous_response_id":"resp_warm_1","input":[{"b":2}]}"#;
+        check(turns, next, Ok(r#"{"stream":true,"input":[{"a":1},{"b":2}]}"#));
     }
 }

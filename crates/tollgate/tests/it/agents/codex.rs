@@ -118,7 +118,7 @@ async fn it_takes_its_models_and_what_to_tell_them_from_the_listing() {
 }
 
 #[tokio::test]
-async fn it_goes_on_at_once_without_a_websocket() {
+async fn it_talks_over_one_websocket() {
     let mut gateway = gateway().start().await;
     let provider = format!("{}\nsupports_websockets = true", base_url(&gateway));
     let ran = greet(codex(&Desk::new(), &provider, &gateway.key), "tollgate/mock", &[]).await;
@@ -126,7 +126,7 @@ async fn it_goes_on_at_once_without_a_websocket() {
     check_told(&ran, "Hello from Tollgate.");
     let requests = requests(&mut gateway).await;
     let statuses: Vec<_> = requests.iter().map(|line| &line["status"]).collect();
-    assert_eq!(statuses, [426, 200], "{requests:#?}");
+    assert_eq!(statuses, [101, 200], "{requests:#?}");
 }
 
 /// Checks what comes of one refusal: what its user reads, and how often it has asked.
