@@ -274,9 +274,36 @@ fn every_folder_has_fixtures_in_its_preferred_dialect() {
     }
 }
 
-/// The payloads of `sse`'s events, whatever their line ends.
+/// The file of a stream with this name, whose ending is its form, and what it holds.
+fn stream(provider: &Provider, name: &str) -> (String, Vec<u8>) {
+    let folder = on_disk().join(provider.name.as_str()).join("fixtures");
+    let files = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let file = files.into_iter().find(|file| file.starts_with(name)).unwrap();
+    let body = fs::read(folder.join(&file)).unwrap();
+    (file, body)
+}
+
+/// The payloads of a stream's events.
 #[track_caller]
-fn payloads(sse: &str) -> Vec<Value> {
+fn payloads(file: &str, body: &[u8]) -> Vec<Value> {
+    if file.ends_with(".frames") { framed(body) } else { sent(std::str::from_utf8(body).unwrap()) }
+}
+
+/// The payloads of binary frames, each behind its two lengths, their checksum and its headers.
+fn framed(mut body: &[u8]) -> Vec<Value> {
+    let mut payloads = Vec::new();
+    while !body.is_empty() {
+        let number = |at: usize| u32::from_be_bytes(body[at..at + 4].try_into().unwrap()) as usize;
+        let (total, headers) = (number(0), number(4));
+        payloads.push(serde_json::from_slice(&body[12 + headers..total - 4]).unwrap());
+        body = &body[total..];
+    }
+    payloads
+}
+
+/// The payloads of server-sent events, whatever their line ends.
+#[track_caller]
+fn sent(sse: &str) -> Vec<Value> {
     let sse = sse.replace("\r\n", "\n");
     assert!(sse.ends_with("\n\n"), "the last event is not closed");
     let mut payloads = Vec::new();
@@ -296,10 +323,11 @@ fn payloads(sse: &str) -> Vec<Value> {
 fn streams_are_framed_and_their_pieces_join_to_what_is_expected() {
     for provider in conversing(&catalogue()) {
         let expected = expected(provider);
-        let mut streams = vec![("chat.stream.sse", &expected.stream)];
-        streams.extend(expected.stream_error.as_ref().map(|said| ("stream_error.sse", said)));
-        for (file, said) in streams {
-            let events = payloads(&fixture(provider, file));
+        let mut streams = vec![("chat.stream.", &expected.stream)];
+        streams.extend(expected.stream_error.as_ref().map(|said| ("stream_error.", said)));
+        for (name, said) in streams {
+            let (file, body) = stream(provider, name);
+            let events = payloads(&file, &body);
             assert!(events.len() > 2, "{}/{file}", provider.name);
             let all = events.iter().map(Value::to_string).collect::<String>();
             for call in &said.tool_calls {
@@ -310,7 +338,7 @@ fn streams_are_framed_and_their_pieces_join_to_what_is_expected() {
             if let Some(signature) = &said.signature {
                 assert!(all.contains(signature), "{}/{file}", provider.name);
             }
-            assert_eq!(said.fault.is_some(), file == "stream_error.sse", "{}/{file}", provider.name);
+            assert_eq!(said.fault.is_some(), name == "stream_error.", "{}/{file}", provider.name);
             let text: String = events.iter().map(|event| piece(event, &["text", "content"])).collect();
             assert_eq!(text, said.text, "{}/{file}", provider.name);
             let words = ["thinking", "reasoning", "reasoning_content", "content"];
@@ -332,6 +360,11 @@ fn piece(event: &Value, fields: &[&str]) -> String {
         })
         .collect();
     let plain = fields.iter().find_map(|field| delta[field].as_str()).unwrap_or_default();
+    let plain = if wanted == "thinking" {
+        delta["reasoningContent"]["text"].as_str().unwrap_or(plain)
+    } else {
+        plain
+    };
     let generated = event["candidates"][0]["content"]["parts"].as_array().into_iter().flatten();
     let generated = generated.filter(|part| (part["thought"] == true) == (wanted == "thinking"));
     let generated: String = generated.filter_map(|part| part["text"].as_str()).collect();

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use dialects::{Conversational, Head, PathSaid, Streams};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
+use types::StreamForm;
 use types::conversation::Conversation;
 
 use crate::language;
@@ -39,7 +40,7 @@ impl Exchange {
     /// Whether the answer is a stream.
     pub(crate) fn is_streamed(&self) -> bool {
         let content_type = self.headers.get("content-type").map_or(&b""[..], HeaderValue::as_bytes);
-        content_type.starts_with(b"text/event-stream")
+        StreamForm::of_content_type(content_type).is_some()
     }
 
     /// Whether the caller asked for usage at the end of a stream.
@@ -50,7 +51,7 @@ impl Exchange {
 
     /// The request for this model.
     pub(crate) fn request_for(&self, model: &str) -> String {
-        match language::of(self.dialect).model_in_request {
+        match language::model_in_request(self.dialect) {
             Some(pointer) => renamed(&self.request, pointer, model).unwrap(),
             None => self.request.clone(),
         }
@@ -133,8 +134,12 @@ fn of_folder(folder: &Path) -> Vec<Exchange> {
     let within = folder.strip_prefix(CATALOGUE).unwrap().to_str().unwrap();
     let within = within.replacen("/fixtures", "", 1);
     let request = std::fs::read_to_string(folder.join("chat.request.json")).unwrap();
-    let says_stream = language::of(dialect).model_in_request.is_some();
-    let streamed = if says_stream { request.replacen('{', "{\"stream\":true,", 1) } else { request.clone() };
+    let says_stream = language::model_in_request(dialect).is_some();
+    // Some languages stream unless they are told not to.
+    let asked = |is_streamed: bool| {
+        let stream = format!("{{\"stream\":{is_streamed},");
+        if says_stream { request.replacen('{', &stream, 1) } else { request.clone() }
+    };
     let mut files: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -143,14 +148,14 @@ fn of_folder(folder: &Path) -> Vec<Exchange> {
     files.sort();
     let exchange = |file: &String| {
         let is_streamed = is_stream(file);
-        let kind = if is_streamed { "text/event-stream" } else { "application/json" };
+        let kind = stream_kind(file).unwrap_or("application/json");
         let status = file.strip_prefix("error.").and_then(|rest| rest.get(..3)?.parse().ok());
         Exchange {
             id: format!("{within}/{file}"),
             fixtures: folder.to_owned(),
             dialect,
             request_headers: HeaderMap::new(),
-            request: if is_streamed { streamed.clone() } else { request.clone() },
+            request: asked(is_streamed),
             status: status.unwrap_or(200),
             headers: header_map(&json!({ "content-type": kind })),
             body: std::fs::read(folder.join(file)).unwrap().into(),
@@ -164,7 +169,14 @@ fn is_answer(file: &str) -> bool {
 }
 
 fn is_stream(file: &str) -> bool {
-    Path::new(file).extension().is_some_and(|extension| extension == "sse")
+    stream_kind(file).is_some()
+}
+
+/// The media type of a stream in a file that ends so.
+fn stream_kind(file: &str) -> Option<&'static str> {
+    let forms = [("frames", StreamForm::Frames), ("ndjson", StreamForm::Lines), ("sse", StreamForm::Events)];
+    let ending = Path::new(file).extension()?;
+    forms.into_iter().find(|(known, _)| ending == *known).map(|(_, form)| form.content_type())
 }
 
 /// The text of a JSON object with another name for the model at `pointer` and every other byte as it was; none if

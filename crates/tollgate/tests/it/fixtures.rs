@@ -15,7 +15,7 @@ use testkit::{FakeUpstream, Gateway, Reply};
 use self::case::Case;
 use self::expected::expected;
 use crate::exchange::{self, CATALOGUE, Exchange};
-use crate::{gateway, language};
+use crate::gateway;
 
 const KEY: &str = "sk-fixture";
 
@@ -183,7 +183,7 @@ fn cases() -> Vec<Case> {
         if provider.kind == providers::Kind::Builtin {
             continue;
         }
-        for (caller, _) in language::all() {
+        for caller in dialects::conversational() {
             let id = caller.id();
             let is_native = id == exchange.dialect.id();
             // A provider that speaks the caller's language itself is asked in it, every other in the one it prefers.

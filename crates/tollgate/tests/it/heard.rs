@@ -54,7 +54,7 @@ pub(crate) fn events(body: &Bytes) -> Vec<StreamEvent> {
 pub(crate) fn last_error(body: &Bytes) -> Option<StreamEvent> {
     let is_error = |event: &StreamEvent| {
         let data: Option<Value> = serde_json::from_slice(&event.data).ok();
-        data.is_some_and(|data| data["error"].is_object())
+        data.is_some_and(|data| data["error"].is_object() || data["tollgate_code"].is_string())
     };
     events(body).into_iter().rfind(is_error)
 }

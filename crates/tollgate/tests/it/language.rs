@@ -7,6 +7,7 @@ use bytes::Bytes;
 use dialects::{Conversational, Dialect};
 use serde_json::{Value, json};
 use testkit::Builder;
+use types::Operation;
 
 use crate::heard;
 
@@ -29,8 +30,6 @@ pub(crate) struct Language {
     pub(crate) recordings: &'static [&'static str],
     /// Where an upstream has it, and the headers it wants, as in `provider.toml`.
     upstream: &'static str,
-    /// Where a request names the model, if its path does not.
-    pub(crate) model_in_request: Option<&'static str>,
     /// Where a whole answer names the model.
     pub(crate) model: &'static str,
     /// Where an event of a stream names the model.
@@ -54,7 +53,6 @@ static LANGUAGES: [Language; 4] = [
         id: "openai_chat",
         recordings: &["openai_chat.jsonl"],
         upstream: "chat = \"/v1/chat/completions\"",
-        model_in_request: Some("/model"),
         model: "/model",
         error_kind: "/error/type",
         model_in_event: "/model",
@@ -69,7 +67,6 @@ static LANGUAGES: [Language; 4] = [
         id: "anthropic",
         recordings: &["anthropic_messages.jsonl"],
         upstream: "chat = \"/v1/messages\"\nheaders = { anthropic-version = \"2023-06-01\" }",
-        model_in_request: Some("/model"),
         model: "/model",
         error_kind: "/error/type",
         model_in_event: "/message/model",
@@ -84,7 +81,6 @@ static LANGUAGES: [Language; 4] = [
         id: "openai_responses",
         recordings: &["openai_responses.jsonl"],
         upstream: "chat = \"/v1/responses\"",
-        model_in_request: Some("/model"),
         model: "/model",
         error_kind: "/error/type",
         model_in_event: "/response/model",
@@ -99,7 +95,6 @@ static LANGUAGES: [Language; 4] = [
         id: "gemini",
         recordings: &["gemini_generate.jsonl", "gemini_stream.jsonl"],
         upstream: "chat = \"/v1beta/models/{model}:generateContent\"\nchat_stream = \"/v1beta/models/{model}:streamGenerateContent?alt=sse\"",
-        model_in_request: None,
         model: "/modelVersion",
         error_kind: "/error/status",
         model_in_event: "/modelVersion",
@@ -133,6 +128,12 @@ pub(crate) fn of(dialect: &dyn Dialect) -> &'static Language {
     let language = LANGUAGES.iter().find(|language| language.id == id);
     assert!(language.is_some(), "no row for {id}");
     language.unwrap()
+}
+
+/// Where a request of this language names the model; none where its path does, and says whether it is to be streamed.
+pub(crate) fn model_in_request(dialect: &dyn Dialect) -> Option<&'static str> {
+    let mut chats = dialect.routes().iter().filter(|route| route.operation == Operation::Chat);
+    chats.all(|route| !route.path.contains("{model}")).then_some("/model")
 }
 
 impl Language {
