@@ -14,7 +14,7 @@ use types::Operation;
 use crate::agents::claude_code::{calling, claude, greet};
 use crate::agents::{Desk, remembering};
 use crate::exchange::{self, Exchange, renamed};
-use crate::gateway;
+use crate::{gateway, question};
 
 /// What caches go by: each part as its bytes, in the order in which models read them.
 #[derive(Debug, PartialEq)]
@@ -182,9 +182,9 @@ impl Stage {
         let mut prompts = HashMap::new();
         for other in others {
             let model = format!("m-{index}-{}", other.id().as_str());
-            let body = exchange.request_for(&format!("{}/{model}", provider_of(other)));
-            let path = chat_path(exchange.dialect, &[Streams::AsAsked]).unwrap();
-            let call = self.gateway.post(path, body);
+            let name = format!("{}/{model}", provider_of(other));
+            let path = question::path(exchange.dialect, &name, exchange.is_streamed());
+            let call = self.gateway.post(&path, exchange.request_for(&name));
             call.header("anthropic-version", "2023-06-01").send().await;
             let is_it = |request: &Received| {
                 request.path.contains(&model) || request.json()["model"] == model.as_str()
