@@ -49,6 +49,9 @@ impl Stage {
             "providers": {
                 "oai": {"kind": "openai", "url": format!("{}/v1", behind.url()), "key": behind.key},
                 "ant": {"kind": "anthropic", "url": behind.url(), "key": behind.key},
+                "bed": {"kind": "bedrock", "url": behind.url(), "key": behind.key},
+                "coh": {"kind": "cohere", "url": behind.url(), "key": behind.key},
+                "oll": {"kind": "ollama", "url": behind.url(), "key": behind.key},
                 "chat": {"kind": "together", "url": format!("{}/v1", behind.url()), "key": behind.key},
                 "chat-mirror": {"kind": "together", "url": format!("{}/v1", mirror.url()), "key": "sk-mirror"},
                 "oai-mirror": {"kind": "openai", "url": format!("{}/v1", mirror.url()), "key": "sk-mirror"},
