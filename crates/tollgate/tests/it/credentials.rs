@@ -298,7 +298,11 @@ async fn the_catalogues_clouds_are_asked_as_their_own_tools_ask_them() {
         .await;
     for (name, _) in clouds {
         // A cloud with models of several publishers speaks the language of each.
-        let model = if name == "vertex" { "google/x" } else { "x" };
+        let model = match name {
+            "bedrock" => "openai.x",
+            "vertex" => "google/x",
+            _ => "x",
+        };
         let response = gateway.post(CHAT, ask(&format!("{name}/{model}"))).send().await;
         assert_eq!(response.status, 200, "{name}: {}", response.text());
     }
