@@ -116,9 +116,12 @@ const ROWLESS: &[(&str, &str)] = &[
 
 /// Every language that exchanges are replayed in.
 pub(crate) fn all() -> impl Iterator<Item = (&'static dyn Conversational, &'static Language)> {
-    let is_replayed =
-        |dialect: &&dyn Conversational| ROWLESS.iter().all(|(id, _)| *id != dialect.id().as_str());
-    dialects::conversational().filter(is_replayed).map(|dialect| (dialect, of(dialect)))
+    dialects::conversational().filter(|dialect| is_replayed(*dialect)).map(|dialect| (dialect, of(dialect)))
+}
+
+/// Whether exchanges are replayed in this language.
+pub(crate) fn is_replayed(dialect: &dyn Conversational) -> bool {
+    ROWLESS.iter().all(|(id, _)| *id != dialect.id().as_str())
 }
 
 /// What is known of this language.

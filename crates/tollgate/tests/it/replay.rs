@@ -55,7 +55,10 @@ const fn exceptions(way: Way) -> &'static [(&'static str, &'static str)] {
 
 #[tokio::test]
 async fn the_repository_s_own_exchanges_come_through_whole() {
-    replay(exchange::of_fixtures()).await;
+    let mut exchanges = exchange::of_fixtures();
+    // What those of the other languages mean is tried beside them, in `it::fixtures`.
+    exchanges.retain(|exchange| language::is_replayed(exchange.dialect));
+    replay(exchanges).await;
 }
 
 #[tokio::test]
