@@ -52,6 +52,8 @@ impl Stage {
                 "bed": {"kind": "bedrock", "url": behind.url(), "key": behind.key},
                 "coh": {"kind": "cohere", "url": behind.url(), "key": behind.key},
                 "oll": {"kind": "ollama", "url": behind.url(), "key": behind.key},
+                "gem": {"kind": "gemini", "url": behind.url(), "key": behind.key},
+                "gem-mirror": {"kind": "gemini", "url": mirror.url(), "key": "sk-mirror"},
                 "chat": {"kind": "together", "url": format!("{}/v1", behind.url()), "key": behind.key},
                 "chat-mirror": {"kind": "together", "url": format!("{}/v1", mirror.url()), "key": "sk-mirror"},
                 "oai-mirror": {"kind": "openai", "url": format!("{}/v1", mirror.url()), "key": "sk-mirror"},
@@ -73,7 +75,9 @@ impl Stage {
 fn mirrored(request: &Received) -> Reply {
     let body = request.json();
     let is_chat = request.path.ends_with("/chat/completions");
-    let is_called = |word| body["model"].as_str().is_some_and(|model| model.contains(word));
+    let is_gemini = request.path.contains("/models/");
+    let model = if is_gemini { request.path.as_str() } else { body["model"].as_str().unwrap_or_default() };
+    let is_called = |word| model.contains(word);
     if is_called("busy") {
         return failure(429, "rate_limit_error", "slow down").header("retry-after", "7");
     }
@@ -98,6 +102,14 @@ fn mirrored(request: &Received) -> Reply {
                 "logprobs": null, "finish_reason": "stop",
             }],
             "usage": {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8},
+        })
+    } else if is_gemini {
+        json!({
+            "candidates": [{
+                "content": {"parts": [{"text": seen}], "role": "model"}, "finishReason": "STOP", "index": 0,
+            }],
+            "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 5, "totalTokenCount": 8},
+            "modelVersion": "m", "responseId": "mirror",
         })
     } else if request.path.ends_with("/responses") {
         json!({
