@@ -6,6 +6,7 @@ pub mod request;
 #[path = "../../crates/net/src/sse/mod.rs"]
 pub mod sse;
 pub mod stream;
+pub mod unlike;
 /// The same of this one.
 #[path = "../../crates/net/src/websocket/frame/mod.rs"]
 pub mod websocket;

@@ -22,7 +22,7 @@ impl Forwarder {
         if is_failure(&event.name) && !self.tally.is_complete {
             return Err(fault_in_stream(&event.name, &event.data));
         }
-        if !event.data.is_empty() && !self.tally.is_complete {
+        if is_known(&event.name) && !event.data.is_empty() && !self.tally.is_complete {
             self.read(&event.data, MAX_DEPTH, |this, said| {
                 this.note(&event.name, said.map_err(|_| not_json())?);
                 Ok(())
@@ -111,6 +111,11 @@ impl Conduit for Forwarder {
     fn tally(&self) -> &Tally {
         &self.tally
     }
+}
+
+/// Whether events with this name say something of the answer. The others are passed on, whatever they hold.
+fn is_known(name: &[u8]) -> bool {
+    matches!(name, b"contentBlockStart" | b"contentBlockDelta" | b"messageStop" | b"metadata")
 }
 
 /// How long the text of a delta is, near enough for an estimate.

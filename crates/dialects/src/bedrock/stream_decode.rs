@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use types::conversation::{Delta, Event, Opening};
 use types::{Fault, Json, StreamEvent};
@@ -112,8 +113,9 @@ struct Stop {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Metadata {
-    usage: Option<Value>,
+struct Metadata<'a> {
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
     service_tier: Option<Value>,
 }
 
@@ -292,12 +294,9 @@ impl StreamDecoder {
         }
     }
 
-    fn metadata(&mut self, metadata: &Metadata, events: &mut Vec<Event>) {
+    fn metadata(&mut self, metadata: &Metadata<'_>, events: &mut Vec<Event>) {
         // A report that cannot be read is none: the answer is worth more than its report.
-        let usage = metadata
-            .usage
-            .as_ref()
-            .and_then(|usage| serde_json::from_str::<WireUsage>(&usage.to_string()).ok());
+        let usage = metadata.usage.and_then(|raw| serde_json::from_str::<WireUsage>(raw.get()).ok());
         let tier = metadata.service_tier.as_ref().and_then(|tier| tier_of_word(tier.get("type")?.as_str()?));
         events.extend(usage.map(|usage| Event::Usage(usage.canonical(tier))));
         if self.stopped {

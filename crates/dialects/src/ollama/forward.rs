@@ -54,6 +54,7 @@ impl Forwarder {
             if answer.field("message").is_none() {
                 return Err(not_json());
             }
+            this.tally.usage = WireUsage::read(answer).canonical();
             this.tally.has_content = true;
             this.tally.is_complete = true;
             let mut splice = Splice::default();

@@ -1,15 +1,22 @@
 //! Token counts: of the prompt as far as it was evaluated, and of the answer, reasoning included.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use types::{Tokens, Usage};
 
-use crate::outline::Part;
+use super::MAX_DEPTH;
+use crate::outline::{self, Part};
 
 /// Counts on the wire, which stand in the answer itself.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct WireUsage {
     prompt_eval_count: Option<u64>,
     eval_count: Option<u64>,
+}
+
+impl<'de> Deserialize<'de> for WireUsage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        outline::deserialize(deserializer, MAX_DEPTH, |answer| Some(Self::read(answer)))
+    }
 }
 
 impl WireUsage {
