@@ -188,14 +188,17 @@ impl Items {
 
     /// Ends what is open of an item.
     pub(super) fn close(&mut self, number: u64, events: &mut Vec<Event>) {
+        let next = self.next;
         let Some(item) = self.known.get_mut(&number) else { return };
+        // Citations stand behind the text they belong to: behind another item's block they would seem to be that one's.
+        let is_last = item.parts.values().any(|part| part.block + 1 == next);
         let mut cited = Vec::new();
         for part in item.parts.values_mut().filter(|part| part.is_open) {
             part.is_open = false;
             events.push(Event::Close { choice: 0, block: part.block });
             cited.append(&mut part.citations);
         }
-        if let Some(Content::Opaque { kind, json }) = citations::block(&cited) {
+        if let Some(Content::Opaque { kind, json }) = citations::block(&cited).filter(|_| is_last) {
             self.alone(Opening::Opaque { kind, json }, events);
         }
     }
