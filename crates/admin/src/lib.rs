@@ -2,6 +2,7 @@
 
 mod health;
 mod listing;
+mod local;
 mod oauth;
 
 use std::net::IpAddr;
@@ -75,21 +76,24 @@ enum Page {
     Models,
     Present,
     Ready,
+    Show,
     Token,
+    Version,
 }
 
 impl Page {
     /// The methods it takes.
     const fn methods(self) -> &'static [Method] {
         match self {
-            Self::Token => &[Method::POST],
+            Self::Show | Self::Token => &[Method::POST],
             Self::Alive
             | Self::Keys
             | Self::Metadata
             | Self::Metrics
             | Self::Models
             | Self::Present
-            | Self::Ready => &[Method::GET, Method::HEAD],
+            | Self::Ready
+            | Self::Version => &[Method::GET, Method::HEAD],
         }
     }
 }
@@ -142,6 +146,9 @@ impl Site {
             "/readyz" | "/healthz" => Some(Page::Ready),
             "/.well-known/oauth-authorization-server" => Some(Page::Metadata),
             "/.well-known/jwks.json" => Some(Page::Keys),
+            local::SHOW_PATH => Some(Page::Show),
+            local::TAGS_PATH => Some(Page::Models),
+            local::VERSION_PATH => Some(Page::Version),
             oauth::TOKEN_PATH => Some(Page::Token),
             path if self.metrics.as_ref().is_some_and(|page| page.path == path) => Some(Page::Metrics),
             // Some languages ask a model at a path below that of its entry.
@@ -164,7 +171,9 @@ impl Site {
             Page::Models => self.models(&request, id),
             Page::Present => Ok(text(StatusCode::OK, "tollgate\n")),
             Page::Ready => Ok(self.readiness.answer(request.uri().query())),
+            Page::Show => local::show(self, request, id).await,
             Page::Token => oauth::exchange(self, request, id).await,
+            Page::Version => Ok(local::version()),
         }
     }
 

@@ -1,5 +1,5 @@
-//! The models a caller may use, in one body that OpenAI's, Anthropic's and Codex's clients all read, and in one for
-//! Gemini's.
+//! The models a caller may use, in one body that OpenAI's, Anthropic's and Codex's clients all read, and in one each for
+//! Gemini's and for those of a local model server.
 
 use std::fmt::Write as _;
 
@@ -9,6 +9,8 @@ use hyper::body::Incoming;
 use providers::{Capability, Modality, Model, Unit};
 use serde_json::{Map, Value, json};
 use types::{ModelName, PerMillion, ProviderName, TokenClass, UnixTime};
+
+use crate::local;
 
 /// One model to list.
 #[derive(Debug)]
@@ -36,6 +38,9 @@ struct Listed {
     codex: String,
     /// For Gemini's clients.
     resource: String,
+    /// For a local server's clients: in the list, and alone.
+    tag: String,
+    shown: String,
 }
 
 /// For whose clients models are listed.
@@ -45,6 +50,8 @@ pub(crate) enum Style {
     Common,
     /// The same and Codex.
     Codex,
+    /// A local model server's.
+    Local,
     /// Gemini's.
     Resources,
 }
@@ -52,6 +59,9 @@ pub(crate) enum Style {
 impl Style {
     /// The style this request asks for. Gemini's clients share a path with the others.
     pub(crate) fn of(request: &Request<Incoming>) -> Self {
+        if request.uri().path().starts_with(local::TAGS_PATH) {
+            return Self::Local;
+        }
         let by_resources = request.uri().path().starts_with(crate::BETA)
             || request.headers().contains_key("x-goog-api-client");
         if by_resources {
@@ -71,6 +81,8 @@ impl Listing {
             entry: entry(&config, since).to_string(),
             codex: codex(&config, priority).to_string(),
             resource: resource(&config).to_string(),
+            tag: local::tag(&config, since).to_string(),
+            shown: local::shown(&config, since).to_string(),
             name: config.name,
         });
         Self { models: listed.collect() }
@@ -82,7 +94,8 @@ impl Listing {
         match style {
             Style::Common => list(&models, false),
             Style::Codex => list(&models, true),
-            Style::Resources => resource_list(&models),
+            Style::Local => bare_list(models.iter().map(|listed| listed.tag.as_str())),
+            Style::Resources => bare_list(models.iter().map(|listed| listed.resource.as_str())),
         }
     }
 
@@ -95,6 +108,7 @@ impl Listing {
         let listed = called.find(|listed| principal.may_use(listed.name.as_str()))?;
         Some(match style {
             Style::Common | Style::Codex => listed.entry.clone(),
+            Style::Local => listed.shown.clone(),
             Style::Resources => listed.resource.clone(),
         })
     }
@@ -127,9 +141,9 @@ fn list(models: &[&Listed], with_codex: bool) -> String {
     body
 }
 
-fn resource_list(models: &[&Listed]) -> String {
+fn bare_list<'a>(entries: impl Iterator<Item = &'a str>) -> String {
     let mut body = String::from(r#"{"models":["#);
-    join(&mut body, models.iter().map(|listed| listed.resource.as_str()));
+    join(&mut body, entries);
     body.push_str("]}");
     body
 }

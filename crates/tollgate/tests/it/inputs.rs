@@ -311,6 +311,35 @@ async fn what_is_not_there_or_not_posted_to_says_so() {
 }
 
 #[tokio::test]
+async fn a_local_servers_clients_learn_of_the_models_in_its_shape() {
+    let gateway = gateway().start().await;
+    let listed = gateway.get("/api/tags").send().await.json();
+    let names: Vec<_> = listed["models"].as_array().unwrap().iter().map(|model| &model["model"]).collect();
+    assert!(names.contains(&&json!("tollgate/mock")), "{listed}");
+    for field in ["model", "name"] {
+        let shown = gateway.post("/api/show", json!({field: "tollgate/mock"}).to_string()).send().await;
+        let capabilities = &shown.json()["capabilities"];
+        assert!(capabilities.as_array().unwrap().contains(&json!("completion")), "{}", shown.text());
+    }
+    let long = json!({"model": "m".repeat(20_000)}).to_string();
+    for (body, status, code) in [
+        (r#"{"model": "nobody"}"#, 404, "TG-1004"),
+        ("{}", 400, "TG-0108"),
+        ("[", 400, "TG-0101"),
+        (long.as_str(), 413, "TG-0102"),
+    ] {
+        let declined =
+            gateway.post("/api/show", body.to_owned()).header("user-agent", "ollama-python/0.6").send().await;
+        assert_eq!((declined.status, declined.header("x-tollgate-code")), (status, code), "{body}");
+        assert!(declined.json()["error"].is_string(), "{}", declined.text());
+    }
+    check_error(CHAT, &gateway.get("/api/tags").without_key().send().await, 401, "TG-1001");
+    let nameless = gateway.post("/api/show", r#"{"model": "tollgate/mock"}"#).without_key().send().await;
+    check_error(CHAT, &nameless, 401, "TG-1001");
+    assert!(gateway.get("/api/version").send().await.json()["version"].is_string());
+}
+
+#[tokio::test]
 async fn a_management_path_says_which_method_it_takes() {
     let gateway = gateway().config("security: {authentication: JWT/OAuth2}").start().await;
     let told = |method: &str, path: &str| {
@@ -325,6 +354,9 @@ async fn a_management_path_says_which_method_it_takes() {
         ("POST", "/metrics", "GET, HEAD"),
         ("POST", "/.well-known/jwks.json", "GET, HEAD"),
         ("GET", "/oauth/token", "POST"),
+        ("POST", "/api/tags", "GET, HEAD"),
+        ("GET", "/api/show", "POST"),
+        ("POST", "/api/version", "GET, HEAD"),
     ] {
         let answer = raw(&gateway, &told(method, path)).await;
         check_refused_head(CHAT, &answer, "405", "TG-0107");

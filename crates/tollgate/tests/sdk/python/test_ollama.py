@@ -95,6 +95,16 @@ def test_what_goes_wrong_upstream_is_told(client, upstream):
         assert raised.value.status_code == status
 
 
+def test_the_models_are_listed_and_shown(client):
+    names = [listed.model for listed in client.list().models]
+    assert {"smart", "wise"} <= set(names)
+    shown = client.show("smart")
+    assert "completion" in shown.capabilities
+    with pytest.raises(ollama.ResponseError) as raised:
+        client.show("nobody")
+    assert raised.value.status_code == 404
+
+
 def test_an_unknown_model_is_not_found(client):
     with pytest.raises(ollama.ResponseError) as raised:
         client.chat("smrt", HI)
