@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use dialects::{Delivered, Fold, conduit, unfold};
+use serde_json::Value;
 use types::Frame;
 use types::conversation::{Answer, Delivery, Event};
 
@@ -19,7 +20,11 @@ pub fn check(language: &str, body: &[u8]) {
         assert_eq!(before.len(), after.len());
         for ((name, value), (same, after)) in before.iter().zip(&after) {
             assert_eq!(name, same);
-            assert!(value == after || (name == "model" && after.trim_matches('"') == PUBLIC));
+            assert!(
+                value == after
+                    || (matches!(name.as_str(), "model" | "modelVersion")
+                        && after.trim_matches('"') == PUBLIC)
+            );
         }
     }
     let Ok(answer) = dialect.decode_answer(body) else { return };
@@ -35,10 +40,15 @@ pub fn check(language: &str, body: &[u8]) {
         let way = conduit(dialect, caller, &asked(delivery), Delivered::Whole).expect("there is a way");
         let (out, _) = pass(way, whole()).expect("what is understood is translated");
         match delivery {
-            Delivery::Whole => assert!(json(&out).is_none_or(|out| out["model"] == PUBLIC)),
+            Delivery::Whole => assert!(json(&out).is_none_or(|out| *named(&out) == PUBLIC)),
             Delivery::Stream { .. } => validate(caller.id().as_str(), &out),
         }
     }
+}
+
+/// The model by which an answer says it was given.
+pub fn named(answer: &Value) -> &Value {
+    answer.get("modelVersion").unwrap_or(&answer["model"])
 }
 
 /// The answer these events are.

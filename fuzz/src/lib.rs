@@ -12,7 +12,7 @@ pub mod unlike;
 pub mod websocket;
 
 use bytes::Bytes;
-use dialects::{Asked, Calls, Conduit, Conversational, Tally, ToolNames, Vectors};
+use dialects::{Asked, Calls, Conduit, Conversational, PathSaid, Tally, ToolNames, Vectors};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use types::conversation::{Answer, Delivery};
@@ -21,14 +21,25 @@ use types::{Fault, Frame, RequestId, StreamForm, UnixTime};
 /// The model's name as callers know it. No seed holds it.
 pub const PUBLIC: &str = "public model";
 
-/// The languages of which a target reads both sides: their bodies name the model, their streams are server-sent events.
-const READ: [&str; 3] = ["anthropic", "openai_chat", "openai_responses"];
+/// The languages of which a target reads both sides: their streams are server-sent events.
+const READ: [&str; 4] = ["anthropic", "gemini", "openai_chat", "openai_responses"];
 
 /// The language with this name, and the other ones.
 pub fn languages(name: &str) -> (&'static dyn Conversational, Vec<&'static dyn Conversational>) {
     let read = dialects::conversational().filter(|dialect| READ.contains(&dialect.id().as_str()));
     let (own, others): (Vec<_>, Vec<_>) = read.partition(|dialect| dialect.id().as_str() == name);
     (own[0], others)
+}
+
+/// What the path says of a request in this language.
+pub fn path(dialect: &dyn Conversational) -> PathSaid {
+    let model = is_named_by_path(dialect).then(|| "path".into());
+    PathSaid { model, ..PathSaid::default() }
+}
+
+/// Whether requests name their model in the path, not in the body.
+pub fn is_named_by_path(dialect: &dyn Conversational) -> bool {
+    dialect.id().as_str() == "gemini"
 }
 
 /// Headers that every language accepts.

@@ -1,15 +1,20 @@
 //! Requests: what is understood survives, what is passed on is the caller's own.
 
 use bytes::Bytes;
-use dialects::{Conversational, EncodeError, Fields, Head, QUIRKS};
+use dialects::{Conversational, EncodeError, Fields, Head, PathSaid, QUIRKS};
+use http::HeaderMap;
 use types::conversation::{Content, Conversation, MediaSource, Target};
 
-use crate::{fields, headers, json, languages};
+use crate::{fields, headers, is_named_by_path, json, languages, path};
 
 /// As deep as the gateway lets requests in.
 const MAX_DEPTH: usize = 128;
 /// Fields that a target without quirks may read differently.
 const TOUCHED: &[&str] = &["model", "stream_options"];
+
+fn head<'a>(headers: &'a HeaderMap, path: &'a PathSaid) -> Head<'a> {
+    Head { path, ..Head::of(headers) }
+}
 
 fn target(model: &str, quirks: &[&str]) -> Target {
     let quirks = quirks.iter().map(|quirk| (*quirk).to_owned()).collect();
@@ -20,12 +25,14 @@ fn target(model: &str, quirks: &[&str]) -> Target {
 /// name only; quirks of any kind leave JSON.
 pub fn check(language: &str, body: &[u8]) {
     let (dialect, others) = languages(language);
-    let decoded = dialect.decode_request(Head::of(&headers()), body);
+    let (headers, said) = (headers(), path(dialect));
+    let head = head(&headers, &said);
+    let decoded = dialect.decode_request(head, body);
     let bytes = Bytes::copy_from_slice(body);
     let Ok(scanned) = Fields::scan(body, MAX_DEPTH) else {
         return;
     };
-    if let Ok(peek) = dialect.peek(Head::of(&headers()), &bytes, &scanned) {
+    if let Ok(peek) = dialect.peek(head, &bytes, &scanned) {
         adapted(dialect, &bytes, &scanned);
         if let Ok(conversation) = &decoded {
             assert_eq!((&peek.model, peek.delivery), (&conversation.model, conversation.delivery));
@@ -39,7 +46,7 @@ pub fn check(language: &str, body: &[u8]) {
         stable(dialect, &conversation, &target(&model, &capable));
         for quirk in QUIRKS.iter().map(std::slice::from_ref).chain([QUIRKS]) {
             if let Ok(encoded) = dialect.encode_request(&conversation, &target("upstream", quirk)) {
-                model_is_replaced(quirk, &encoded.body.concat());
+                model_is_replaced(dialect, quirk, &encoded.body.concat());
             }
         }
     }
@@ -47,21 +54,38 @@ pub fn check(language: &str, body: &[u8]) {
 
 /// Writing what was read of what was written changes nothing any more.
 fn stable(dialect: &dyn Conversational, conversation: &Conversation, target: &Target) {
+    let (headers, said) = (headers(), path(dialect));
     let encoded = match dialect.encode_request(conversation, target) {
         Ok(encoded) => encoded,
         Err(EncodeError::Unsayable { .. }) => return,
         Err(error @ EncodeError::Lossy(_)) => panic!("{error}"),
     };
     let written = encoded.body.concat();
-    let again = match dialect.decode_request(Head::of(&headers()), &written) {
+    let again = match dialect.decode_request(head(&headers, &said), &written) {
         Ok(again) => again,
         Err(error) => panic!("{error}: {}", String::from_utf8_lossy(&written)),
     };
     if encoded.changes.is_empty() {
-        assert_eq!(Words::of(&again), Words::of(conversation));
+        let words = |conversation| Words::of(conversation, dialect);
+        assert_eq!(words(&again), words(conversation));
+    }
+    if is_named_by_path(dialect) && !is_paired(&again) {
+        // A result that stands before its call has lost the function's name.
+        return;
     }
     let twice = dialect.encode_request(&again, target).expect("what was written can be written");
     assert_eq!(json(&twice.body.concat()), json(&written));
+}
+
+/// Whether every result is one of a call before it.
+fn is_paired(conversation: &Conversation) -> bool {
+    let mut called = Vec::new();
+    conversation.messages.iter().flat_map(|message| &message.content).all(|content| {
+        if let Content::ToolCall { id, .. } = content {
+            called.push(id);
+        }
+        !matches!(content, Content::ToolResult { call_id, .. } if !called.contains(&call_id))
+    })
 }
 
 fn adapted(dialect: &dyn Conversational, body: &Bytes, scanned: &Fields) {
@@ -83,21 +107,20 @@ fn adapted(dialect: &dyn Conversational, body: &Bytes, scanned: &Fields) {
             };
             assert_eq!(kept(before), kept(after));
         }
-        model_is_replaced(&[], &written);
+        model_is_replaced(dialect, &[], &written);
     }
     for quirk in QUIRKS.iter().map(std::slice::from_ref).chain([QUIRKS]) {
         if let Ok(encoded) = dialect.adapt_request(body, scanned, &target("upstream", quirk)) {
-            model_is_replaced(quirk, &encoded.body.concat());
+            model_is_replaced(dialect, quirk, &encoded.body.concat());
         }
     }
 }
 
-fn model_is_replaced(quirks: &[&str], written: &[u8]) {
+fn model_is_replaced(dialect: &dyn Conversational, quirks: &[&str], written: &[u8]) {
     let Ok(scanned) = Fields::scan(written, 2 * MAX_DEPTH) else {
         panic!("no JSON: {}", String::from_utf8_lossy(written));
     };
-    // There the path names the model.
-    if !quirks.contains(&"vertex_body") {
+    if !is_named_by_path(dialect) && !quirks.contains(&"vertex_body") {
         assert_eq!(scanned.value(written, "model"), Some(&b"\"upstream\""[..]));
     }
 }
@@ -106,6 +129,8 @@ fn model_is_replaced(quirks: &[&str], written: &[u8]) {
 #[derive(Debug, Default, PartialEq)]
 struct Words {
     calls: String,
+    /// Whether calls have ids and thoughts have proofs that any language could have made.
+    has_ids: bool,
     media: String,
     results: String,
     texts: String,
@@ -113,8 +138,8 @@ struct Words {
 }
 
 impl Words {
-    fn of(conversation: &Conversation) -> Self {
-        let mut words = Self::default();
+    fn of(conversation: &Conversation, dialect: &dyn Conversational) -> Self {
+        let mut words = Self { has_ids: !is_named_by_path(dialect), ..Self::default() };
         conversation
             .messages
             .iter()
@@ -140,13 +165,18 @@ impl Words {
             Content::Text { text, .. } if text.trim().is_empty() => {}
             Content::Text { text, .. } => self.texts.push_str(text),
             Content::Thinking { text, signature } => {
-                self.thoughts.extend([text.as_str(), signature.as_deref().unwrap_or_default()]);
+                let signature = signature.as_deref().filter(|_| self.has_ids);
+                self.thoughts.extend([text.as_str(), signature.unwrap_or_default()]);
             }
-            Content::ToolCall { id, name, .. } => self.calls.extend([id.as_str(), name.as_str()]),
+            Content::ToolCall { id, name, .. } => {
+                let id = Some(id.as_str()).filter(|_| self.has_ids).unwrap_or_default();
+                self.calls.extend([id, name.as_str()]);
+            }
             Content::ToolResult { call_id, content, .. } => {
                 let mut inner = Self::default();
                 content.iter().for_each(|content| inner.add(content));
-                self.results.extend([call_id.as_str(), inner.texts.as_str()]);
+                let id = Some(call_id.as_str()).filter(|_| self.has_ids).unwrap_or_default();
+                self.results.extend([id, inner.texts.as_str()]);
                 self.media.push_str(&inner.media);
             }
         }

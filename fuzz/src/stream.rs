@@ -9,7 +9,7 @@ use serde_json::json;
 use types::conversation::{Delivery, Event};
 use types::{Fault, Frame, StreamEvent};
 
-use crate::answer::fold;
+use crate::answer::{fold, named};
 use crate::sse::{SseParser, Tail};
 use crate::{PUBLIC, asked, essence, languages, pass};
 
@@ -46,7 +46,7 @@ pub fn check(language: &str, body: &[u8]) {
         let (out, _) = pass(way, frames()).expect("what is understood is translated");
         match delivery {
             Delivery::Stream { .. } => validate(caller.id().as_str(), &out),
-            Delivery::Whole => assert!(crate::json(&out).is_none_or(|out| out["model"] == PUBLIC)),
+            Delivery::Whole => assert!(crate::json(&out).is_none_or(|out| *named(&out) == PUBLIC)),
         }
     }
 }
@@ -83,7 +83,7 @@ fn unchanged(before: &[&StreamEvent], after: &[StreamEvent]) {
         let (Some(mut expect), Some(found)) = (crate::json(&before.data), crate::json(&after.data)) else {
             continue;
         };
-        for place in ["/message/model", "/model", "/response/model"] {
+        for place in ["/message/model", "/model", "/modelVersion", "/response/model"] {
             if let Some(model) = expect.pointer_mut(place)
                 && found.pointer(place) == Some(&PUBLIC.into())
             {
@@ -114,6 +114,7 @@ pub fn validate(language: &str, stream: &[u8]) {
     let events = parse(stream);
     match language {
         "anthropic" => messages(&events),
+        "gemini" => pieces(&events),
         "openai_responses" => responses(&events),
         _ => chunks(&events),
     }
@@ -180,6 +181,20 @@ fn responses(events: &[StreamEvent]) {
     assert!(matches!(last["type"].as_str(), Some("response.completed" | "response.incomplete")));
     assert_eq!(last["response"]["model"], PUBLIC);
     assert_eq!(last["response"]["output"], items.into_values().collect::<serde_json::Value>());
+}
+
+/// Every piece names the model, each candidate ends once, and the last piece tells the usage or the end.
+fn pieces(events: &[StreamEvent]) {
+    let mut finished: BTreeMap<u64, u64> = BTreeMap::new();
+    for event in events.iter().filter(|event| !event.data.is_empty()) {
+        let Some(piece) = crate::json(&event.data) else { return };
+        assert_eq!(named(&piece), PUBLIC);
+        for candidate in piece["candidates"].as_array().into_iter().flatten() {
+            let index = candidate["index"].as_u64().unwrap_or_default();
+            *finished.entry(index).or_default() += u64::from(candidate["finishReason"].is_string());
+        }
+    }
+    assert!(finished.values().all(|times| *times == 1));
 }
 
 /// Calls are numbered without gaps and named in their first piece; each choice ends once; `[DONE]` is last.

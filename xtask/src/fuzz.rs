@@ -16,6 +16,9 @@ const TARGETS: &[(&str, &[&str])] = &[
     ("cohere", &[]),
     ("form", &[]),
     ("frames", &[]),
+    ("gemini_answer", &["gemini"]),
+    ("gemini_request", &["gemini"]),
+    ("gemini_stream", &["gemini"]),
     ("ollama", &[]),
     ("openai_chat_answer", &["openai_chat"]),
     ("openai_chat_request", &["openai_chat"]),
@@ -23,8 +26,8 @@ const TARGETS: &[(&str, &[&str])] = &[
     ("openai_responses_answer", &["openai_responses"]),
     ("openai_responses_request", &["openai_responses"]),
     ("openai_responses_stream", &["openai_responses"]),
-    ("scan", &["anthropic", "openai_chat", "openai_responses"]),
-    ("sse", &["anthropic", "openai_chat", "openai_responses"]),
+    ("scan", &["anthropic", "gemini", "openai_chat", "openai_responses"]),
+    ("sse", &["anthropic", "gemini", "openai_chat", "openai_responses"]),
     ("websocket", &[]),
 ];
 

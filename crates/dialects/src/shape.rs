@@ -14,9 +14,29 @@ pub(crate) fn write(out: &mut Vec<u8>, value: &impl Serialize) {
     serde_json::to_writer(out, value).expect("our own structs are JSON");
 }
 
+/// Writes `value` as JSON on one line: what is kept as it came may stand on several, and a stream's piece ends there.
+pub(crate) fn write_line(out: &mut Vec<u8>, value: &impl Serialize) {
+    let from = out.len();
+    write(out, value);
+    // Within texts both are escaped.
+    let is_end_of_line = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    if out.iter().skip(from).any(&is_end_of_line) {
+        let line = out.split_off(from);
+        out.extend(line.into_iter().filter(|byte| !is_end_of_line(byte)));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_has_no_end_within() {
+        let json = types::Json::parse("{\n\"a\":\r\n\"b\\nc\"}").unwrap();
+        let mut out = b"data:\n".to_vec();
+        write_line(&mut out, &json);
+        assert_eq!(out, b"data:\n{\"a\":\"b\\nc\"}");
+    }
 
     #[test]
     fn an_array_is_not_read_as_an_object() {

@@ -18,10 +18,11 @@ pub(super) fn given(id: &str) -> Option<&str> {
 }
 
 /// Gives the calls of a history ids that have none, and their results the ids of their calls: that of the call with the
-/// result's id, else of the first of its name that is still open. `names` are those of the results, in order.
+/// result's id, else, where no call has had it, of the first of its name that is still open. `names` are those of the results, in order.
 pub(super) fn identify(messages: &mut [Message], names: Vec<String>) {
     let mut names = names.into_iter();
     let mut open: Vec<(String, String)> = Vec::new();
+    let mut answered: Vec<String> = Vec::new();
     for (index, message) in messages.iter_mut().enumerate() {
         for (place, content) in message.content.iter_mut().enumerate() {
             match content {
@@ -34,9 +35,11 @@ pub(super) fn identify(messages: &mut [Message], names: Vec<String>) {
                 Content::ToolResult { call_id, .. } => {
                     let name = names.next().unwrap_or_default();
                     let by_id = open.iter().position(|(_, id)| id == call_id);
-                    let call = by_id.or_else(|| open.iter().position(|(called, _)| *called == name));
-                    if let Some(call) = call {
+                    let is_again = by_id.is_none() && answered.contains(call_id);
+                    let by_name = || open.iter().position(|(called, _)| !is_again && *called == name);
+                    if let Some(call) = by_id.or_else(by_name) {
                         *call_id = open.remove(call).1;
+                        answered.push(call_id.clone());
                     } else if call_id.is_empty() {
                         *call_id = format!("{MADE}{index}_{place}");
                     }

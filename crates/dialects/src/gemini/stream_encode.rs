@@ -10,6 +10,7 @@ use super::usage::WriteUsage;
 use super::wire::{self, CallOut, PartOut, args};
 use super::{logprobs, proofs};
 use crate::extras::Named;
+use crate::shape::write_line;
 use crate::{Asked, Encoder};
 
 /// Writes a stream.
@@ -68,7 +69,7 @@ impl StreamEncoder {
         let piece = AnswerOut { candidates, usage_metadata, model_version, response_id };
         let (before, after) = wire::around(self.asked.form, !self.has_written);
         out.extend_from_slice(before);
-        wire::write(out, &piece);
+        write_line(out, &piece);
         out.extend_from_slice(after);
         self.has_written = true;
     }

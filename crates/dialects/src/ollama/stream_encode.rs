@@ -98,7 +98,7 @@ impl StreamEncoder {
             done_reason,
             usage,
         };
-        shape::write(out, &line);
+        shape::write_line(out, &line);
         out.push(b'\n');
     }
 }

@@ -496,3 +496,18 @@ fn what_cannot_be_said_is_refused_and_the_rest_named_where_the_caller_has_it() {
     assert_eq!(place("tools[0].function.name"), "tools[0].functionDeclarations[0].name");
     assert_eq!(place("tools[1]"), "tools[1]");
 }
+
+#[test]
+fn a_result_that_is_told_twice_takes_no_other_call() {
+    let call = |id: &str| format!(r#"{{"functionCall":{{"id":"{id}","name":"f","args":{{}}}}}}"#);
+    let result = r#"{"functionResponse":{"id":"a","name":"f","response":{}}}"#;
+    let body = format!(
+        r#"{{"contents":[{{"role":"model","parts":[{},{}]}},{{"role":"user","parts":[{result},{result}]}}]}}"#,
+        call("a"),
+        call("b"),
+    );
+    let asked = decode(&body).unwrap();
+    let is_of_the_first =
+        |content: &Content| matches!(content, Content::ToolResult { call_id, .. } if call_id == "a");
+    assert!(asked.messages[1].content.iter().all(is_of_the_first), "{asked:?}");
+}
