@@ -4,12 +4,49 @@
 //! |---|---|---|---|---|---|
 //! | budget | 1024, 2048 | 8192 | 16384 | 32768 | 65536 |
 
+use serde::Serialize;
 use types::conversation::{Content, Effort, Message, Role};
 
 use crate::proofs;
 
 /// The least budget that is taken.
 pub(crate) const MIN_BUDGET: u64 = 1024;
+
+/// What is said about thinking.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// Anthropic's models' own field `thinking`.
+    pub(crate) thinking: Option<Thinking>,
+    /// The word for the effort, in a field of its own.
+    pub(crate) effort: Option<&'static str>,
+}
+
+/// Anthropic's models' own field `thinking`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum Thinking {
+    /// As much as the model likes.
+    Adaptive,
+    /// None.
+    Disabled,
+    /// Up to a budget.
+    Enabled { budget_tokens: u64 },
+}
+
+impl Plan {
+    /// Whether the model will think.
+    pub(crate) const fn thinks(&self) -> bool {
+        matches!(self.thinking, Some(Thinking::Adaptive | Thinking::Enabled { .. }))
+    }
+
+    /// The tokens set aside for thinking.
+    pub(crate) const fn budget(&self) -> u64 {
+        match self.thinking {
+            Some(Thinking::Enabled { budget_tokens }) => budget_tokens,
+            Some(Thinking::Adaptive | Thinking::Disabled) | None => 0,
+        }
+    }
+}
 
 /// The budget an effort stands for. Without a word it is `high`, the default of those who have both.
 pub(crate) const fn budget_of(effort: Option<Effort>) -> u64 {

@@ -1,47 +1,10 @@
 //! How much to think: words of effort, budgets in tokens, and adaptive thinking.
 
-use serde::Serialize;
 use types::conversation::{Change, Effort, Reasoning};
 
 use super::request_encode::Writer;
 use crate::quirks;
-use crate::thinking::{budget_of, effort_of, fitting, lacks_thinking};
-
-/// What is said about thinking.
-#[derive(Debug, Default)]
-pub(super) struct Plan {
-    /// The `thinking` field.
-    pub(super) thinking: Option<Thinking>,
-    /// `output_config.effort`.
-    pub(super) effort: Option<&'static str>,
-}
-
-/// The `thinking` field.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum Thinking {
-    /// As much as the model likes.
-    Adaptive,
-    /// None.
-    Disabled,
-    /// Up to a budget.
-    Enabled { budget_tokens: u64 },
-}
-
-impl Plan {
-    /// Whether the model will think.
-    pub(super) const fn thinks(&self) -> bool {
-        matches!(self.thinking, Some(Thinking::Adaptive | Thinking::Enabled { .. }))
-    }
-
-    /// The tokens set aside for thinking.
-    pub(super) const fn budget(&self) -> u64 {
-        match self.thinking {
-            Some(Thinking::Enabled { budget_tokens }) => budget_tokens,
-            Some(Thinking::Adaptive | Thinking::Disabled) | None => 0,
-        }
-    }
-}
+use crate::thinking::{Plan, Thinking, budget_of, effort_of, fitting, lacks_thinking};
 
 impl Writer<'_> {
     /// How the wish to think is said to this target.

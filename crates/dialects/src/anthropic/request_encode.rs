@@ -9,12 +9,12 @@ use types::conversation::{Change, Conversation, OutputFormat, Target};
 
 use super::ID;
 use super::peek::{VERSION_HEADER, Version};
-use super::reasoning::{Plan, Thinking};
 use super::request_tools::{Choice, ToolOut};
 use super::wire::Block;
 use crate::extras::{Named, carry};
 use crate::place::told;
 use crate::sampling::{single_choice, unsaid};
+use crate::thinking::{Plan, Thinking};
 use crate::turns::{Turn, Turns};
 use crate::{EncodeError, Encoded, ToolNames, names, quirks, schema, shape};
 

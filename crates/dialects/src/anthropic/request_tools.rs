@@ -6,10 +6,10 @@ use serde::Serialize;
 use types::Json;
 use types::conversation::{Change, Tool, ToolChoice};
 
-use super::reasoning::Plan;
 use super::request_encode::Writer;
 use super::wire::{CacheControl, is_own};
 use crate::calls::names_in_history;
+use crate::thinking::Plan;
 use crate::{names, schema};
 
 /// The longest name of a tool that the wire takes.

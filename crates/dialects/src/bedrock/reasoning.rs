@@ -1,39 +1,10 @@
 //! How much to think, where the model is one that is told so: among its own fields, as a budget or adaptively.
 
-use serde::Serialize;
 use types::conversation::{Change, Effort};
 
 use super::request_encode::Writer;
 use crate::quirks;
-use crate::thinking::{budget_of, effort_of, fitting, lacks_thinking};
-
-/// What is said about thinking.
-#[derive(Debug, Default)]
-pub(super) struct Plan {
-    /// The models' own field `thinking`.
-    pub(super) thinking: Option<Thinking>,
-    /// `outputConfig.effort`.
-    pub(super) effort: Option<&'static str>,
-}
-
-/// The models' own field `thinking`.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum Thinking {
-    /// As much as the model likes.
-    Adaptive,
-    /// None.
-    Disabled,
-    /// Up to a budget.
-    Enabled { budget_tokens: u64 },
-}
-
-impl Plan {
-    /// Whether the model will think.
-    pub(super) const fn thinks(&self) -> bool {
-        matches!(self.thinking, Some(Thinking::Adaptive | Thinking::Enabled { .. }))
-    }
-}
+use crate::thinking::{Plan, Thinking, budget_of, effort_of, fitting, lacks_thinking};
 
 impl Writer<'_> {
     /// How the wish to think is said to this target.

@@ -7,12 +7,12 @@ use types::Json;
 use types::conversation::{Change, Conversation, OutputFormat, Target};
 
 use super::ID;
-use super::reasoning::{Plan, Thinking};
 use super::request_tools::ToolConfig;
 use super::wire::Block;
 use crate::extras::{Named, carry};
 use crate::place::told;
 use crate::sampling::{single_choice, unsaid};
+use crate::thinking::{Plan, Thinking};
 use crate::turns::{Turn, Turns};
 use crate::{EncodeError, Encoded, ToolNames, quirks, schema};
 
