@@ -15,6 +15,7 @@ pub(super) fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<En
     edit.stream_options()?;
     edit.restrict();
     edit.history();
+    edit.others_reasoning();
     let (body, changes) = edit.finish();
     Encoded { body, changes, ..Encoded::default() }.checked(target)
 }

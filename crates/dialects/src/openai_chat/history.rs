@@ -1,5 +1,7 @@
-//! Changes inside the messages of a request that is passed on: a role and ids that the target refuses.
+//! Changes inside the messages of a request that is passed on: a role and ids that the target refuses, and what this
+//! gateway has added to the answers of other languages.
 
+use memchr::memmem;
 use serde_json::value::RawValue;
 use types::conversation::Change;
 
@@ -7,9 +9,62 @@ use super::naming::nine_characters;
 use crate::openai_family::MAX_DEPTH;
 use crate::openai_family::edit::Edit;
 use crate::splice::quoted;
-use crate::{Fields, quirks};
+use crate::{Fields, proofs, quirks};
+
+/// The fields by which reasoning of other languages, and its proofs, come to callers of this one.
+const THINKING_BLOCKS: &str = "thinking_blocks";
+const REASONING_CONTENT: &str = "reasoning_content";
+const EXTRA_CONTENT: &str = "extra_content";
 
 impl Edit<'_> {
+    /// Takes out what earlier answers of other languages got from this gateway and what only those can read: providers
+    /// of this language refuse fields that they do not know, and no proof of another's is of use to them.
+    pub(super) fn others_reasoning(&mut self) {
+        let Some((_, list)) = self.find("messages") else { return };
+        let has_blocks = memmem::find(list, THINKING_BLOCKS.as_bytes()).is_some();
+        let has_proofs = proofs::may_hold_mark(list);
+        if !has_blocks && !has_proofs {
+            return;
+        }
+        let messages: Vec<&RawValue> = serde_json::from_slice(list).unwrap_or_default();
+        for (index, message) in messages.into_iter().enumerate() {
+            let message = message.get().as_bytes();
+            let Ok(fields) = Fields::scan(message, MAX_DEPTH) else { continue };
+            let path = format!("messages[{index}]");
+            if fields.value(message, THINKING_BLOCKS).is_some()
+                && !self.target.has_quirk(quirks::THINKING_BLOCKS)
+            {
+                let takes_text = self.target.has_quirk(quirks::REASONING_CONTENT);
+                let text = (!takes_text).then_some(REASONING_CONTENT);
+                self.cut_inside(message, &fields, &[Some(THINKING_BLOCKS), text], &path);
+            }
+            if !has_proofs {
+                continue;
+            }
+            let calls = fields.value(message, "tool_calls").unwrap_or_default();
+            let calls: Vec<&RawValue> = serde_json::from_slice(calls).unwrap_or_default();
+            for (number, call) in calls.into_iter().enumerate() {
+                let call = call.get().as_bytes();
+                let Ok(fields) = Fields::scan(call, MAX_DEPTH) else { continue };
+                let extra = fields.value(call, EXTRA_CONTENT).unwrap_or_default();
+                if proofs::may_hold_mark(extra) {
+                    let path = format!("{path}.tool_calls[{number}]");
+                    self.cut_inside(call, &fields, &[Some(EXTRA_CONTENT)], &path);
+                }
+            }
+        }
+    }
+
+    /// Cuts fields out of an object that is a slice of the body and stands at `path`.
+    fn cut_inside(&mut self, object: &[u8], fields: &Fields, names: &[Option<&str>], path: &str) {
+        let base = self.span(object).start;
+        let is_cut = |name: &str| names.contains(&Some(name));
+        let said = names.iter().flatten().filter(|name| fields.value(object, name).is_some());
+        self.changes.extend(said.map(|name| Change::dropped(format!("{path}.{name}"))));
+        let places = fields.places(object);
+        self.splice.cut_items(places.map(|(name, span)| (is_cut(&name), base + span.start..base + span.end)));
+    }
+
     /// Calls the role `developer` `system`, and calls of tools by ids of nine characters, for targets that know only
     /// that. The messages are looked at for such targets alone.
     pub(super) fn history(&mut self) {

@@ -104,6 +104,30 @@ fn a_stream_s_usage_is_asked_for() {
 }
 
 #[test]
+fn what_answers_of_other_languages_brought_goes_to_no_provider_of_this_one() {
+    let asked = concat!(
+        r#"{"model":"upstream","messages":[{"role":"user","content":"thinking_blocks"},"#,
+        r#"{"role":"assistant","reasoning_content":"a","thinking_blocks":[{"type":"thinking","thinking":"a"}],"content":"b"},"#,
+        r#"{"role":"assistant","tool_calls":[{"id":"c","extra_content":{"google":{"thought_signature":"tollgate:gemini:AA"}}}]}]}"#,
+    );
+    let plain = concat!(
+        r#"{"model":"upstream","messages":[{"role":"user","content":"thinking_blocks"},"#,
+        r#"{"role":"assistant","content":"b"},{"role":"assistant","tool_calls":[{"id":"c"}]}]}"#,
+    );
+    let [text, blocks, call] = [
+        "dropped;messages[1].reasoning_content",
+        "dropped;messages[1].thinking_blocks",
+        "dropped;messages[2].tool_calls[0].extra_content",
+    ];
+    check_adapted(asked, &[], plain, &[blocks, text, call]);
+    let with_text = plain.replace(r#""content":"b""#, r#""reasoning_content":"a","content":"b""#);
+    check_adapted(asked, &["reasoning_content"], &with_text, &[blocks, call]);
+    let with_blocks =
+        asked.replace(r#","extra_content":{"google":{"thought_signature":"tollgate:gemini:AA"}}"#, "");
+    check_adapted(asked, &["thinking_blocks"], &with_blocks, &[call]);
+}
+
+#[test]
 fn quirks_rename_and_remove_fields() {
     check_adapted(
         r#"{"model":"upstream","max_completion_tokens":5}"#,
