@@ -56,7 +56,8 @@ pub(crate) fn carry<'a>(
         let said = json.to::<&str>().filter(|_| !is_own && name == SERVICE_TIER);
         if let Some((_, tier)) = tiers.iter().find(|(word, _)| Some(*word) == said) {
             carried.service_tier = Some(tier);
-        } else if !says_nothing(json.as_str()) {
+        } else if json.as_str() == "{}" || !says_nothing(json.as_str()) {
+            // An empty object may be a whole wish, such as to search the web.
             carried.lost.push(Change::dropped(name.as_str()));
         }
     }

@@ -1,18 +1,34 @@
 //! Reads JSON objects field by field: what is taken is interpreted, what is left over is kept as it came.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use types::Json;
 
+use crate::extras::says_nothing;
 use crate::{DecodeError, ScanError};
+
+/// What nobody took of a request's objects, by place.
+#[derive(Debug, Default)]
+pub(crate) struct Leftovers(RefCell<Vec<(String, Json)>>);
+
+impl Leftovers {
+    /// Notes what the canonical conversation has no word for.
+    pub(crate) fn note(&self, place: String, json: Json) {
+        self.0.borrow_mut().push((place, json));
+    }
+}
 
 /// Where a value stands, for error messages and for the names of changes.
 #[derive(Clone, Copy)]
 pub(crate) enum Path<'p> {
+    /// A whole body.
     Root,
+    /// A whole body of which is noted what nobody takes, however deep inside it stands.
+    Noted(&'p Leftovers),
     Field(&'p Path<'p>, &'p str),
     Item(&'p Path<'p>, usize),
 }
@@ -21,8 +37,8 @@ impl fmt::Display for Path<'_> {
     /// As in `messages[2].content[0]`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Root => Ok(()),
-            Self::Field(Self::Root, name) => f.write_str(name),
+            Self::Root | Self::Noted(_) => Ok(()),
+            Self::Field(Self::Root | Self::Noted(_), name) => f.write_str(name),
             Self::Field(parent, name) => write!(f, "{parent}.{name}"),
             Self::Item(parent, index) => write!(f, "{parent}[{index}]"),
         }
@@ -33,14 +49,26 @@ impl Path<'_> {
     /// The error that the value here is not what it has to be.
     pub(crate) fn wrong(&self, problem: impl Into<String>) -> DecodeError {
         let field = match self {
-            Self::Root => "the body".to_owned(),
+            Self::Root | Self::Noted(_) => "the body".to_owned(),
             Self::Field(..) | Self::Item(..) => self.to_string(),
         };
         DecodeError::Field { field, problem: problem.into() }
     }
+
+    /// Where it is noted what nobody takes, if it is.
+    pub(crate) fn leftovers(&self) -> Option<&Leftovers> {
+        let mut path = self;
+        loop {
+            match path {
+                Self::Root => return None,
+                Self::Noted(leftovers) => return Some(leftovers),
+                Self::Field(parent, _) | Self::Item(parent, _) => path = parent,
+            }
+        }
+    }
 }
 
-/// The fields of one object that have not been taken yet.
+/// The fields of one object that have not been taken yet. Where leftovers are noted, letting go of it notes them.
 pub(crate) struct Object<'a, 'p> {
     path: &'p Path<'p>,
     fields: Pairs<'a>,
@@ -126,9 +154,36 @@ impl<'a, 'p> Object<'a, 'p> {
     }
 
     /// What has not been taken and is not null.
-    pub(crate) fn rest(self) -> impl Iterator<Item = (String, Json)> {
-        let said = self.fields.0.into_iter().filter(|(_, value)| value.get() != "null");
+    pub(crate) fn rest(mut self) -> impl Iterator<Item = (String, Json)> {
+        let fields = std::mem::take(&mut self.fields.0);
+        let said = fields.into_iter().filter(|(_, value)| value.get() != "null");
         said.map(|(name, value)| (name.into_owned(), keep(value)))
+    }
+
+    /// What has not been taken of this whole body, and what was noted further inside.
+    pub(crate) fn all_left(self) -> Vec<(String, Json)> {
+        let noted = self.path.leftovers().map(|leftovers| leftovers.0.take());
+        self.rest().chain(noted.into_iter().flatten()).collect()
+    }
+
+    /// Lets go of an object that is kept whole elsewhere, so that nothing of it is left over.
+    pub(crate) fn kept(mut self) {
+        self.fields.0.clear();
+    }
+}
+
+impl Drop for Object<'_, '_> {
+    fn drop(&mut self) {
+        let said = self.fields.0.iter().filter(|(_, value)| !says_nothing(value.get()));
+        let mut said = said.peekable();
+        if said.peek().is_none() {
+            return;
+        }
+        if let Some(leftovers) = self.path.leftovers() {
+            for (name, value) in said {
+                leftovers.note(Path::Field(self.path, name).to_string(), keep(value));
+            }
+        }
     }
 }
 

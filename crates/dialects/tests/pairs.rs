@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use dialects::frames::FrameParser;
 use dialects::{
-    Asked, Calls, Conversational, Delivered, Fold, Head, PathSaid, Streams, ToolNames, Vectors, conduit,
-    unfold,
+    Asked, Calls, Conversational, DecodeError, Delivered, Fold, Head, PathSaid, Streams, ToolNames, Vectors,
+    conduit, unfold,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
@@ -300,20 +300,28 @@ fn conversation() -> Conversation {
     }
 }
 
-/// The conversation as a language's callers ask it, and as it is read of that.
-fn through(language: &dyn Conversational, conversation: &Conversation) -> Conversation {
-    let target = Target {
+fn target() -> Target {
+    Target {
         model: "public".into(),
         max_output_tokens: Some(50_000),
         quirks: std::sync::Arc::new([]),
         strict: false,
-    };
-    let encoded = language.encode_request(conversation, &target).unwrap();
+    }
+}
+
+/// The conversation as a language's callers ask it, and as it is read of that.
+fn through(language: &dyn Conversational, conversation: &Conversation) -> Conversation {
+    let encoded = language.encode_request(conversation, &target()).unwrap();
+    decoded(language, &encoded.body.concat()).unwrap()
+}
+
+/// What a language reads of a request.
+fn decoded(language: &dyn Conversational, body: &[u8]) -> Result<Conversation, DecodeError> {
     let version = (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
     let headers = HeaderMap::from_iter([version]);
     let path = PathSaid { model: Some("public".into()), streams: Streams::AsAsked };
     let head = Head { headers: &headers, path: &path, query: None };
-    language.decode_request(head, &encoded.body.concat()).unwrap()
+    language.decode_request(head, body)
 }
 
 #[test]
@@ -332,4 +340,77 @@ fn requests_say_the_same_in_every_language() {
         let parameters: Value = parameters.to().unwrap();
         assert_eq!((name.as_str(), &parameters["properties"]["at"]["type"]), ("look", &json!("string")));
     }
+}
+
+/// A request in each language, with nearly all there is to say in it.
+const REQUESTS: [(&str, &str); 7] = [
+    ("anthropic", include_str!("../fixtures/anthropic/request.json")),
+    ("bedrock", include_str!("../fixtures/bedrock/request.json")),
+    ("cohere", include_str!("../fixtures/cohere/request.json")),
+    ("gemini", include_str!("../fixtures/gemini/request.json")),
+    ("ollama", include_str!("../fixtures/ollama/request.json")),
+    ("openai_chat", include_str!("../fixtures/openai_chat/request.json")),
+    ("openai_responses", include_str!("../fixtures/openai_responses/request.json")),
+];
+
+/// The name of a field that no language knows.
+const UNKNOWN: &str = "zzUnknown";
+
+/// Places whose objects nobody looks into: who made a call is told beside server tools alone, which are kept whole.
+const IGNORED: [&str; 1] = ["/messages/1/content/1/caller"];
+
+/// The places of all objects in a request, as JSON pointers.
+fn objects(value: &Value, at: &str, found: &mut Vec<String>) {
+    if let Some(fields) = value.as_object() {
+        found.push(at.to_owned());
+        fields.iter().for_each(|(name, value)| objects(value, &format!("{at}/{name}"), found));
+    }
+    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+        objects(item, &format!("{at}/{index}"), found);
+    }
+}
+
+/// What is reported of a request that `from` reads and a provider of `to` is asked, and how often its body has the
+/// field that nobody knows.
+fn asked_of(
+    from: &dyn Conversational,
+    to: &dyn Conversational,
+    request: &Value,
+) -> Option<(Vec<String>, usize)> {
+    let read = decoded(from, request.to_string().as_bytes()).ok()?;
+    let encoded = to.encode_request(&read, &target()).ok()?;
+    let body = String::from_utf8(encoded.body.concat()).unwrap();
+    let changes = encoded.changes.iter().map(|change| change.field.clone()).collect();
+    Some((changes, body.matches(UNKNOWN).count()))
+}
+
+#[test]
+fn a_field_that_nobody_knows_is_named_wherever_it_stands() {
+    let mut unnamed = Vec::new();
+    for (name, request) in REQUESTS {
+        let from = dialects::conversational().find(|language| language.id().as_str() == name).unwrap();
+        let request: Value = serde_json::from_str(request).unwrap();
+        let mut places = Vec::new();
+        objects(&request, "", &mut places);
+        for to in dialects::conversational().filter(|to| to.id() != from.id()) {
+            let Some((usual, _)) = asked_of(from, to, &request) else { continue };
+            for place in places.iter().filter(|place| !IGNORED.contains(&place.as_str())) {
+                let mut request = request.clone();
+                request.pointer_mut(place).unwrap()[UNKNOWN] = "said".into();
+                // A language may refuse it, carry it, name it, or name all of what it stands in.
+                let Some((changes, 0)) = asked_of(from, to, &request) else { continue };
+                let is_named = changes.iter().any(|field| field.ends_with(UNKNOWN));
+                let is_inside = |field: &String| {
+                    let field = field.replace(['.', '['], "/").replace(']', "");
+                    format!("{place}/").starts_with(&format!("/{field}/"))
+                };
+                // What is kept whole, as Gemini's own tools are, is named as what it stands for.
+                let is_more = changes.len() > usual.len();
+                if !is_named && !is_more && !changes.iter().any(is_inside) {
+                    unnamed.push(format!("{name} to {}: {place}", to.id()));
+                }
+            }
+        }
+    }
+    assert!(unnamed.is_empty(), "{unnamed:#?}");
 }

@@ -50,15 +50,18 @@ impl Reader {
         let kind = object.required_text("type")?;
         self.check_version(&kind, &mut object)?;
         let content = match kind.as_str() {
-            "text" => Content::Text { text: object.required_text("text")?, cache: cache(&mut object)? },
+            "text" => Content::Text {
+                text: object.required_text("text")?,
+                cache: cache(&mut object, &mut self.leftovers)?,
+            },
             "thinking" => Content::Thinking {
                 text: object.required_text("thinking")?,
                 signature: object.text("signature")?.filter(|signature| !signature.is_empty()),
             },
             "redacted_thinking" => Content::RedactedThinking { data: object.required_text("data")? },
-            "tool_use" => tool_use(&mut object)?,
+            "tool_use" => self.tool_use(&mut object)?,
             "tool_result" => self.tool_result(&mut object)?,
-            "image" | "document" => match media(&mut object)? {
+            "image" | "document" => match self.media(&mut object)? {
                 Some(media) if kind == "image" => Content::Image(media),
                 Some(media) => Content::Document(media),
                 None => return Ok(opaque(&kind, raw)),
@@ -92,8 +95,39 @@ impl Reader {
             call_id: ids::original(object.required_text("tool_use_id")?),
             content,
             is_error: object.value("is_error", "must be true or false")?.unwrap_or_default(),
-            cache: cache(object)?,
+            cache: cache(object, &mut self.leftovers)?,
         })
+    }
+
+    fn tool_use(&mut self, object: &mut Object<'_>) -> Result<Content, DecodeError> {
+        // Who called it is only of interest beside a server tool, which is opaque itself.
+        object.take("caller");
+        Ok(Content::ToolCall {
+            id: ids::original(object.required_text("id")?),
+            name: object.required_text("name")?,
+            arguments: object.take("input").map_or_else(|| "{}".to_owned(), |input| input.get().to_owned()),
+            signature: None,
+            cache: cache(object, &mut self.leftovers)?,
+        })
+    }
+
+    /// A picture or a document; none if its source is of a kind that passes through whole.
+    fn media(&mut self, object: &mut Object<'_>) -> Result<Option<Media>, DecodeError> {
+        let Some(mut source) = object.object("source")? else {
+            return Err(wrong(object.path("source"), "is required"));
+        };
+        let kind = source.required_text("type")?;
+        let mime = source.text("media_type")?;
+        let place = match kind.as_str() {
+            "base64" => MediaSource::Base64(source.required_text("data")?),
+            "file" => MediaSource::File(source.required_text("file_id")?),
+            "text" => MediaSource::Text(source.required_text("data")?),
+            "url" => MediaSource::Url(source.required_text("url")?),
+            _ => return Ok(None),
+        };
+        source.leftovers(&mut self.leftovers);
+        let (title, cache) = (object.text("title")?, cache(object, &mut self.leftovers)?);
+        Ok(Some(Media { mime, source: place, title, detail: None, cache }))
     }
 }
 
@@ -101,42 +135,19 @@ fn opaque(kind: &str, raw: &RawValue) -> Content {
     Content::Opaque { kind: own_kind(kind), json: Json::from(raw.to_owned()) }
 }
 
-fn tool_use(object: &mut Object<'_>) -> Result<Content, DecodeError> {
-    // Who called it is only of interest beside a server tool, which is opaque itself.
-    object.take("caller");
-    Ok(Content::ToolCall {
-        id: ids::original(object.required_text("id")?),
-        name: object.required_text("name")?,
-        arguments: object.take("input").map_or_else(|| "{}".to_owned(), |input| input.get().to_owned()),
-        signature: None,
-        cache: cache(object)?,
-    })
-}
-
-/// A picture or a document; none if its source is of a kind that passes through whole.
-fn media(object: &mut Object<'_>) -> Result<Option<Media>, DecodeError> {
-    let Some(mut source) = object.object("source")? else {
-        return Err(wrong(object.path("source"), "is required"));
-    };
-    let kind = source.required_text("type")?;
-    let mime = source.text("media_type")?;
-    let source = match kind.as_str() {
-        "base64" => MediaSource::Base64(source.required_text("data")?),
-        "file" => MediaSource::File(source.required_text("file_id")?),
-        "text" => MediaSource::Text(source.required_text("data")?),
-        "url" => MediaSource::Url(source.required_text("url")?),
-        _ => return Ok(None),
-    };
-    let title = object.text("title")?;
-    Ok(Some(Media { mime, source, title, detail: None, cache: cache(object)? }))
-}
-
 /// Takes a block's or tool's prompt-cache marker out.
-pub(super) fn cache(object: &mut Object<'_>) -> Result<Option<CacheMark>, DecodeError> {
+pub(super) fn cache(
+    object: &mut Object<'_>,
+    leftovers: &mut Vec<(String, Json)>,
+) -> Result<Option<CacheMark>, DecodeError> {
     let Some(mut control) = object.object("cache_control")? else { return Ok(None) };
-    match control.text("ttl")?.as_deref() {
-        None | Some("5m") => Ok(Some(CacheMark::FiveMinutes)),
-        Some("1h") => Ok(Some(CacheMark::OneHour)),
-        Some(_) => Err(wrong(control.path("ttl"), "must be `5m` or `1h`")),
-    }
+    // There is but one type.
+    control.take("type");
+    let mark = match control.text("ttl")?.as_deref() {
+        None | Some("5m") => CacheMark::FiveMinutes,
+        Some("1h") => CacheMark::OneHour,
+        Some(_) => return Err(wrong(control.path("ttl"), "must be `5m` or `1h`")),
+    };
+    control.leftovers(leftovers);
+    Ok(Some(mark))
 }

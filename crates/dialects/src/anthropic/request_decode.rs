@@ -34,7 +34,7 @@ pub(super) fn decode(headers: &HeaderMap, body: &[u8]) -> Result<Conversation, D
     let system = object.take("system");
     let messages = messages(system, &mut object, &mut reader)?;
     let tools = tools(&mut object, &mut reader.leftovers)?;
-    let (tool_choice, parallel_tool_calls) = tool_choice(&mut object)?;
+    let (tool_choice, parallel_tool_calls) = tool_choice(&mut object, &mut reader.leftovers)?;
     let sampling = sampling(&mut object, version)?;
     let (reasoning, format) = reasoning_and_format(&mut object, &mut reader.leftovers)?;
     let user = user(&mut object, &mut reader.leftovers)?;
@@ -107,14 +107,17 @@ fn tools(object: &mut Object<'_>, leftovers: &mut Vec<(String, Json)>) -> Result
             description: tool.text("description")?,
             parameters: tool.take("input_schema").map(|schema| Json::from(schema.to_owned())),
             strict: tool.value("strict", "must be true or false")?,
-            cache: cache(&mut tool)?,
+            cache: cache(&mut tool, leftovers)?,
         });
         tool.leftovers(leftovers);
     }
     Ok(tools)
 }
 
-fn tool_choice(object: &mut Object<'_>) -> Result<(Option<ToolChoice>, Option<bool>), DecodeError> {
+fn tool_choice(
+    object: &mut Object<'_>,
+    leftovers: &mut Vec<(String, Json)>,
+) -> Result<(Option<ToolChoice>, Option<bool>), DecodeError> {
     let Some(mut choice) = object.object("tool_choice")? else { return Ok((None, None)) };
     let kind = choice.required_text("type")?;
     let serial: Option<bool> = choice.value("disable_parallel_tool_use", "must be true or false")?;
@@ -125,6 +128,7 @@ fn tool_choice(object: &mut Object<'_>) -> Result<(Option<ToolChoice>, Option<bo
         "tool" => ToolChoice::Named(choice.required_text("name")?),
         _ => return Err(wrong("tool_choice.type", "must be `auto`, `any`, `tool` or `none`")),
     };
+    choice.leftovers(leftovers);
     Ok((Some(said), serial.map(|serial| !serial)))
 }
 
@@ -167,6 +171,7 @@ fn reasoning_and_format(
         }
         if let Some(mut wanted) = config.object("format")? {
             format = output_format(&mut wanted)?;
+            wanted.leftovers(leftovers);
         }
         config.leftovers(leftovers);
     }

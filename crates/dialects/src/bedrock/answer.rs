@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use types::conversation::{Answer, Choice, Content, StopReason};
 use types::{Fault, FaultKind};
 
-use super::blocks::Reader;
+use super::blocks::blocks;
 use super::error::{not_json, unreadable};
 use super::usage::{UsageOut, WireUsage, tier_of_word};
 use super::wire::{Block, ReasoningOut, ToolUseOut, is_own};
@@ -35,7 +35,7 @@ fn answer(object: &mut Object<'_, '_>) -> Result<Answer, DecodeError> {
         return Err(said.wrong("is missing"));
     };
     let content = match Object::read(raw.get(), &said)?.take("content")? {
-        Some(raw) => Reader::default().blocks(raw, &content)?,
+        Some(raw) => blocks(raw, &content)?,
         None => Vec::new(),
     };
     // A count that cannot be read is no count: the answer has been paid for and is worth more than its report.

@@ -9,11 +9,11 @@ use types::conversation::{
     Conversation, Effort, Extras, Message, OutputFormat, Reasoning, Role, Sampling, Tool, ToolChoice,
 };
 
-use super::blocks::{Reader, cache_point};
+use super::blocks::{blocks, cache_point};
 use super::peek::{delivery, model};
 use super::wire::{member, own_kind, text};
 use super::{ID, MAX_DEPTH};
-use crate::object::{Object, Path, keep};
+use crate::object::{Leftovers, Object, Path, keep};
 use crate::surrogates::mend;
 use crate::{DecodeError, Fields, Head, ScanError};
 
@@ -23,16 +23,15 @@ const NUMBER: &str = "must be a number";
 /// Reads a whole request.
 pub(super) fn decode(head: Head<'_>, body: &[u8]) -> Result<Conversation, DecodeError> {
     let text = mend(checked_text(body)?);
-    let mut object = Object::read(&text, &Path::Root)?;
-    let mut reader = Reader::default();
-    let (messages, prompt_is_apart) = messages(&mut object, &mut reader)?;
-    let (tools, tool_choice) = tools(&mut object, &mut reader)?;
-    let mut sampling = sampling(&mut object, &mut reader)?;
+    let leftovers = Leftovers::default();
+    let root = Path::Noted(&leftovers);
+    let mut object = Object::read(&text, &root)?;
+    let (messages, prompt_is_apart) = messages(&mut object)?;
+    let (tools, tool_choice) = tools(&mut object)?;
+    let mut sampling = sampling(&mut object)?;
     let mut reasoning = Reasoning::default();
-    own_fields(&mut object, &mut reader, &mut sampling, &mut reasoning)?;
-    let format = output(&mut object, &mut reader, &mut reasoning)?;
-    let mut fields: Vec<(String, Json)> = object.rest().collect();
-    fields.append(&mut reader.leftovers);
+    own_fields(&mut object, &mut sampling, &mut reasoning)?;
+    let format = output(&mut object, &mut reasoning)?;
     Ok(Conversation {
         model: model(head)?,
         messages,
@@ -45,7 +44,7 @@ pub(super) fn decode(head: Head<'_>, body: &[u8]) -> Result<Conversation, Decode
         format,
         delivery: delivery(head),
         user: None,
-        extras: Extras { dialect: Some(ID), fields },
+        extras: Extras { dialect: Some(ID), fields: object.all_left() },
     })
 }
 
@@ -57,14 +56,14 @@ fn checked_text(body: &[u8]) -> Result<&str, DecodeError> {
 }
 
 /// The messages, and whether the first of them is the prompt from its own field.
-fn messages(object: &mut Object<'_, '_>, reader: &mut Reader) -> Result<(Vec<Message>, bool), DecodeError> {
+fn messages(object: &mut Object<'_, '_>) -> Result<(Vec<Message>, bool), DecodeError> {
     let mut messages = Vec::new();
     if let Some(raw) = object.take("system")? {
-        let content = reader.blocks(raw, &Path::Field(&Path::Root, "system"))?;
+        let content = blocks(raw, &Path::Field(object.path(), "system"))?;
         messages.push(Message { role: Role::System, content, name: None });
     }
     let is_apart = !messages.is_empty();
-    let parent = Path::Field(&Path::Root, "messages");
+    let parent = Path::Field(object.path(), "messages");
     for (index, raw) in object.take_list("messages")?.into_iter().enumerate() {
         let path = Path::Item(&parent, index);
         let mut message = Object::read(raw.get(), &path)?;
@@ -76,18 +75,14 @@ fn messages(object: &mut Object<'_, '_>, reader: &mut Reader) -> Result<(Vec<Mes
         };
         let inside = Path::Field(&path, "content");
         let Some(content) = message.take("content")? else { return Err(inside.wrong("is missing")) };
-        let content = reader.blocks(content, &inside)?;
-        reader.leave(message);
+        let content = blocks(content, &inside)?;
         messages.push(Message { role, content, name: None });
     }
     Ok((messages, is_apart))
 }
 
-fn tools(
-    object: &mut Object<'_, '_>,
-    reader: &mut Reader,
-) -> Result<(Vec<Tool>, Option<ToolChoice>), DecodeError> {
-    let path = Path::Field(&Path::Root, "toolConfig");
+fn tools(object: &mut Object<'_, '_>) -> Result<(Vec<Tool>, Option<ToolChoice>), DecodeError> {
+    let path = Path::Field(object.path(), "toolConfig");
     let Some(raw) = object.take("toolConfig")? else { return Ok((Vec::new(), None)) };
     let mut config = Object::read(raw.get(), &path)?;
     let mut tools: Vec<Tool> = Vec::new();
@@ -97,7 +92,7 @@ fn tools(
         let (kind, value) = member(raw, &item)?;
         let inside = Path::Field(&item, &kind);
         match (kind.as_ref(), tools.last_mut()) {
-            ("toolSpec", _) => tools.push(function(value, &inside, reader)?),
+            ("toolSpec", _) => tools.push(function(value, &inside)?),
             ("cachePoint", Some(Tool::Function { cache: cache @ None, .. })) => {
                 *cache = Some(cache_point(value, &inside)?);
             }
@@ -105,11 +100,10 @@ fn tools(
         }
     }
     let choice = choice(&mut config)?;
-    reader.leave(config);
     Ok((tools, choice))
 }
 
-fn function(raw: &RawValue, path: &Path<'_>, reader: &mut Reader) -> Result<Tool, DecodeError> {
+fn function(raw: &RawValue, path: &Path<'_>) -> Result<Tool, DecodeError> {
     let mut spec = Object::read(raw.get(), path)?;
     let inside = Path::Field(path, "inputSchema");
     let parameters = match spec.take("inputSchema")? {
@@ -123,7 +117,6 @@ fn function(raw: &RawValue, path: &Path<'_>, reader: &mut Reader) -> Result<Tool
         strict: spec.take_as("strict", "must be a boolean")?,
         cache: None,
     };
-    reader.leave(spec);
     Ok(tool)
 }
 
@@ -132,16 +125,17 @@ fn choice(config: &mut Object<'_, '_>) -> Result<Option<ToolChoice>, DecodeError
     let Some(raw) = config.take("toolChoice")? else { return Ok(None) };
     let (kind, value) = member(raw, &path)?;
     let inside = Path::Field(&path, &kind);
+    let mut said = Object::read(value.get(), &inside)?;
     match kind.as_ref() {
         "any" => Ok(Some(ToolChoice::Any)),
         "auto" => Ok(Some(ToolChoice::Auto)),
-        "tool" => Ok(Some(ToolChoice::Named(Object::read(value.get(), &inside)?.require_text("name")?))),
+        "tool" => Ok(Some(ToolChoice::Named(said.require_text("name")?))),
         _ => Err(path.wrong("must be `auto`, `any` or `tool`")),
     }
 }
 
-fn sampling(object: &mut Object<'_, '_>, reader: &mut Reader) -> Result<Sampling, DecodeError> {
-    let path = Path::Field(&Path::Root, "inferenceConfig");
+fn sampling(object: &mut Object<'_, '_>) -> Result<Sampling, DecodeError> {
+    let path = Path::Field(object.path(), "inferenceConfig");
     let Some(raw) = object.take("inferenceConfig")? else { return Ok(Sampling::default()) };
     let mut config = Object::read(raw.get(), &path)?;
     let sampling = Sampling {
@@ -151,7 +145,6 @@ fn sampling(object: &mut Object<'_, '_>, reader: &mut Reader) -> Result<Sampling
         stop: config.take_as("stopSequences", "must be an array of strings")?.unwrap_or_default(),
         ..Sampling::default()
     };
-    reader.leave(config);
     Ok(sampling)
 }
 
@@ -167,11 +160,10 @@ struct Thinking<'a> {
 /// Reads what the models' own fields say that has a canonical word; the rest is left over, whatever it is.
 fn own_fields(
     object: &mut Object<'_, '_>,
-    reader: &mut Reader,
     sampling: &mut Sampling,
     reasoning: &mut Reasoning,
 ) -> Result<(), DecodeError> {
-    let path = Path::Field(&Path::Root, OWN_FIELDS);
+    let path = Path::Field(object.path(), OWN_FIELDS);
     let Some(raw) = object.take(OWN_FIELDS)? else { return Ok(()) };
     let mut own = Object::read(raw.get(), &path)?;
     for name in ["thinking", "reasoning_config"] {
@@ -190,7 +182,6 @@ fn own_fields(
             Err(_) => own.put_back("top_k", raw),
         }
     }
-    reader.leave(own);
     Ok(())
 }
 
@@ -198,12 +189,8 @@ fn own_fields(
 const OWN_FIELDS: &str = "additionalModelRequestFields";
 
 /// The form of the answer, and how much to think about it.
-fn output(
-    object: &mut Object<'_, '_>,
-    reader: &mut Reader,
-    reasoning: &mut Reasoning,
-) -> Result<OutputFormat, DecodeError> {
-    let path = Path::Field(&Path::Root, "outputConfig");
+fn output(object: &mut Object<'_, '_>, reasoning: &mut Reasoning) -> Result<OutputFormat, DecodeError> {
+    let path = Path::Field(object.path(), "outputConfig");
     let Some(raw) = object.take("outputConfig")? else { return Ok(OutputFormat::Text) };
     let mut config = Object::read(raw.get(), &path)?;
     if let Some(raw) = config.take("effort")? {
@@ -217,7 +204,6 @@ fn output(
         Some(raw) => schema(&mut Object::read(raw.get(), &inside)?)?,
         None => OutputFormat::Text,
     };
-    reader.leave(config);
     Ok(format)
 }
 

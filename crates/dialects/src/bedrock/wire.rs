@@ -31,10 +31,12 @@ pub(super) fn member<'a>(
 ) -> Result<(Cow<'a, str>, &'a RawValue), DecodeError> {
     let object = Object::read(raw.get(), path)?;
     let mut said = object.fields().iter().filter(|(_, value)| value.get() != "null");
-    match (said.next(), said.next()) {
+    let member = match (said.next(), said.next()) {
         (Some((name, value)), None) => Ok((name.clone(), *value)),
         (_, _) => Err(path.wrong("must have exactly one member")),
-    }
+    };
+    object.kept();
+    member
 }
 
 /// The items of a list.

@@ -7,7 +7,7 @@ use types::conversation::{Answer, Choice, Content, StopReason};
 use types::{Fault, FaultKind};
 
 use super::error::{failure, not_json, unreadable};
-use super::message_decode::Reader;
+use super::message_decode::said;
 use super::usage::{UsageOut, WireUsage};
 use super::wire::{CallOut, MessageOut, Part, is_own};
 use crate::object::{Object, Path};
@@ -28,7 +28,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
 fn answer(object: &mut Object<'_, '_>, reason: Option<&str>) -> Result<Answer, DecodeError> {
     let inside = Path::Field(&Path::Root, "message");
     let Some(raw) = object.take("message")? else { return Err(inside.wrong("is missing")) };
-    let content = Reader::default().said(&mut Object::read(raw.get(), &inside)?)?;
+    let content = said(&mut Object::read(raw.get(), &inside)?)?;
     // A count that cannot be read is no count: the answer has been paid for and is worth more than its report.
     let usage = object.take("usage")?.and_then(|raw| serde_json::from_str::<WireUsage>(raw.get()).ok());
     let choice = Choice { content, stop: reason.map(stop_reason), ..Choice::default() };

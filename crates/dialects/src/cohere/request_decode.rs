@@ -1,38 +1,37 @@
 //! Reads a whole request.
 
+use types::ModelName;
 use types::conversation::{
     Conversation, Delivery, Extras, OutputFormat, Reasoning, Sampling, Tool, ToolChoice,
 };
-use types::{Json, ModelName};
 
-use super::message_decode::Reader;
+use super::message_decode::messages;
 use super::wire::own_kind;
 use super::{ID, MAX_DEPTH};
-use crate::object::{Object, Path, keep};
+use crate::object::{Leftovers, Object, Path, keep};
 use crate::surrogates::mend;
 use crate::{DecodeError, Fields, ScanError};
 
 /// Reads a whole request. What has no canonical word goes into the extras as it came.
 pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
     let text = mend(checked_text(body)?);
-    let mut object = Object::read(&text, &Path::Root)?;
-    let mut reader = Reader::default();
+    let leftovers = Leftovers::default();
+    let root = Path::Noted(&leftovers);
+    let mut object = Object::read(&text, &root)?;
     let model = object.require_text("model")?;
     if model.is_empty() {
-        return Err(Path::Field(&Path::Root, "model").wrong("must be a non-empty string"));
+        return Err(Path::Field(&root, "model").wrong("must be a non-empty string"));
     }
     let Some(list) = object.take_as("messages", "must be an array")? else {
-        return Err(Path::Field(&Path::Root, "messages").wrong("is missing"));
+        return Err(Path::Field(&root, "messages").wrong("is missing"));
     };
-    let messages = reader.messages(list)?;
-    let tools = tools(&mut object, &mut reader)?;
+    let messages = messages(list, &root)?;
+    let tools = tools(&mut object)?;
     let tool_choice = tool_choice(&mut object)?;
     let sampling = sampling(&mut object)?;
-    let reasoning = reasoning(&mut object, &mut reader)?;
-    let format = format(&mut object, &mut reader)?;
+    let reasoning = reasoning(&mut object)?;
+    let format = format(&mut object)?;
     let streams = object.take_as("stream", "must be a boolean")?.unwrap_or(false);
-    let mut fields: Vec<(String, Json)> = object.rest().collect();
-    fields.append(&mut reader.leftovers);
     Ok(Conversation {
         model: ModelName::from(model),
         messages,
@@ -45,7 +44,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
         format,
         delivery: if streams { Delivery::Stream { include_usage: true } } else { Delivery::Whole },
         user: None,
-        extras: Extras { dialect: Some(ID), fields },
+        extras: Extras { dialect: Some(ID), fields: object.all_left() },
     })
 }
 
@@ -56,8 +55,8 @@ fn checked_text(body: &[u8]) -> Result<&str, DecodeError> {
         .map_err(|error| DecodeError::Json(ScanError::NotUtf8 { offset: error.valid_up_to() }))
 }
 
-fn tools(object: &mut Object<'_, '_>, reader: &mut Reader) -> Result<Vec<Tool>, DecodeError> {
-    let parent = Path::Field(&Path::Root, "tools");
+fn tools(object: &mut Object<'_, '_>) -> Result<Vec<Tool>, DecodeError> {
+    let parent = Path::Field(object.path(), "tools");
     let strict: Option<bool> = object.take_as("strict_tools", "must be a boolean")?;
     let mut tools = Vec::new();
     for (index, raw) in object.take_list("tools")?.into_iter().enumerate() {
@@ -68,6 +67,7 @@ fn tools(object: &mut Object<'_, '_>, reader: &mut Reader) -> Result<Vec<Tool>, 
             None | Some("function") => tool.take("function")?,
             Some(kind) => {
                 tools.push(Tool::Opaque { kind: own_kind(kind), json: keep(raw) });
+                tool.kept();
                 continue;
             }
         };
@@ -80,7 +80,6 @@ fn tools(object: &mut Object<'_, '_>, reader: &mut Reader) -> Result<Vec<Tool>, 
             strict,
             cache: None,
         });
-        reader.leave(function);
     }
     Ok(tools)
 }
@@ -90,7 +89,7 @@ fn tool_choice(object: &mut Object<'_, '_>) -> Result<Option<ToolChoice>, Decode
         None => Ok(None),
         Some("NONE") => Ok(Some(ToolChoice::Never)),
         Some("REQUIRED") => Ok(Some(ToolChoice::Any)),
-        Some(_) => Err(Path::Field(&Path::Root, "tool_choice").wrong("must be `REQUIRED` or `NONE`")),
+        Some(_) => Err(Path::Field(object.path(), "tool_choice").wrong("must be `REQUIRED` or `NONE`")),
     }
 }
 
@@ -110,8 +109,8 @@ fn sampling(object: &mut Object<'_, '_>) -> Result<Sampling, DecodeError> {
     })
 }
 
-fn reasoning(object: &mut Object<'_, '_>, reader: &mut Reader) -> Result<Option<Reasoning>, DecodeError> {
-    let path = Path::Field(&Path::Root, "thinking");
+fn reasoning(object: &mut Object<'_, '_>) -> Result<Option<Reasoning>, DecodeError> {
+    let path = Path::Field(object.path(), "thinking");
     let Some(raw) = object.take("thinking")? else { return Ok(None) };
     let mut thinking = Object::read(raw.get(), &path)?;
     let enabled = match thinking.require_text("type")?.as_str() {
@@ -120,12 +119,11 @@ fn reasoning(object: &mut Object<'_, '_>, reader: &mut Reader) -> Result<Option<
         _ => return Err(Path::Field(&path, "type").wrong("must be `enabled` or `disabled`")),
     };
     let budget_tokens = thinking.take_as("token_budget", "must be a whole number")?;
-    reader.leave(thinking);
     Ok(Some(Reasoning { effort: None, budget_tokens, enabled: Some(enabled) }))
 }
 
-fn format(object: &mut Object<'_, '_>, reader: &mut Reader) -> Result<OutputFormat, DecodeError> {
-    let path = Path::Field(&Path::Root, "response_format");
+fn format(object: &mut Object<'_, '_>) -> Result<OutputFormat, DecodeError> {
+    let path = Path::Field(object.path(), "response_format");
     let Some(raw) = object.take("response_format")? else { return Ok(OutputFormat::Text) };
     let mut said = Object::read(raw.get(), &path)?;
     let format = match said.require_text("type")?.as_str() {
@@ -139,6 +137,5 @@ fn format(object: &mut Object<'_, '_>, reader: &mut Reader) -> Result<OutputForm
         },
         _ => return Err(Path::Field(&path, "type").wrong("must be `text` or `json_object`")),
     };
-    reader.leave(said);
     Ok(format)
 }

@@ -15,16 +15,20 @@ pub(super) fn messages(
     reader: &mut Reader,
 ) -> Result<(Vec<Message>, IsApart), DecodeError> {
     let mut messages = Vec::new();
-    let path = Path::Field(&Path::Root, "systemInstruction");
+    let path = Path::Field(request.path(), "systemInstruction");
     if let Some(raw) = request.take("systemInstruction")? {
-        let content = match serde_json::from_str::<String>(raw.get()) {
-            Ok(text) => vec![Content::text(text)],
-            Err(_) => content(&mut object(raw, &path)?, reader)?,
+        let content = if let Ok(text) = serde_json::from_str::<String>(raw.get()) {
+            vec![Content::text(text)]
+        } else {
+            let mut said = object(raw, &path)?;
+            // Whatever it is called, it is the system's.
+            said.take("role")?;
+            content(&mut said, reader)?
         };
         messages.push(Message { role: Role::System, content, name: None });
     }
     let is_apart = IsApart(!messages.is_empty());
-    let path = Path::Field(&Path::Root, "contents");
+    let path = Path::Field(request.path(), "contents");
     let Some(raw) = request.take("contents")? else { return Err(path.wrong("is missing")) };
     for (index, raw) in listed(raw, &path)?.into_iter().enumerate() {
         messages.push(message(raw, &Path::Item(&path, index), reader)?);

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
-use types::Json;
 use types::conversation::{Content, Media, MediaSource};
 
 use super::proofs::Signature;
@@ -26,8 +25,6 @@ pub(super) enum Speaker {
 #[derive(Debug)]
 pub(super) struct Reader {
     speaker: Speaker,
-    /// Fields that the canonical conversation has no word for, by place.
-    pub(super) leftovers: Vec<(String, Json)>,
     /// The functions that the results are of, in order.
     pub(super) results: Vec<String>,
 }
@@ -37,7 +34,7 @@ const KEPT_FILES: [&str; 2] = ["/v1beta/files/", "/v1/files/"];
 
 impl Reader {
     pub(super) const fn new(speaker: Speaker) -> Self {
-        Self { speaker, leftovers: Vec::new(), results: Vec::new() }
+        Self { speaker, results: Vec::new() }
     }
 
     /// Reads the parts of a content, or the text that some callers give in their place.
@@ -72,22 +69,20 @@ impl Reader {
             content.push(self.function_response(result, &Path::Field(path, "functionResponse"))?);
         } else if let Some(media) = media(&mut part)? {
             if self.speaker == Speaker::Answering || is_thought || is_film(&media) {
+                part.kept();
                 content.push(opaque("media", raw));
                 return Ok(());
             }
             content.push(media);
         } else {
             let kind = part.names().next().map(str::to_owned);
+            part.kept();
             match (kind, signature) {
                 (Some(kind), _) => content.push(opaque(&kind, raw)),
                 (None, None) => {}
                 (None, signature) => content.push(Content::Thinking { text: String::new(), signature }),
             }
             return Ok(());
-        }
-        if self.speaker == Speaker::InHistory {
-            let path = part.path();
-            self.leftovers.extend(part.rest().map(|(name, json)| (format!("{path}.{name}"), json)));
         }
         Ok(())
     }
@@ -138,14 +133,16 @@ fn function_call(raw: &RawValue, signature: Option<String>, path: &Path<'_>) -> 
 /// A picture, a sound or a document; `None` where the part is none or one of a kind that passes through whole.
 fn media(part: &mut Object<'_, '_>) -> Result<Option<Content>, DecodeError> {
     let path = part.path();
-    let (mut given, field, is_inline) = if let Some(raw) = part.take("inlineData")? {
-        (object(raw, path)?, "inlineData", true)
+    let (raw, field, is_inline) = if let Some(raw) = part.take("inlineData")? {
+        (raw, "inlineData", true)
     } else if let Some(raw) = part.take("fileData")? {
-        (object(raw, path)?, "fileData", false)
+        (raw, "fileData", false)
     } else {
         return Ok(None);
     };
-    let wrong = |name: &str| Path::Field(&Path::Field(path, field), name).wrong("is missing");
+    let inside = Path::Field(path, field);
+    let mut given = object(raw, &inside)?;
+    let wrong = |name: &str| Path::Field(&inside, name).wrong("is missing");
     let mime = given.take_text("mimeType")?;
     let source = if is_inline {
         MediaSource::Base64(given.take_text("data")?.ok_or_else(|| wrong("data"))?)

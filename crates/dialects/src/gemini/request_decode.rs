@@ -1,7 +1,6 @@
 //! Reads a whole request.
 
 use serde_json::value::RawValue;
-use types::Json;
 use types::conversation::{
     Conversation, Effort, Extras, OutputFormat, Reasoning, Sampling, Tool, ToolChoice,
 };
@@ -10,15 +9,12 @@ use super::contents::{self, IsApart};
 use super::parts::{Reader, Speaker};
 use super::wire::{listed, object, own_kind};
 use super::{ID, MAX_DEPTH, peek, schema};
-use crate::object::{Object, Path, keep};
+use crate::object::{Leftovers, Object, Path, keep};
 use crate::surrogates::mend;
 use crate::{DecodeError, Fields, Head, ScanError};
 
 const NUMBER: &str = "must be a number";
 const WHOLE: &str = "must be a whole number";
-
-/// Fields of a request that the canonical conversation has no word for, by place.
-type Leftovers = Vec<(String, Json)>;
 
 /// Reads a whole request. What has no canonical word goes into the extras as it came.
 pub(super) fn decode(head: Head<'_>, body: &[u8]) -> Result<Conversation, DecodeError> {
@@ -26,19 +22,19 @@ pub(super) fn decode(head: Head<'_>, body: &[u8]) -> Result<Conversation, Decode
     let not_utf8 = |error: std::str::Utf8Error| ScanError::NotUtf8 { offset: error.valid_up_to() };
     let text = std::str::from_utf8(body).map_err(|error| DecodeError::Json(not_utf8(error)))?;
     let text = mend(text);
-    let mut request = Object::read(&text, &Path::Root)?.in_camel_case();
+    let leftovers = Leftovers::default();
+    let root = Path::Noted(&leftovers);
+    let mut request = Object::read(&text, &root)?.in_camel_case();
     // A request to count tokens may hold the request that is meant.
     if let Some(counted) = request.take("generateContentRequest")? {
-        request = object(counted, &Path::Root)?;
+        request = object(counted, &root)?;
         request.take("model")?;
     }
     let mut reader = Reader::new(Speaker::InHistory);
     let (messages, IsApart(prompt_is_apart)) = contents::messages(&mut request, &mut reader)?;
-    let mut leftovers = reader.leftovers;
-    let mut tools = tools(&mut request, &mut leftovers)?;
-    let tool_choice = tool_choice(&mut request, &mut tools, &mut leftovers)?;
-    let (sampling, reasoning, format) = generation(&mut request, &mut leftovers)?;
-    leftovers.extend(request.rest());
+    let mut tools = tools(&mut request)?;
+    let tool_choice = tool_choice(&mut request, &mut tools)?;
+    let (sampling, reasoning, format) = generation(&mut request)?;
     Ok(Conversation {
         model: peek::model(head.path)?,
         messages,
@@ -51,13 +47,13 @@ pub(super) fn decode(head: Head<'_>, body: &[u8]) -> Result<Conversation, Decode
         format,
         delivery: peek::delivery(head.path),
         user: None,
-        extras: Extras { dialect: Some(ID), fields: leftovers },
+        extras: Extras { dialect: Some(ID), fields: request.all_left() },
     })
 }
 
 /// The functions, and every other tool by itself.
-fn tools(request: &mut Object<'_, '_>, leftovers: &mut Leftovers) -> Result<Vec<Tool>, DecodeError> {
-    let path = Path::Field(&Path::Root, "tools");
+fn tools(request: &mut Object<'_, '_>) -> Result<Vec<Tool>, DecodeError> {
+    let path = Path::Field(request.path(), "tools");
     let Some(raw) = request.take("tools")? else { return Ok(Vec::new()) };
     let mut tools = Vec::new();
     for (index, raw) in listed(raw, &path)?.into_iter().enumerate() {
@@ -68,7 +64,7 @@ fn tools(request: &mut Object<'_, '_>, leftovers: &mut Leftovers) -> Result<Vec<
         for (index, raw) in
             functions.map_or(Ok(Vec::new()), |raw| listed(raw, &path))?.into_iter().enumerate()
         {
-            tools.push(function(raw, &Path::Item(&path, index), leftovers)?);
+            tools.push(function(raw, &Path::Item(&path, index))?);
         }
         tools.extend(tool.rest().map(|(name, json)| Tool::Opaque {
             kind: own_kind(&name),
@@ -78,7 +74,7 @@ fn tools(request: &mut Object<'_, '_>, leftovers: &mut Leftovers) -> Result<Vec<
     Ok(tools)
 }
 
-fn function(raw: &RawValue, path: &Path<'_>, leftovers: &mut Leftovers) -> Result<Tool, DecodeError> {
+fn function(raw: &RawValue, path: &Path<'_>) -> Result<Tool, DecodeError> {
     let mut function = object(raw, path)?;
     let of_openapi = function.take("parameters")?;
     let parameters = match function.take("parametersJsonSchema")? {
@@ -92,21 +88,14 @@ fn function(raw: &RawValue, path: &Path<'_>, leftovers: &mut Leftovers) -> Resul
         strict: None,
         cache: None,
     };
-    // What a function answers is told to the model in words as well.
-    leftovers.extend(function.rest().map(|(name, json)| (format!("{path}.{name}"), json)));
     Ok(tool)
 }
 
-fn tool_choice(
-    request: &mut Object<'_, '_>,
-    tools: &mut [Tool],
-    leftovers: &mut Leftovers,
-) -> Result<Option<ToolChoice>, DecodeError> {
-    let path = Path::Field(&Path::Root, "toolConfig");
+fn tool_choice(request: &mut Object<'_, '_>, tools: &mut [Tool]) -> Result<Option<ToolChoice>, DecodeError> {
+    let path = Path::Field(request.path(), "toolConfig");
     let Some(raw) = request.take("toolConfig")? else { return Ok(None) };
     let mut config = object(raw, &path)?;
     let calling = config.take("functionCallingConfig")?;
-    leftovers.extend(config.rest().map(|(name, json)| (format!("{path}.{name}"), json)));
     let path = Path::Field(&path, "functionCallingConfig");
     let Some(raw) = calling else { return Ok(None) };
     let mut calling = object(raw, &path)?;
@@ -128,9 +117,8 @@ fn tool_choice(
         _ => return Err(Path::Field(&path, "mode").wrong("must be AUTO, ANY, NONE or VALIDATED")),
     };
     if let Some(allowed) = allowed.filter(|_| names.len() > 1) {
-        leftovers.push((format!("{path}.allowedFunctionNames"), keep(allowed)));
+        calling.put_back("allowedFunctionNames", allowed);
     }
-    leftovers.extend(calling.rest().map(|(name, json)| (format!("{path}.{name}"), json)));
     Ok(choice)
 }
 
@@ -143,8 +131,8 @@ fn hold_to_schema(tool: &mut Tool) {
 
 type Generation = (Sampling, Option<Reasoning>, OutputFormat);
 
-fn generation(request: &mut Object<'_, '_>, leftovers: &mut Leftovers) -> Result<Generation, DecodeError> {
-    let path = Path::Field(&Path::Root, "generationConfig");
+fn generation(request: &mut Object<'_, '_>) -> Result<Generation, DecodeError> {
+    let path = Path::Field(request.path(), "generationConfig");
     let Some(raw) = request.take("generationConfig")? else { return Ok(Generation::default()) };
     let mut config = object(raw, &path)?;
     let top_k: Option<f64> = config.take_as("topK", NUMBER)?;
@@ -162,11 +150,11 @@ fn generation(request: &mut Object<'_, '_>, leftovers: &mut Leftovers) -> Result
         stop: config.take_as("stopSequences", "must be an array of strings")?.unwrap_or_default(),
     };
     let reasoning = reasoning(&mut config)?;
-    let format = format(&mut config, leftovers)?;
+    let format = format(&mut config)?;
     // Text is what every model answers in unasked.
-    let is_idle = |name: &str, json: &Json| name == "responseModalities" && json.as_str() == r#"["TEXT"]"#;
-    let rest = config.rest().filter(|(name, json)| !is_idle(name, json));
-    leftovers.extend(rest.map(|(name, json)| (format!("{path}.{name}"), json)));
+    if let Some(kinds) = config.take("responseModalities")?.filter(|kinds| kinds.get() != r#"["TEXT"]"#) {
+        config.put_back("responseModalities", kinds);
+    }
     Ok((sampling, reasoning, format))
 }
 
@@ -204,7 +192,7 @@ fn reasoning(config: &mut Object<'_, '_>) -> Result<Option<Reasoning>, DecodeErr
     Ok((reasoning != Reasoning::default()).then_some(reasoning))
 }
 
-fn format(config: &mut Object<'_, '_>, leftovers: &mut Leftovers) -> Result<OutputFormat, DecodeError> {
+fn format(config: &mut Object<'_, '_>) -> Result<OutputFormat, DecodeError> {
     let of_openapi = config.take("responseSchema")?;
     let schema = match config.take("responseJsonSchema")? {
         Some(schema) => Some(keep(schema)),
@@ -219,7 +207,9 @@ fn format(config: &mut Object<'_, '_>, leftovers: &mut Leftovers) -> Result<Outp
         (Some("application/json"), None) => OutputFormat::JsonObject,
         (Some("text/plain") | None, _) => OutputFormat::Text,
         (Some(_), _) => {
-            leftovers.extend(mime.map(|mime| (format!("{}.responseMimeType", config.path()), keep(mime))));
+            if let Some(mime) = mime {
+                config.put_back("responseMimeType", mime);
+            }
             OutputFormat::Text
         }
     })

@@ -2,20 +2,15 @@
 //! the others are told apart by their order.
 
 use serde_json::value::RawValue;
-use types::Json;
 use types::conversation::{Content, MediaSource, Message, Role};
 
 use crate::DecodeError;
-use crate::extras::says_nothing;
 use crate::media::media;
 use crate::object::{Object, Path};
 
 /// The messages of a request, one for one, so that a place in the conversation is a place in the request.
-pub(super) fn messages(
-    list: Vec<&RawValue>,
-    leftovers: &mut Vec<(String, Json)>,
-) -> Result<Vec<Message>, DecodeError> {
-    let parent = Path::Field(&Path::Root, "messages");
+pub(super) fn messages(list: Vec<&RawValue>, root: &Path<'_>) -> Result<Vec<Message>, DecodeError> {
+    let parent = Path::Field(root, "messages");
     let mut open = Vec::new();
     let mut messages = Vec::with_capacity(list.len());
     for (index, raw) in list.into_iter().enumerate() {
@@ -33,8 +28,6 @@ pub(super) fn messages(
             }
         };
         open.extend(content.iter().filter_map(called));
-        let rest = object.rest().filter(|(_, json)| !says_nothing(json.as_str()));
-        leftovers.extend(rest.map(|(name, json)| (Path::Field(&path, &name).to_string(), json)));
         messages.push(Message { role, content, name: None });
     }
     Ok(messages)
@@ -68,9 +61,13 @@ pub(super) fn call(
 ) -> Result<Content, DecodeError> {
     let inside = Path::Field(path, "function");
     let mut object = Object::read(raw.get(), path)?;
+    // There are no others than functions.
+    object.take("type")?;
     let given = object.take_text("id")?.filter(|id| !id.is_empty());
     let Some(raw) = object.take("function")? else { return Err(inside.wrong("is missing")) };
     let mut function = Object::read(raw.get(), &inside)?;
+    // Calls stand in their order.
+    function.take("index")?;
     let name = function.require_text("name")?;
     let arguments = function.take("arguments")?.map_or_else(|| "{}".to_owned(), |raw| raw.get().to_owned());
     Ok(Content::ToolCall { id: given.unwrap_or_else(id), name, arguments, signature: None, cache: None })

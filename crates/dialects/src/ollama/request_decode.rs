@@ -1,35 +1,33 @@
 //! Reads a whole request.
 
 use serde_json::value::RawValue;
+use types::ModelName;
 use types::conversation::{Conversation, Delivery, Effort, Extras, OutputFormat, Reasoning, Sampling, Tool};
-use types::{Json, ModelName};
 
 use super::message_decode::messages;
 use super::peek::limit;
 use super::wire::own_kind;
 use super::{ID, MAX_DEPTH};
-use crate::extras::says_nothing;
-use crate::object::{Object, Path, keep};
+use crate::object::{Leftovers, Object, Path, keep};
 use crate::surrogates::mend;
 use crate::{DecodeError, Fields, ScanError};
 
 /// Reads a whole request. What has no canonical word goes into the extras as it came.
 pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
     let text = mend(checked_text(body)?);
-    let mut object = Object::read(&text, &Path::Root)?;
-    let mut leftovers = Vec::new();
+    let leftovers = Leftovers::default();
+    let root = Path::Noted(&leftovers);
+    let mut object = Object::read(&text, &root)?;
     let model = object.require_text("model")?;
     if model.is_empty() {
-        return Err(Path::Field(&Path::Root, "model").wrong("must be a non-empty string"));
+        return Err(Path::Field(&root, "model").wrong("must be a non-empty string"));
     }
-    let messages = messages(object.take_list("messages")?, &mut leftovers)?;
-    let tools = tools(&mut object, &mut leftovers)?;
-    let sampling = sampling(&mut object, &mut leftovers)?;
+    let messages = messages(object.take_list("messages")?, &root)?;
+    let tools = tools(&mut object)?;
+    let sampling = sampling(&mut object)?;
     let reasoning = reasoning(&mut object)?;
     let format = format(&mut object)?;
     let streams = object.take_as("stream", "must be a boolean")?.unwrap_or(true);
-    let mut fields: Vec<(String, Json)> = object.rest().collect();
-    fields.append(&mut leftovers);
     Ok(Conversation {
         model: ModelName::from(model),
         messages,
@@ -42,7 +40,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
         format,
         delivery: if streams { Delivery::Stream { include_usage: true } } else { Delivery::Whole },
         user: None,
-        extras: Extras { dialect: Some(ID), fields },
+        extras: Extras { dialect: Some(ID), fields: object.all_left() },
     })
 }
 
@@ -53,8 +51,8 @@ fn checked_text(body: &[u8]) -> Result<&str, DecodeError> {
         .map_err(|error| DecodeError::Json(ScanError::NotUtf8 { offset: error.valid_up_to() }))
 }
 
-fn tools(object: &mut Object<'_, '_>, leftovers: &mut Vec<(String, Json)>) -> Result<Vec<Tool>, DecodeError> {
-    let parent = Path::Field(&Path::Root, "tools");
+fn tools(object: &mut Object<'_, '_>) -> Result<Vec<Tool>, DecodeError> {
+    let parent = Path::Field(object.path(), "tools");
     let mut tools = Vec::new();
     for (index, raw) in object.take_list("tools")?.into_iter().enumerate() {
         let path = Path::Item(&parent, index);
@@ -65,6 +63,7 @@ fn tools(object: &mut Object<'_, '_>, leftovers: &mut Vec<(String, Json)>) -> Re
             None | Some("" | "function") => tool.take("function")?,
             Some(kind) => {
                 tools.push(Tool::Opaque { kind: own_kind(kind), json: keep(raw) });
+                tool.kept();
                 continue;
             }
         };
@@ -77,15 +76,11 @@ fn tools(object: &mut Object<'_, '_>, leftovers: &mut Vec<(String, Json)>) -> Re
             strict: None,
             cache: None,
         });
-        leave(function, leftovers);
     }
     Ok(tools)
 }
 
-fn sampling(
-    object: &mut Object<'_, '_>,
-    leftovers: &mut Vec<(String, Json)>,
-) -> Result<Sampling, DecodeError> {
+fn sampling(object: &mut Object<'_, '_>) -> Result<Sampling, DecodeError> {
     const NUMBER: &str = "must be a number";
     const WHOLE: &str = "must be a whole number";
     let mut sampling = Sampling {
@@ -93,7 +88,7 @@ fn sampling(
         top_logprobs: object.take_as("top_logprobs", WHOLE)?,
         ..Sampling::default()
     };
-    let path = Path::Field(&Path::Root, "options");
+    let path = Path::Field(object.path(), "options");
     let Some(raw) = object.take("options")? else { return Ok(sampling) };
     let mut options = Object::read(raw.get(), &path)?;
     sampling.temperature = options.take_as("temperature", NUMBER)?;
@@ -104,7 +99,6 @@ fn sampling(
     sampling.seed = options.take_as("seed", WHOLE)?;
     sampling.max_tokens = options.take_as("num_predict", WHOLE)?.and_then(limit);
     sampling.stop = stop(&mut options)?;
-    leave(options, leftovers);
     Ok(sampling)
 }
 
@@ -125,7 +119,7 @@ fn reasoning(object: &mut Object<'_, '_>) -> Result<Option<Reasoning>, DecodeErr
     let word: Option<String> = serde_json::from_str(raw.get()).ok();
     match word.and_then(|word| Effort::parse(&word)) {
         Some(effort) => Ok(Some(Reasoning { effort: Some(effort), ..Reasoning::default() })),
-        None => Err(Path::Field(&Path::Root, "think").wrong("must be a boolean or a word of effort")),
+        None => Err(Path::Field(object.path(), "think").wrong("must be a boolean or a word of effort")),
     }
 }
 
@@ -136,17 +130,10 @@ fn format(object: &mut Object<'_, '_>) -> Result<OutputFormat, DecodeError> {
         "\"\"" => Ok(OutputFormat::Text),
         "\"json\"" => Ok(OutputFormat::JsonObject),
         text if text.starts_with('{') => Ok(schema(raw)),
-        _ => Err(Path::Field(&Path::Root, "format").wrong("must be `json` or a JSON schema")),
+        _ => Err(Path::Field(object.path(), "format").wrong("must be `json` or a JSON schema")),
     }
 }
 
 fn schema(raw: &RawValue) -> OutputFormat {
     OutputFormat::JsonSchema { name: None, description: None, schema: keep(raw), strict: None }
-}
-
-/// Notes what nobody took of an object.
-fn leave(object: Object<'_, '_>, leftovers: &mut Vec<(String, Json)>) {
-    let path = object.path();
-    let said = object.rest().filter(|(_, json)| !says_nothing(json.as_str()));
-    leftovers.extend(said.map(|(name, json)| (Path::Field(path, &name).to_string(), json)));
 }

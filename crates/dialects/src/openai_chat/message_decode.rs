@@ -15,8 +15,8 @@ pub(super) const MESSAGE_FIELD: &str = "message.";
 pub(super) const OTHER_CALL: &str = "tool_call";
 
 /// The messages of a request, one for one, so that a place in the conversation is a place in the request.
-pub(super) fn messages(list: Vec<&RawValue>) -> Result<Vec<Message>, DecodeError> {
-    let parent = Path::Field(&Path::Root, "messages");
+pub(super) fn messages(list: Vec<&RawValue>, root: &Path<'_>) -> Result<Vec<Message>, DecodeError> {
+    let parent = Path::Field(root, "messages");
     let read = list.into_iter().enumerate().map(|(index, raw)| message(raw, &Path::Item(&parent, index)));
     let mut messages = read.collect::<Result<Vec<_>, _>>()?;
     identify(&mut messages);
@@ -152,14 +152,21 @@ pub(super) fn part(raw: &RawValue, path: &Path<'_>) -> Result<Content, DecodeErr
         },
         "redacted_thinking" => Content::RedactedThinking { data: object.require_text("data")? },
         "image_url" => Content::Image(image(&mut object)?),
-        "input_audio" => audio(&mut object)?.map_or_else(|| opaque(&kind, raw), Content::Audio),
-        "file" => file(&mut object)?.map_or_else(|| opaque(&kind, raw), Content::Document),
-        _ => opaque(&kind, raw),
+        "input_audio" => match audio(&mut object)? {
+            Some(media) => Content::Audio(media),
+            None => opaque(&kind, raw, object),
+        },
+        "file" => match file(&mut object)? {
+            Some(media) => Content::Document(media),
+            None => opaque(&kind, raw, object),
+        },
+        _ => opaque(&kind, raw, object),
     })
 }
 
 /// A part that is kept whole. What it calls itself is not taken for one of the kinds above.
-fn opaque(kind: &str, raw: &RawValue) -> Content {
+fn opaque(kind: &str, raw: &RawValue, read: Object<'_, '_>) -> Content {
+    read.kept();
     Content::Opaque { kind: format!("part.{kind}"), json: keep(raw) }
 }
 
@@ -218,7 +225,10 @@ fn file(object: &mut Object<'_, '_>) -> Result<Option<Media>, DecodeError> {
         (Some(data), _) if is_base64(&data) => media(None, MediaSource::Base64(data)),
         (Some(data), _) => media_at(data),
         (None, Some(id)) => media(None, MediaSource::File(id)),
-        (None, None) => return Ok(None),
+        (None, None) => {
+            file.kept();
+            return Ok(None);
+        }
     };
     Ok(Some(Media { title: file.take_text("filename")?, cache: cache_mark(object)?, ..source }))
 }
@@ -231,7 +241,10 @@ fn tool_result(object: &mut Object<'_, '_>, call_id: String) -> Result<Content, 
 fn tool_call(raw: &RawValue, path: &Path<'_>) -> Result<Content, DecodeError> {
     let mut object = Object::read(raw.get(), path)?;
     object.take_text("type")?;
+    // Where the call stood in a stream that the client has put together.
+    object.take("index")?;
     let Some(function) = object.take("function")? else {
+        object.kept();
         return Ok(Content::Opaque { kind: OTHER_CALL.to_owned(), json: keep(raw) });
     };
     let id = object.take_text("id")?.unwrap_or_default();
@@ -273,6 +286,9 @@ pub(super) fn arguments(raw: Option<&RawValue>) -> String {
 pub(super) fn cache_mark(object: &mut Object<'_, '_>) -> Result<Option<CacheMark>, DecodeError> {
     let path = Path::Field(object.path(), "cache_control");
     let Some(raw) = object.take("cache_control")? else { return Ok(None) };
-    let ttl = Object::read(raw.get(), &path)?.take_text("ttl")?;
+    let mut mark = Object::read(raw.get(), &path)?;
+    // There is but one type.
+    mark.take("type")?;
+    let ttl = mark.take_text("ttl")?;
     Ok(Some(if ttl.as_deref() == Some("1h") { CacheMark::OneHour } else { CacheMark::FiveMinutes }))
 }

@@ -9,20 +9,22 @@ use types::{Json, ModelName};
 use super::ID;
 use super::message_decode::{cache_mark, messages};
 use crate::DecodeError;
-use crate::object::{Object, Path, keep};
+use crate::object::{Leftovers, Object, Path, keep};
 use crate::openai_family::checked_text;
 use crate::surrogates::mend;
 
 /// Reads a whole request. What has no canonical word goes into the extras as it came.
 pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
     let text = mend(checked_text(body)?);
-    let mut object = Object::read(&text, &Path::Root)?;
+    let leftovers = Leftovers::default();
+    let root = Path::Noted(&leftovers);
+    let mut object = Object::read(&text, &root)?;
     let model = object.require_text("model")?;
     if model.is_empty() {
-        return Err(Path::Field(&Path::Root, "model").wrong("must be a non-empty string"));
+        return Err(Path::Field(&root, "model").wrong("must be a non-empty string"));
     }
     let Some(said) = object.take_as("messages", "must be an array")? else {
-        return Err(Path::Field(&Path::Root, "messages").wrong("is missing"));
+        return Err(Path::Field(&root, "messages").wrong("is missing"));
     };
     let functions = object.take_list("functions")?;
     // A caller that knows functions can be told of one call at a time.
@@ -30,9 +32,9 @@ pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
     let parallel = object.take_as("parallel_tool_calls", "must be a boolean")?;
     Ok(Conversation {
         model: ModelName::from(model),
-        messages: messages(said)?,
+        messages: messages(said, &root)?,
         prompt_is_apart: false,
-        tools: tools(&object.take_list("tools")?, &functions)?,
+        tools: tools(&object.take_list("tools")?, &functions, &root)?,
         tool_choice: tool_choice(&mut object)?,
         parallel_tool_calls: parallel.or(serial),
         sampling: sampling(&mut object)?,
@@ -40,7 +42,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
         format: format(&mut object)?,
         delivery: delivery(&mut object)?,
         user: user(&mut object)?,
-        extras: Extras { dialect: Some(ID), fields: object.rest().collect() },
+        extras: Extras { dialect: Some(ID), fields: object.all_left() },
     })
 }
 
@@ -69,7 +71,7 @@ fn stop(object: &mut Object<'_, '_>) -> Result<Vec<String>, DecodeError> {
     let Some(raw) = object.take("stop")? else { return Ok(Vec::new()) };
     let one = serde_json::from_str(raw.get()).map(|text| vec![text]);
     one.or_else(|_| serde_json::from_str(raw.get()))
-        .map_err(|_| Path::Field(&Path::Root, "stop").wrong(EXPECTED))
+        .map_err(|_| Path::Field(object.path(), "stop").wrong(EXPECTED))
 }
 
 /// `user`; where only the newer `safety_identifier` is there, that.
@@ -82,14 +84,11 @@ fn user(object: &mut Object<'_, '_>) -> Result<Option<String>, DecodeError> {
 
 fn delivery(object: &mut Object<'_, '_>) -> Result<Delivery, DecodeError> {
     let streams = object.take_as("stream", "must be a boolean")?.unwrap_or(false);
-    let path = Path::Field(&Path::Root, "stream_options");
+    let path = Path::Field(object.path(), "stream_options");
     let mut include_usage = None;
     if let Some(raw) = object.take("stream_options")? {
         let mut options = Object::read(raw.get(), &path)?;
         include_usage = options.take_as("include_usage", "must be a boolean")?;
-        if options.rest().next().is_some() {
-            object.put_back("stream_options", raw);
-        }
     }
     let include_usage = include_usage.unwrap_or(false);
     Ok(if streams { Delivery::Stream { include_usage } } else { Delivery::Whole })
@@ -99,11 +98,11 @@ fn delivery(object: &mut Object<'_, '_>) -> Result<Delivery, DecodeError> {
 fn reasoning(object: &mut Object<'_, '_>) -> Result<Option<Reasoning>, DecodeError> {
     let mut reasoning = Reasoning::default();
     if let Some(word) = object.take_text("reasoning_effort")? {
-        let path = Path::Field(&Path::Root, "reasoning_effort");
+        let path = Path::Field(object.path(), "reasoning_effort");
         reasoning.effort = Some(effort(&word, &path)?);
     }
     if let Some(raw) = object.take("reasoning")? {
-        let path = Path::Field(&Path::Root, "reasoning");
+        let path = Path::Field(object.path(), "reasoning");
         let mut said = Object::read(raw.get(), &path)?;
         if let Some(word) = said.take_text("effort")? {
             reasoning.effort.get_or_insert(effort(&word, &Path::Field(&path, "effort"))?);
@@ -112,7 +111,7 @@ fn reasoning(object: &mut Object<'_, '_>) -> Result<Option<Reasoning>, DecodeErr
         reasoning.enabled = said.take_as("enabled", "must be a boolean")?;
     }
     if let Some(raw) = object.take("thinking")? {
-        let path = Path::Field(&Path::Root, "thinking");
+        let path = Path::Field(object.path(), "thinking");
         let mut said = Object::read(raw.get(), &path)?;
         let kind = said.take_text("type")?;
         reasoning.enabled = kind.map(|kind| kind != "disabled").or(reasoning.enabled);
@@ -129,7 +128,7 @@ fn effort(word: &str, path: &Path<'_>) -> Result<Effort, DecodeError> {
 
 fn format(object: &mut Object<'_, '_>) -> Result<OutputFormat, DecodeError> {
     let Some(raw) = object.take("response_format")? else { return Ok(OutputFormat::Text) };
-    let path = Path::Field(&Path::Root, "response_format");
+    let path = Path::Field(object.path(), "response_format");
     let mut said = Object::read(raw.get(), &path)?;
     match said.require_text("type")?.as_str() {
         "text" => Ok(OutputFormat::Text),
@@ -137,6 +136,7 @@ fn format(object: &mut Object<'_, '_>) -> Result<OutputFormat, DecodeError> {
         "json_schema" => json_schema(&mut said),
         // A form newer than this gateway (a grammar, say) is its own dialect's business.
         _ => {
+            said.kept();
             object.put_back("response_format", raw);
             Ok(OutputFormat::Text)
         }
@@ -159,13 +159,13 @@ fn json_schema(said: &mut Object<'_, '_>) -> Result<OutputFormat, DecodeError> {
 }
 
 /// The tools, and the functions of callers that know no tools yet.
-fn tools(listed: &[&RawValue], functions: &[&RawValue]) -> Result<Vec<Tool>, DecodeError> {
+fn tools(listed: &[&RawValue], functions: &[&RawValue], root: &Path<'_>) -> Result<Vec<Tool>, DecodeError> {
     let mut tools = Vec::with_capacity(listed.len() + functions.len());
-    let parent = Path::Field(&Path::Root, "tools");
+    let parent = Path::Field(root, "tools");
     for (index, raw) in listed.iter().enumerate() {
         tools.push(tool(raw, &Path::Item(&parent, index))?);
     }
-    let parent = Path::Field(&Path::Root, "functions");
+    let parent = Path::Field(root, "functions");
     for (index, raw) in functions.iter().enumerate() {
         let path = Path::Item(&parent, index);
         tools.push(function(Object::read(raw.get(), &path)?, None)?);
@@ -178,6 +178,7 @@ fn tool(raw: &RawValue, path: &Path<'_>) -> Result<Tool, DecodeError> {
     // Some clients leave the type out; a `function` object says it as well.
     let kind = said.take_text("type")?.unwrap_or_else(|| "function".to_owned());
     if kind != "function" {
+        said.kept();
         return Ok(Tool::Opaque { kind, json: keep(raw) });
     }
     let path = Path::Field(path, "function");
@@ -197,7 +198,7 @@ fn function(mut said: Object<'_, '_>, cache: Option<CacheMark>) -> Result<Tool, 
 
 fn tool_choice(object: &mut Object<'_, '_>) -> Result<Option<ToolChoice>, DecodeError> {
     let Some(raw) = object.take("tool_choice")? else { return function_choice(object) };
-    let path = Path::Field(&Path::Root, "tool_choice");
+    let path = Path::Field(object.path(), "tool_choice");
     if let Ok(word) = serde_json::from_str::<String>(raw.get()) {
         return match word.as_str() {
             "auto" => Ok(Some(ToolChoice::Auto)),
@@ -207,8 +208,10 @@ fn tool_choice(object: &mut Object<'_, '_>) -> Result<Option<ToolChoice>, Decode
         };
     }
     let mut said = Object::read(raw.get(), &path)?;
+    said.take("type")?;
     let Some(function) = said.take("function")? else {
         // `allowed_tools` and custom tools have no canonical word.
+        said.kept();
         object.put_back("tool_choice", raw);
         return Ok(None);
     };
@@ -220,7 +223,7 @@ fn tool_choice(object: &mut Object<'_, '_>) -> Result<Option<ToolChoice>, Decode
 /// Which function to call, as callers say it that know no tools yet.
 fn function_choice(object: &mut Object<'_, '_>) -> Result<Option<ToolChoice>, DecodeError> {
     let Some(raw) = object.take("function_call")? else { return Ok(None) };
-    let path = Path::Field(&Path::Root, "function_call");
+    let path = Path::Field(object.path(), "function_call");
     match serde_json::from_str::<String>(raw.get()).as_deref() {
         Ok("auto") => Ok(Some(ToolChoice::Auto)),
         Ok("none") => Ok(Some(ToolChoice::Never)),

@@ -48,15 +48,11 @@ pub(super) enum Item {
     Told(Content),
 }
 
-/// The messages that these items make. `leftovers` takes what has no canonical word.
-pub(super) fn messages(
-    items: Vec<&RawValue>,
-    leftovers: &mut Vec<(String, Json)>,
-) -> Result<Vec<Message>, DecodeError> {
-    let parent = Path::Field(&Path::Root, "input");
+/// The messages that these items make, which stand at `parent`.
+pub(super) fn messages(items: Vec<&RawValue>, parent: &Path<'_>) -> Result<Vec<Message>, DecodeError> {
     let mut gathered = Gathered::default();
     for (index, raw) in items.into_iter().enumerate() {
-        gathered.add(item(raw, &Path::Item(&parent, index), leftovers)?);
+        gathered.add(item(raw, &Path::Item(parent, index))?);
     }
     for message in &mut gathered.messages {
         proofs::move_to_calls(&mut message.content);
@@ -108,21 +104,18 @@ impl Gathered {
     }
 }
 
-/// One item. What of it has no canonical word goes to `leftovers`, by its place.
-pub(super) fn item(
-    raw: &RawValue,
-    path: &Path<'_>,
-    leftovers: &mut Vec<(String, Json)>,
-) -> Result<Item, DecodeError> {
+/// One item.
+pub(super) fn item(raw: &RawValue, path: &Path<'_>) -> Result<Item, DecodeError> {
     let mut object = Object::read(raw.get(), path)?;
     let kind = object.take_text("type")?;
     let read = match kind.as_deref() {
-        Some("message") | None => message(&mut object, leftovers)?,
+        Some("message") | None => message(&mut object)?,
         Some("function_call") => Item::Model(function_call(&mut object)?),
-        Some("function_call_output") => Item::Told(function_call_output(&mut object, leftovers)?),
+        Some("function_call_output") => Item::Told(function_call_output(&mut object)?),
         Some("reasoning") => Item::Model(reasoning(&mut object)?),
         Some(kind) => {
             let block = Content::Opaque { kind: format!("{ITEM}{kind}"), json: keep(raw) };
+            object.kept();
             let is_told = kind.ends_with("_output") || kind.ends_with("_response");
             return Ok(if is_told { Item::Told(block) } else { Item::Model(block) });
         }
@@ -130,18 +123,10 @@ pub(super) fn item(
     // Where the provider files an item, and how far it had come, is of no use to anyone else.
     object.take("id")?;
     object.take("status")?;
-    leave(object, leftovers);
     Ok(read)
 }
 
-/// Keeps what nobody has taken and that says something.
-fn leave(object: Object<'_, '_>, leftovers: &mut Vec<(String, Json)>) {
-    let path = object.path();
-    let rest = object.rest().filter(|(_, json)| !says_nothing(json.as_str()));
-    leftovers.extend(rest.map(|(name, json)| (Path::Field(path, &name).to_string(), json)));
-}
-
-fn message(object: &mut Object<'_, '_>, leftovers: &mut Vec<(String, Json)>) -> Result<Item, DecodeError> {
+fn message(object: &mut Object<'_, '_>) -> Result<Item, DecodeError> {
     let role = match object.require_text("role")?.as_str() {
         "assistant" => Role::Assistant,
         "developer" => Role::Developer,
@@ -152,7 +137,7 @@ fn message(object: &mut Object<'_, '_>, leftovers: &mut Vec<(String, Json)>) -> 
             return Err(Path::Field(object.path(), "role").wrong(words));
         }
     };
-    let mut content = content(object, "content", leftovers)?;
+    let mut content = content(object, "content")?;
     if content.is_empty() {
         // An item is a block at least, so that places can be counted.
         content.push(Content::text(""));
@@ -161,11 +146,7 @@ fn message(object: &mut Object<'_, '_>, leftovers: &mut Vec<(String, Json)>) -> 
 }
 
 /// A text, or a list of parts.
-fn content(
-    object: &mut Object<'_, '_>,
-    name: &str,
-    leftovers: &mut Vec<(String, Json)>,
-) -> Result<Vec<Content>, DecodeError> {
+fn content(object: &mut Object<'_, '_>, name: &str) -> Result<Vec<Content>, DecodeError> {
     let Some(raw) = object.take(name)? else { return Ok(Vec::new()) };
     let path = Path::Field(object.path(), name);
     if let Ok(text) = serde_json::from_str::<String>(raw.get()) {
@@ -175,35 +156,33 @@ fn content(
         serde_json::from_str(raw.get()).map_err(|_| path.wrong("must be a string or an array"))?;
     let mut content = Vec::with_capacity(parts.len());
     for (index, raw) in parts.into_iter().enumerate() {
-        content.push(part(raw, &Path::Item(&path, index), leftovers)?);
+        content.push(part(raw, &Path::Item(&path, index))?);
     }
     Ok(content)
 }
 
 /// One part of a message or of a tool's answer.
-fn part(
-    raw: &RawValue,
-    path: &Path<'_>,
-    leftovers: &mut Vec<(String, Json)>,
-) -> Result<Content, DecodeError> {
+fn part(raw: &RawValue, path: &Path<'_>) -> Result<Content, DecodeError> {
     let mut object = Object::read(raw.get(), path)?;
     let kind = object.require_text("type")?;
-    let opaque = || Content::Opaque { kind: format!("{PART}{kind}"), json: keep(raw) };
+    let opaque = |object: Object<'_, '_>| {
+        object.kept();
+        Content::Opaque { kind: format!("{PART}{kind}"), json: keep(raw) }
+    };
     let content = match kind.as_str() {
         "input_text" | "output_text" | "text" => Content::text(object.require_text("text")?),
         "refusal" => Content::Refusal(object.require_text("refusal")?),
         "input_image" => match image(&mut object)? {
             Some(media) => Content::Image(media),
-            None => return Ok(opaque()),
+            None => return Ok(opaque(object)),
         },
         "input_file" => match file(&mut object)? {
             Some(media) => Content::Document(media),
-            None => return Ok(opaque()),
+            None => return Ok(opaque(object)),
         },
         "input_audio" => Content::Audio(audio(&mut object)?),
-        _ => return Ok(opaque()),
+        _ => return Ok(opaque(object)),
     };
-    leave(object, leftovers);
     Ok(content)
 }
 
@@ -253,12 +232,9 @@ fn function_call(object: &mut Object<'_, '_>) -> Result<Content, DecodeError> {
     })
 }
 
-fn function_call_output(
-    object: &mut Object<'_, '_>,
-    leftovers: &mut Vec<(String, Json)>,
-) -> Result<Content, DecodeError> {
+fn function_call_output(object: &mut Object<'_, '_>) -> Result<Content, DecodeError> {
     let call_id = object.require_text("call_id")?;
-    let content = content(object, "output", leftovers)?;
+    let content = content(object, "output")?;
     Ok(Content::ToolResult { call_id, content, is_error: false, cache: None })
 }
 
@@ -287,14 +263,18 @@ fn texts(object: &mut Object<'_, '_>, name: &str) -> Result<Vec<String>, DecodeE
     let path = Path::Field(object.path(), name);
     let mut texts = Vec::new();
     for (index, raw) in object.take_list(name)?.into_iter().enumerate() {
-        texts.extend(Object::read(raw.get(), &Path::Item(&path, index))?.take_text("text")?);
+        let place = Path::Item(&path, index);
+        let mut part = Object::read(raw.get(), &place)?;
+        // Which list it stands in says the same.
+        part.take("type")?;
+        texts.extend(part.take_text("text")?);
     }
     Ok(texts)
 }
 
 /// What an item of an answer says. Text has its citations behind it.
 pub(super) fn answered(raw: &RawValue, path: &Path<'_>) -> Result<Vec<Content>, DecodeError> {
-    match item(raw, path, &mut Vec::new())? {
+    match item(raw, path)? {
         Item::Model(content) | Item::Told(content) => Ok(vec![content]),
         Item::Message { content, .. } => {
             let mut parts = Vec::with_capacity(content.len());

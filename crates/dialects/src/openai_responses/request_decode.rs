@@ -1,42 +1,42 @@
 //! Reads a request into the canonical conversation.
 
 use serde_json::value::RawValue;
+use types::ModelName;
 use types::conversation::{
     Content, Conversation, Delivery, Effort, Extras, Message, OutputFormat, Reasoning, Role, Sampling, Tool,
     ToolChoice,
 };
-use types::{Json, ModelName};
 
 use super::ID;
 use super::message_decode;
 use super::request_encode::{ENCRYPTED_REASONING, LOGPROBS};
 use crate::DecodeError;
-use crate::object::{Object, Path, keep};
+use crate::object::{Leftovers, Object, Path, keep};
 use crate::openai_family::checked_text;
 use crate::surrogates::mend;
 
 /// Reads a whole request. What has no canonical word goes into the extras as it came.
 pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
     let text = mend(checked_text(body)?);
-    let mut object = Object::read(&text, &Path::Root)?;
+    let leftovers = Leftovers::default();
+    let root = Path::Noted(&leftovers);
+    let mut object = Object::read(&text, &root)?;
     let model = object.require_text("model")?;
     if model.is_empty() {
-        return Err(Path::Field(&Path::Root, "model").wrong("must be a non-empty string"));
+        return Err(Path::Field(&root, "model").wrong("must be a non-empty string"));
     }
-    let mut leftovers = Vec::new();
     let prompt = instructions(&mut object)?;
     let prompt_is_apart = prompt.is_some();
     let mut messages: Vec<Message> = prompt.into_iter().collect();
-    messages.extend(input(&mut object, &mut leftovers)?);
-    let tools = tools(&mut object, &mut leftovers)?;
+    messages.extend(input(&mut object)?);
+    let tools = tools(&mut object)?;
     let tool_choice = tool_choice(&mut object)?;
-    let format = format(&mut object, &mut leftovers)?;
-    let reasoning = reasoning(&mut object, &mut leftovers)?;
+    let format = format(&mut object)?;
+    let reasoning = reasoning(&mut object)?;
     let sampling = sampling(&mut object)?;
     let parallel_tool_calls = object.take_as("parallel_tool_calls", "must be a boolean")?;
     let streams = object.take_as("stream", "must be a boolean")?.unwrap_or(false);
     let user = user(&mut object)?;
-    leftovers.extend(object.rest());
     Ok(Conversation {
         model: ModelName::from(model),
         messages,
@@ -49,7 +49,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
         format,
         delivery: if streams { Delivery::Stream { include_usage: true } } else { Delivery::Whole },
         user,
-        extras: Extras { dialect: Some(ID), fields: leftovers },
+        extras: Extras { dialect: Some(ID), fields: object.all_left() },
     })
 }
 
@@ -59,18 +59,15 @@ fn instructions(object: &mut Object<'_, '_>) -> Result<Option<Message>, DecodeEr
     Ok(text.map(|text| Message { role: Role::System, content: vec![Content::text(text)], name: None }))
 }
 
-fn input(
-    object: &mut Object<'_, '_>,
-    leftovers: &mut Vec<(String, Json)>,
-) -> Result<Vec<Message>, DecodeError> {
+fn input(object: &mut Object<'_, '_>) -> Result<Vec<Message>, DecodeError> {
     let Some(raw) = object.take("input")? else { return Ok(Vec::new()) };
     if let Ok(text) = serde_json::from_str::<String>(raw.get()) {
         return Ok(vec![Message { role: Role::User, content: vec![Content::text(text)], name: None }]);
     }
-    let path = Path::Field(&Path::Root, "input");
+    let path = Path::Field(object.path(), "input");
     let items: Vec<&RawValue> =
         serde_json::from_str(raw.get()).map_err(|_| path.wrong("must be a string or an array"))?;
-    message_decode::messages(items, leftovers)
+    message_decode::messages(items, &path)
 }
 
 fn sampling(object: &mut Object<'_, '_>) -> Result<Sampling, DecodeError> {
@@ -93,7 +90,7 @@ fn sampling(object: &mut Object<'_, '_>) -> Result<Sampling, DecodeError> {
 /// reasoning: every language's answers hold what proves their reasoning.
 fn logprobs(object: &mut Object<'_, '_>) -> Result<Option<bool>, DecodeError> {
     let Some(raw) = object.take("include")? else { return Ok(None) };
-    let path = Path::Field(&Path::Root, "include");
+    let path = Path::Field(object.path(), "include");
     let named: Vec<String> =
         serde_json::from_str(raw.get()).map_err(|_| path.wrong("must be an array of strings"))?;
     if named.iter().any(|name| name != LOGPROBS && name != ENCRYPTED_REASONING) {
@@ -110,13 +107,10 @@ fn user(object: &mut Object<'_, '_>) -> Result<Option<String>, DecodeError> {
     }
 }
 
-/// How much to think. What else is said of it goes to `leftovers`.
-fn reasoning(
-    object: &mut Object<'_, '_>,
-    leftovers: &mut Vec<(String, Json)>,
-) -> Result<Option<Reasoning>, DecodeError> {
+/// How much to think.
+fn reasoning(object: &mut Object<'_, '_>) -> Result<Option<Reasoning>, DecodeError> {
     let Some(raw) = object.take("reasoning")? else { return Ok(None) };
-    let path = Path::Field(&Path::Root, "reasoning");
+    let path = Path::Field(object.path(), "reasoning");
     let mut said = Object::read(raw.get(), &path)?;
     let mut reasoning = Reasoning::default();
     if let Some(word) = said.take_text("effort")? {
@@ -124,17 +118,13 @@ fn reasoning(
         let wrong = || Path::Field(&path, "effort").wrong(format!("must be one of {words}"));
         reasoning.effort = Some(Effort::parse(&word).ok_or_else(wrong)?);
     }
-    leftovers.extend(said.rest().map(|(name, json)| (format!("reasoning.{name}"), json)));
     Ok((reasoning != Reasoning::default()).then_some(reasoning))
 }
 
-/// The form of the text. What else is said of it goes to `leftovers`.
-fn format(
-    object: &mut Object<'_, '_>,
-    leftovers: &mut Vec<(String, Json)>,
-) -> Result<OutputFormat, DecodeError> {
+/// The form of the text.
+fn format(object: &mut Object<'_, '_>) -> Result<OutputFormat, DecodeError> {
     let Some(raw) = object.take("text")? else { return Ok(OutputFormat::Text) };
-    let path = Path::Field(&Path::Root, "text");
+    let path = Path::Field(object.path(), "text");
     let mut said = Object::read(raw.get(), &path)?;
     let format = match said.take("format")? {
         Some(raw) => output_format(raw, &Path::Field(&path, "format"))?,
@@ -142,10 +132,10 @@ fn format(
     };
     if format.is_none() {
         // A form newer than this gateway (a grammar, say) is its own dialect's business.
+        said.kept();
         object.put_back("text", raw);
         return Ok(OutputFormat::Text);
     }
-    leftovers.extend(said.rest().map(|(name, json)| (format!("text.{name}"), json)));
     Ok(format.unwrap_or_default())
 }
 
@@ -164,13 +154,16 @@ fn output_format(raw: &RawValue, path: &Path<'_>) -> Result<Option<OutputFormat>
             },
             strict: said.take_as("strict", "must be a boolean")?,
         },
-        _ => return Ok(None),
+        _ => {
+            said.kept();
+            return Ok(None);
+        }
     };
     Ok(Some(format))
 }
 
-fn tools(object: &mut Object<'_, '_>, leftovers: &mut Vec<(String, Json)>) -> Result<Vec<Tool>, DecodeError> {
-    let parent = Path::Field(&Path::Root, "tools");
+fn tools(object: &mut Object<'_, '_>) -> Result<Vec<Tool>, DecodeError> {
+    let parent = Path::Field(object.path(), "tools");
     let mut tools = Vec::new();
     for (index, raw) in object.take_list("tools")?.into_iter().enumerate() {
         let path = Path::Item(&parent, index);
@@ -178,6 +171,7 @@ fn tools(object: &mut Object<'_, '_>, leftovers: &mut Vec<(String, Json)>) -> Re
         let kind = said.require_text("type")?;
         if kind != "function" {
             tools.push(Tool::Opaque { kind: message_decode::own_tool(&kind), json: keep(raw) });
+            said.kept();
             continue;
         }
         tools.push(Tool::Function {
@@ -187,14 +181,13 @@ fn tools(object: &mut Object<'_, '_>, leftovers: &mut Vec<(String, Json)>) -> Re
             strict: said.take_as("strict", "must be a boolean")?,
             cache: None,
         });
-        leftovers.extend(said.rest().map(|(name, json)| (Path::Field(&path, &name).to_string(), json)));
     }
     Ok(tools)
 }
 
 fn tool_choice(object: &mut Object<'_, '_>) -> Result<Option<ToolChoice>, DecodeError> {
     let Some(raw) = object.take("tool_choice")? else { return Ok(None) };
-    let path = Path::Field(&Path::Root, "tool_choice");
+    let path = Path::Field(object.path(), "tool_choice");
     if let Ok(word) = serde_json::from_str::<String>(raw.get()) {
         return match word.as_str() {
             "auto" => Ok(Some(ToolChoice::Auto)),
@@ -208,6 +201,7 @@ fn tool_choice(object: &mut Object<'_, '_>) -> Result<Option<ToolChoice>, Decode
         return Ok(Some(ToolChoice::Named(said.require_text("name")?)));
     }
     // `allowed_tools` and the tools that are not functions have no canonical word.
+    said.kept();
     object.put_back("tool_choice", raw);
     Ok(None)
 }

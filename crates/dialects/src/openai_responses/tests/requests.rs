@@ -35,7 +35,7 @@ fn a_request_is_read_as_messages() {
     assert_eq!((read.sampling.max_tokens, read.sampling.logprobs), (Some(300), Some(true)));
     assert_eq!(read.user.as_deref(), Some("u-1"));
     let extras: Vec<&str> = read.extras.fields.iter().map(|(name, _)| name.as_str()).collect();
-    let expect = ["input[3].phase", "text.verbosity", "reasoning.summary", "metadata", "store"];
+    let expect = ["metadata", "store", "input[3].phase", "text.verbosity", "reasoning.summary"];
     assert_eq!(extras, expect);
 }
 
