@@ -9,6 +9,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, StatusCode, header};
 use hyper::upgrade::Upgraded;
 use net::client::{Opened, SendTimers};
+use providers::Capability;
 use router::{Candidate, Claim};
 use telemetry::events::{CircuitChanged, PriceUnknown};
 use types::conversation::Delivery;
@@ -317,7 +318,7 @@ impl Try<'_> {
         let (form, delivered) = delivered(&parts.headers, &self.request.peek);
         let conduit = relay::conduit(dialect, self.request, account, tool_names, delivered)?;
         let mut source = Source::new(body, form, conduit, &self.gateway.caps);
-        let limit = deadline::left(self.first_event(), self.deadline, &*self.gateway.clock);
+        let limit = deadline::left(self.first_event(destination), self.deadline, &*self.gateway.clock);
         if let Err(fault) = source.open(limit, self.request.peek.delivery).await {
             account.note(source.tally());
             return Err(destination.catalogue.classify(fault));
@@ -396,14 +397,18 @@ impl Try<'_> {
             let content = self.content(&head.headers, form);
             Source::passing(body, form, content, &self.gateway.caps)
         };
-        let limit = deadline::left(self.first_event(), self.deadline, &*self.gateway.clock);
+        let limit = deadline::left(self.first_event(destination), self.deadline, &*self.gateway.clock);
         source.open(limit, Delivery::Stream { include_usage: false }).await?;
         Ok(Begun::Upstream { source, headers: head.headers, status: head.status })
     }
 
-    /// A whole answer's content comes with its end; a stream's first event is due sooner.
-    fn first_event(&self) -> Duration {
+    /// A whole answer's content comes with its end; a stream's first event is due sooner, but for models that reason.
+    fn first_event(&self, destination: &Destination) -> Duration {
+        let model = || destination.known(&self.candidate.model).model.as_ref();
         match self.request.peek.delivery {
+            Delivery::Stream { .. } if model().is_some_and(|model| model.can(Capability::Reasoning)) => {
+                self.gateway.timers.first_event_reasoning
+            }
             Delivery::Stream { .. } => self.gateway.timers.first_event,
             Delivery::Whole => self.gateway.timers.response_headers_whole,
         }
@@ -494,10 +499,16 @@ fn delivered(headers: &HeaderMap, asked: &Peek) -> (Option<StreamForm>, Delivere
     (form, if form.is_some() { Delivered::Stream } else { Delivered::Whole })
 }
 
-/// How long an upstream asks to wait: `retry-after-ms`, or `retry-after` in seconds (RFC 9110, section 10.2.3;
-/// fractions are the providers' own habit). A date is left out: the breaker's own timeout serves as well.
+/// How long an upstream asks to wait: `retry-after-ms`, or `retry-after` in seconds or as a date (RFC 9110, section
+/// 10.2.3; fractions are the providers' own habit). A date counts from the one that the answer bears: the clocks of the
+/// two may differ.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
-    let seconds = number("retry-after-ms").map(|millis| millis / 1000.0).or_else(|| number("retry-after"))?;
-    Duration::try_from_secs_f64(seconds).ok()
+    let text = |name: &str| Some(headers.get(name)?.to_str().ok()?.trim());
+    let number = |name: &str| text(name)?.parse::<f64>().ok();
+    let seconds = number("retry-after-ms").map(|millis| millis / 1000.0).or_else(|| number("retry-after"));
+    if let Some(seconds) = seconds {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = |name: &str| httpdate::parse_http_date(text(name)?).ok();
+    date("retry-after")?.duration_since(date("date")?).ok()
 }

@@ -126,6 +126,8 @@ pub struct Timers {
     pub response_headers_whole: Duration,
     /// Until the first event with content.
     pub first_event: Duration,
+    /// The same of a model that reasons, and may say nothing of it.
+    pub first_event_reasoning: Duration,
     /// Between two events.
     pub event_gap: Duration,
     /// Everything.

@@ -184,6 +184,7 @@ const TIMERS: Timers = Timers {
     response_headers_stream: LONG,
     response_headers_whole: LONG,
     first_event: LONG,
+    first_event_reasoning: LONG,
     event_gap: LONG,
     total: LONG,
 };

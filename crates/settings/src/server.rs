@@ -71,6 +71,8 @@ section! {
         response_headers_whole: Duration = Duration::from_mins(5),
         /// For the first event with content of a stream.
         first_event: Duration = Duration::from_mins(1),
+        /// For the same of a model that reasons: it may think for minutes without a word.
+        first_event_reasoning: Duration = Duration::from_mins(5),
         /// For the next event of a stream.
         event_gap: Duration = Duration::from_mins(1),
         /// For everything together.

@@ -246,6 +246,7 @@ pub(crate) fn timers(settings: &Settings) -> Timers {
         response_headers_stream: timers.response_headers_stream,
         response_headers_whole: timers.response_headers_whole,
         first_event: timers.first_event,
+        first_event_reasoning: timers.first_event_reasoning,
         event_gap: timers.event_gap,
         total: timers.total,
     }

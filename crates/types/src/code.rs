@@ -106,6 +106,7 @@ codes! {
     NoTarget "TG-1311" Unavailable "no provider of this model is available";
     NotPassedThrough "TG-1312" Permission "nothing is passed through to this provider";
     NotKept "TG-1313" NotFound "there is no such file or batch";
+    ContextTooLong "TG-1314" InvalidRequest "the request is longer than the model's context window";
     Internal "TG-1401" Internal "a fault inside the gateway";
     LedgerUnavailable "TG-1402" Unavailable "the ledger cannot be written";
     Draining "TG-1403" Unavailable "the gateway is shutting down";

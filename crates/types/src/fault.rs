@@ -137,9 +137,8 @@ impl Classify for Fault {
     fn verdict(&self) -> Verdict {
         let (blame, code) = match self.kind {
             FaultKind::ClientGone => (Blame::Caller, Code::ClientGone),
-            FaultKind::ContextLength | FaultKind::Filtered | FaultKind::Invalid => {
-                (Blame::Caller, Code::UpstreamRejected)
-            }
+            FaultKind::ContextLength => (Blame::Caller, Code::ContextTooLong),
+            FaultKind::Filtered | FaultKind::Invalid => (Blame::Caller, Code::UpstreamRejected),
             FaultKind::Credential => (Blame::Gateway, Code::UpstreamCredential),
             FaultKind::Cut => (Blame::Upstream, Code::UpstreamCut),
             FaultKind::Overloaded => (Blame::Upstream, Code::UpstreamOverloaded),

@@ -1,7 +1,9 @@
 //! Errors, both ways: the only file here that knows statuses and error JSON.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
-use types::{ErrorClass, Fault, FaultKind, Refusal, RequestId};
+use types::{Code, ErrorClass, Fault, FaultKind, Refusal, RequestId};
 
 use crate::{DecodeError, ErrorAnswer, read_fault, shape};
 
@@ -33,7 +35,7 @@ struct Envelope<'a> {
 #[derive(Serialize)]
 struct Body<'a> {
     r#type: &'a str,
-    message: &'a str,
+    message: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     param: Option<&'a str>,
     tollgate_code: &'static str,
@@ -83,11 +85,22 @@ pub(super) fn broke_off() -> Fault {
 fn write(refusal: &Refusal, request: RequestId, out: &mut Vec<u8>) {
     let error = Body {
         r#type: type_of(refusal),
-        message: &refusal.message,
+        message: message(refusal),
         param: refusal.param.as_deref(),
         tollgate_code: refusal.code.as_str(),
     };
     shape::write(out, &Envelope { r#type: "error", error, request_id: request.to_string() });
+}
+
+/// How a sentence begins by which clients know that they have to shorten the conversation.
+const TOO_LONG: &str = "prompt is too long";
+
+fn message(refusal: &Refusal) -> Cow<'_, str> {
+    let said = &refusal.message;
+    if refusal.code == Code::ContextTooLong && !said.to_ascii_lowercase().contains(TOO_LONG) {
+        return Cow::Owned(format!("{TOO_LONG}: {said}"));
+    }
+    Cow::Borrowed(said)
 }
 
 /// The upstream's own word if it is one of this language's, else the word of the status, else of the class.

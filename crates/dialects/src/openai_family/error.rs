@@ -49,9 +49,17 @@ pub(crate) fn body_of(refusal: &Refusal) -> WireErrorBody<'_> {
         message: &refusal.message,
         kind: kind(refusal.class),
         param: refusal.param.as_deref(),
-        code: refusal.upstream_kind.as_deref().or_else(|| word(refusal.code, refusal.class)),
+        code: code(refusal),
         tollgate_code: refusal.code.as_str(),
     }
+}
+
+/// The upstream's own word, but for what every client of this family knows by one.
+fn code(refusal: &Refusal) -> Option<&str> {
+    if refusal.code == Code::ContextTooLong {
+        return Some("context_length_exceeded");
+    }
+    refusal.upstream_kind.as_deref().or_else(|| word(refusal.code, refusal.class))
 }
 
 /// `OpenAI`'s `type` for a class.

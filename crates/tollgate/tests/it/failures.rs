@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde_json::json;
 use testkit::{FakeUpstream, Gateway, Reply, Split};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::Instant;
@@ -242,6 +243,51 @@ async fn a_stream_that_fails_before_its_first_content_fails_over_unseen() {
     ];
     for (reply, path) in replies.into_iter().zip([CHAT, MESSAGES].into_iter().cycle()) {
         check_fails_over(path, "first_event: 300ms", &ask_stream("m"), reply).await;
+    }
+}
+
+#[tokio::test]
+async fn a_full_context_is_told_in_the_words_that_clients_look_for() {
+    let anthropic = "prompt is too long: 210000 tokens > 200000 maximum";
+    let openai = "This model's maximum context length is 8192 tokens.";
+    for (kind, base, sentence) in [("anthropic", "", anthropic), ("openai", "/v1", openai)] {
+        let error = json!({"type": "invalid_request_error", "message": sentence});
+        let reply = Reply::json(400, json!({"type": "error", "error": error}).to_string());
+        let upstream = FakeUpstream::start(move |_| reply.clone()).await;
+        let provider = format!("a: {{kind: {kind}, url: \"{}{base}\", key: sk-a}}", upstream.url());
+        let gateway = gateway().config(&format!("providers: {{{provider}}}\n")).start().await;
+        for (path, words) in [(CHAT, "context_length_exceeded"), (MESSAGES, "prompt is too long")] {
+            let response = call(&gateway, path, ask("a/x")).send().await;
+            check_error(path, &response, 400, "TG-1314");
+            assert!(response.text().contains(words), "{kind} {path}: {}", response.text());
+            assert!(response.text().contains(sentence), "{kind} {path}: {}", response.text());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_provider_may_say_with_a_date_how_long_to_wait() {
+    let limited = || {
+        let later = error(429).header("date", "Sat, 28 Nov 2026 15:39:40 GMT");
+        later.header("retry-after", "Sat, 28 Nov 2026 15:40:00 GMT")
+    };
+    let upstream = FakeUpstream::start(move |_| limited()).await;
+    let gateway = gateway().config(&single(&upstream)).start().await;
+    let response = gateway.post(CHAT, ask("m")).send().await;
+    check_error(CHAT, &response, 429, "TG-1306");
+    assert_eq!(response.header("retry-after"), "20");
+}
+
+#[tokio::test]
+async fn a_model_that_reasons_is_waited_for_longer() {
+    let upstream = FakeUpstream::start(|_| Reply::sse("").silent_after(0)).await;
+    let timers = "server: {timers: {first_event: 300ms, first_event_reasoning: 600ms}}";
+    let config = format!("providers: {{{}}}\n{timers}\n", provider("a", &upstream.url()));
+    let gateway = gateway().config(&config).start().await;
+    for (model, waited) in [("a/gpt-4.1", "0.3 s"), ("a/gpt-5.5", "0.6 s")] {
+        let response = gateway.post(CHAT, ask_stream(model)).send().await;
+        check_error(CHAT, &response, 504, "TG-1302");
+        assert!(response.text().contains(waited), "{model}: {}", response.text());
     }
 }
 
