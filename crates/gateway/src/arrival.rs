@@ -17,7 +17,7 @@ use types::Operation;
 use crate::account::Account;
 use crate::passing::{self, Passing};
 use crate::rejection::{Cause, Rejection};
-use crate::{Gateway, answer, routes};
+use crate::{Gateway, answer, owned, routes};
 
 /// A request as it came.
 pub struct Arrival {
@@ -81,6 +81,18 @@ pub(crate) struct Route {
 }
 
 impl Route {
+    /// Whether it is decided by the body what a request is for, so that the body has to be one that every reader takes
+    /// for the same.
+    pub(crate) fn decides_by_body(&self, method: &Method) -> bool {
+        self.passing.as_ref().is_none_or(|passing| owned::names_input(self.operation, method, passing))
+    }
+
+    /// Whether the body of a request is read here.
+    pub(crate) fn reads_body(&self, parts: &Parts, gateway: &Gateway) -> bool {
+        let is_wanted = || self.passing.as_ref().is_some_and(|passing| passing.is_read(parts, gateway));
+        self.decides_by_body(&parts.method) || is_wanted()
+    }
+
     /// The methods it takes.
     pub(crate) fn methods(&self) -> &'static [Method] {
         if self.operation.is_kept() {

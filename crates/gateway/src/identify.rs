@@ -11,7 +11,7 @@ use tracing::debug;
 use crate::account::Account;
 use crate::arrival::{CallerBody, Route, Spelling};
 use crate::rejection::{Cause, Rejection};
-use crate::{Arrival, Gateway, turns};
+use crate::{Arrival, Gateway, passing, turns};
 
 /// A request whose caller is known.
 pub(crate) struct Identified {
@@ -89,10 +89,10 @@ fn entrance(route: Option<Route>, parts: &Parts, gateway: &Gateway) -> Result<Ro
     if parts.headers.get_all(header::VIA).iter().any(passed_by) {
         return Err(Cause::Loop);
     }
-    match parts.headers.get(header::CONTENT_ENCODING) {
-        Some(encoding) if encoding != "identity" && route.passing.is_none() => Err(Cause::Encoding),
-        Some(_) | None => Ok(route),
+    if route.decides_by_body(&parts.method) && !passing::is_plain(&parts.headers) {
+        return Err(Cause::Encoding);
     }
+    Ok(route)
 }
 
 /// Whether a `Via` header (RFC 9110, section 7.6.3) names this instance.

@@ -66,10 +66,11 @@ pub(crate) fn address(request: &mut Request, principal: &Principal, gateway: &Ga
             path.push_str(segment);
         }
     }
-    if let Some(Ok(Value::String(marked))) =
-        request.fields.value(&request.body, INPUT).map(serde_json::from_slice)
+    if names_input(request.operation, &request.method, &passing)
+        && let Some(place) = request.fields.find(&request.body, INPUT).map_err(Cause::Json)?
     {
-        let (provider, id) = read(&marked)?;
+        let marked = request.body.get(place).and_then(|id| serde_json::from_slice::<String>(id).ok());
+        let (provider, id) = read(&marked.ok_or_else(|| wrong(INPUT, "must be the id of a file"))?)?;
         request.body = replaced(&request.body, &id)?;
         owner = Some(provider);
     }
@@ -81,6 +82,11 @@ pub(crate) fn address(request: &mut Request, principal: &Principal, gateway: &Ga
     (passing.provider, passing.path) = (owner, path.into());
     request.passing = Some(passing);
     Ok(())
+}
+
+/// Whether a request's body says what is to be used of what is kept: that of a new batch names its input.
+pub(crate) fn names_input(operation: Operation, method: &Method, passing: &Passing) -> bool {
+    operation == Operation::Batches && *method == Method::POST && passing.path.is_empty()
 }
 
 /// Whether a request asks for everything that a provider keeps for the gateway's account, whosever it is.

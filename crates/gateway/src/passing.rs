@@ -79,10 +79,10 @@ impl Passing {
     /// Whether a body is read here before it is passed on: of JSON it is worth knowing which model is asked, and some
     /// providers want what they are sent to be signed.
     pub(crate) fn is_read(&self, parts: &Parts, gateway: &Gateway) -> bool {
-        let is_plain = !parts.headers.contains_key(header::CONTENT_ENCODING);
         let destination = gateway.directory.find(&self.provider);
         let credential = destination.and_then(|destination| destination.credential.as_ref());
-        (is_plain && is_json(&parts.headers)) || credential.is_some_and(|credential| credential.reads_body())
+        (is_plain(&parts.headers) && is_json(&parts.headers))
+            || credential.is_some_and(|credential| credential.reads_body())
     }
 
     /// The path and the query at the provider, whose own path is `base`.
@@ -142,6 +142,11 @@ fn leads_out(path: &str) -> bool {
     true
 }
 
+/// Whether a body is as it is, not compressed (RFC 9110, section 8.4).
+pub(crate) fn is_plain(headers: &HeaderMap) -> bool {
+    headers.get_all(header::CONTENT_ENCODING).iter().all(|encoding| encoding == "identity")
+}
+
 pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     content_type.is_some_and(|text| {
@@ -150,14 +155,13 @@ pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
-/// What can be said of a request that is passed on. Whatever its body is, it is the provider's to judge.
-pub(crate) fn peek(said: &PathSaid, body: &Bytes, depth: usize) -> (Fields, Peek) {
-    let fields = Fields::scan(body, depth).unwrap_or_default();
+/// What can be said of a request that is passed on.
+pub(crate) fn peek(said: &PathSaid, body: &Bytes, fields: &Fields) -> Peek {
     let named = fields.value(body, "model").and_then(|name| serde_json::from_slice::<String>(name).ok());
     let model = named.as_deref().or(said.model.as_deref()).unwrap_or_default();
     let streams = fields.value(body, "stream") == Some(b"true");
     let delivery = if streams { Delivery::Stream { include_usage: false } } else { Delivery::Whole };
-    (fields, Peek { delivery, max_tokens: None, ..Peek::of(ModelName::from(model)) })
+    Peek { delivery, max_tokens: None, ..Peek::of(ModelName::from(model)) }
 }
 
 /// The place at the provider, and the language whose headers its requests carry.
@@ -269,10 +273,9 @@ const COME_BACK: &[&str] = &[
 
 /// What an answer is: whether it is worth looking through.
 pub(crate) fn content(headers: &HeaderMap, form: Option<StreamForm>, gateway: &Gateway) -> Content {
-    let is_plain = headers.get(header::CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
     match form {
         Some(StreamForm::Events) => Content::Events,
-        Some(_) | None if is_plain && is_json(headers) => Content::Json(gateway.caps.event),
+        Some(_) | None if is_plain(headers) && is_json(headers) => Content::Json(gateway.caps.event),
         Some(_) | None => Content::Opaque,
     }
 }

@@ -63,10 +63,7 @@ const SLOWEST_BODY: NonZeroU32 = NonZeroU32::new(1024).unwrap();
 /// Dropping it drops the connection's body; nothing has been reserved yet. Of a large body, what [`heavy::run`] says.
 pub(crate) async fn decode(identified: Identified, gateway: &Gateway) -> Result<Received, Rejection> {
     let Identified { mut account, route, principal, parts, mut body } = identified;
-    let body = if route.passing.as_ref().is_some_and(|passing| !passing.is_read(&parts, gateway)) {
-        account.unread = Unread::of(&parts, body).map(Box::new);
-        Bytes::new()
-    } else {
+    let body = if route.reads_body(&parts, gateway) {
         let began = gateway.clock.now();
         let pace = Pace { idle: gateway.timers.request_body_idle, floor: SLOWEST_BODY };
         let body = match net::body::collect_within(&mut body, gateway.caps.body, pace, &gateway.room).await {
@@ -77,6 +74,9 @@ pub(crate) async fn decode(identified: Identified, gateway: &Gateway) -> Result<
         account.facts.caller_wait += account.now.since(began);
         account.facts.bytes_in = body.len() as u64;
         body
+    } else {
+        account.unread = Unread::of(&parts, body).map(Box::new);
+        Bytes::new()
     };
     let query = parts.uri.query().map(Box::from);
     let (head, depth) = ((parts.method, parts.headers, query), gateway.caps.json_depth);
@@ -108,9 +108,17 @@ fn understand(
     body: Bytes,
     depth: usize,
 ) -> Result<Box<Request>, Cause> {
+    let is_decided = route.decides_by_body(&method);
     let Route { dialect, operation, said, takes, passing, .. } = route;
     let (fields, peek) = if passing.is_some() {
-        passing::peek(&said, &body, depth)
+        let fields = match Fields::scan(&body, depth) {
+            Ok(fields) => fields,
+            Err(error) if is_decided => return Err(Cause::Json(error)),
+            // Whatever it is, it is the provider's to judge.
+            Err(_) => Fields::default(),
+        };
+        let peek = passing::peek(&said, &body, &fields);
+        (fields, peek)
     } else if operation.is_session() {
         (Fields::default(), session::peek(Head { headers: &headers, path: &said, query: query.as_deref() })?)
     } else {

@@ -178,6 +178,31 @@ async fn what_one_caller_keeps_is_nothing_to_another() {
 }
 
 #[tokio::test]
+async fn no_spelling_of_a_new_batch_leads_to_what_another_caller_keeps() {
+    let stage = Stage::set().await;
+    let deep =
+        format!(r#"{{"input_file_id":"file-a","metadata":{}}}"#, "[".repeat(10_000) + &"]".repeat(10_000));
+    let raw = r#"{"input_file_id":"file-a"}"#;
+    let ways = [
+        (raw, "content-type", "application/json", 404),
+        (raw, "content-type", "text/plain", 404),
+        (raw, "x-none", "1", 404),
+        (raw, "content-encoding", "identity", 404),
+        (raw, "content-encoding", "gzip", 400),
+        ("input_file_id=file-a", "content-type", "application/x-www-form-urlencoded", 400),
+        (r#"{"input_file_id":null,"input_file_id":"file-a"}"#, "content-type", "application/json", 400),
+        (r#"{"input_file_id":["file-a"]}"#, "content-type", "application/json", 400),
+        (&deep, "content-type", "application/json", 400),
+    ];
+    for (body, name, value, status) in ways {
+        let call = stage.gateway.call(Method::POST, "/v1/batches", Bytes::copy_from_slice(body.as_bytes()));
+        let response = call.header("x-tollgate-provider", "a").header(name, value).send().await;
+        assert_eq!(response.status, status, "{name}: {value}: {body:.80}: {}", response.text());
+    }
+    assert!(stage.a.received().is_empty());
+}
+
+#[tokio::test]
 async fn everything_is_listed_only_where_anything_may_be_asked() {
     let stage = Stage::set().await;
     let refused = stage.gateway.get("/v1/files").header("x-tollgate-provider", "a").send().await;
