@@ -30,11 +30,7 @@ pub(crate) fn whole(mut account: Box<Account>, upstream: &HeaderMap, pieces: Vec
     headers.insert(header::CONTENT_TYPE, media_type(account.facts.form, upstream).unwrap_or(JSON));
     add_common(&mut headers, &account);
     add_served(&mut headers, &account, upstream);
-    // Of what nobody knows the price of, nobody knows the cost.
-    let is_known = account.facts.assumed_price != Some(Assumed::Free);
-    if is_known && let Ok(cost) = HeaderValue::try_from(account.facts.cost.to_string()) {
-        headers.insert(COST, cost);
-    }
+    add_cost(&mut headers, &account);
     account.close(StatusCode::OK.as_u16(), None);
     with_headers(headers, Outgoing::from(pieces))
 }
@@ -80,9 +76,7 @@ pub(crate) fn passed_whole(
 ) -> Answer {
     account.facts.bytes_out = pieces.iter().map(|piece| piece.len() as u64).sum();
     let mut answer = passed_head(&account, upstream, status).map(|()| Outgoing::from(pieces));
-    if let Ok(cost) = HeaderValue::try_from(account.facts.cost.to_string()) {
-        answer.headers_mut().insert(COST, cost);
-    }
+    add_cost(answer.headers_mut(), &account);
     account.close(status.as_u16(), None);
     answer
 }
@@ -107,6 +101,7 @@ fn passed_head(account: &Account, upstream: &HeaderMap, status: StatusCode) -> R
         insert(headers, PROVIDER, served.candidate.provider.as_str());
     }
     headers.insert(ATTEMPTS, HeaderValue::from(account.facts.attempts));
+    add_assumed(headers, account);
     answer
 }
 
@@ -170,9 +165,7 @@ fn add_served(headers: &mut HeaderMap, account: &Account, upstream: &HeaderMap) 
         insert(headers, MODEL, served.candidate.model.as_str());
     }
     headers.insert(ATTEMPTS, HeaderValue::from(facts.attempts));
-    if let Some(assumed) = facts.assumed_price {
-        headers.insert(UNKNOWN_PRICE, HeaderValue::from_static(assumed.as_str()));
-    }
+    add_assumed(headers, account);
     if !facts.changes.is_empty() {
         insert(headers, CHANGED, &changed(&facts.changes));
     }
@@ -180,6 +173,21 @@ fn add_served(headers: &mut HeaderMap, account: &Account, upstream: &HeaderMap) 
         if let Some(value) = upstream.get(name) {
             headers.insert(name.clone(), value.clone());
         }
+    }
+}
+
+/// What was assumed of a price that nobody knows.
+fn add_assumed(headers: &mut HeaderMap, account: &Account) {
+    if let Some(assumed) = account.facts.assumed_price {
+        headers.insert(UNKNOWN_PRICE, HeaderValue::from_static(assumed.as_str()));
+    }
+}
+
+/// What it cost. Of what nobody knows the price of, nobody knows the cost.
+fn add_cost(headers: &mut HeaderMap, account: &Account) {
+    let is_known = account.facts.assumed_price != Some(Assumed::Free);
+    if is_known && let Ok(cost) = HeaderValue::try_from(account.facts.cost.to_string()) {
+        headers.insert(COST, cost);
     }
 }
 

@@ -2,7 +2,7 @@
 //! same way as every other; this says what of it goes on, and where to.
 
 use bytes::Bytes;
-use dialects::{Content, Dialect, Fields, PathSaid, Peek, Takes};
+use dialects::{Content, Dialect, Fields, PathSaid, Peek, ScanError, Takes};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -155,13 +155,17 @@ pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
-/// What can be said of a request that is passed on.
-pub(crate) fn peek(said: &PathSaid, body: &Bytes, fields: &Fields) -> Peek {
-    let named = fields.value(body, "model").and_then(|name| serde_json::from_slice::<String>(name).ok());
-    let model = named.as_deref().or(said.model.as_deref()).unwrap_or_default();
+/// What can be said of a request that is passed on. Of a path that names the model, the provider goes by that.
+///
+/// # Errors
+/// A body that names two models: which of them the provider takes is not known.
+pub(crate) fn peek(said: &PathSaid, body: &Bytes, fields: &Fields) -> Result<Peek, ScanError> {
+    let named = fields.find(body, "model")?.and_then(|place| body.get(place));
+    let named = named.and_then(|name| serde_json::from_slice::<String>(name).ok());
+    let model = said.model.as_deref().or(named.as_deref()).unwrap_or_default();
     let streams = fields.value(body, "stream") == Some(b"true");
     let delivery = if streams { Delivery::Stream { include_usage: false } } else { Delivery::Whole };
-    Peek { delivery, max_tokens: None, ..Peek::of(ModelName::from(model)) }
+    Ok(Peek { delivery, max_tokens: None, ..Peek::of(ModelName::from(model)) })
 }
 
 /// The place at the provider, and the language whose headers its requests carry.

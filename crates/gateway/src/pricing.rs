@@ -17,8 +17,9 @@ pub enum UnknownPrice {
     Free,
     /// It costs nothing: it is served on a machine of one's own.
     Own,
-    /// It is refused before anything is sent.
-    Refuse,
+    /// It is refused before anything is sent. Where only an answer tells that there was a model, that is charged by
+    /// this list as by a ceiling, if there is one.
+    Refuse(Option<Arc<Price>>),
 }
 
 /// How a request is charged.
@@ -66,7 +67,29 @@ impl Destination {
             }
             UnknownPrice::Free => Ok(Charge { price: None, assumed: Some(Assumed::Free) }),
             UnknownPrice::Own => Ok(Charge { price: None, assumed: None }),
-            UnknownPrice::Refuse => Err(Unpriced),
+            UnknownPrice::Refuse(_) => Err(Unpriced),
+        }
+    }
+
+    /// How an answer is charged that was passed on, and that says itself which model it is from. That is believed more
+    /// than the request, whose path may be one that only the provider understands.
+    pub(crate) fn charge_answered<'d>(
+        &'d self,
+        answered: Option<&ModelName>,
+        asked: Option<&'d Arc<Price>>,
+    ) -> Charge<'d> {
+        let listed = answered.and_then(|model| self.known(model).model.as_ref()?.price.as_ref());
+        if let Some(price) = listed.or(asked) {
+            return Charge { price: Some(price), assumed: None };
+        }
+        match &self.unknown_price {
+            UnknownPrice::Ceiling(price) | UnknownPrice::Refuse(Some(price)) => {
+                Charge { price: Some(price), assumed: Some(Assumed::Ceiling) }
+            }
+            UnknownPrice::Free | UnknownPrice::Refuse(None) => {
+                Charge { price: None, assumed: Some(Assumed::Free) }
+            }
+            UnknownPrice::Own => Charge { price: None, assumed: None },
         }
     }
 }

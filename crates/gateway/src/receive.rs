@@ -117,7 +117,7 @@ fn understand(
             // Whatever it is, it is the provider's to judge.
             Err(_) => Fields::default(),
         };
-        let peek = passing::peek(&said, &body, &fields);
+        let peek = passing::peek(&said, &body, &fields).map_err(Cause::Json)?;
         (fields, peek)
     } else if operation.is_session() {
         (Fields::default(), session::peek(Head { headers: &headers, path: &said, query: query.as_deref() })?)

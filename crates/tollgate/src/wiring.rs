@@ -101,13 +101,14 @@ fn endpoints(
 /// What the policy means for one provider. What runs on a machine of one's own costs nothing, and of a provider without
 /// any price there is no dearest one.
 fn unknown_price(policy: settings::UnknownPrice, provider: &Provider) -> UnknownPrice {
+    let dearest = || provider.dearest_price().map(Arc::new);
     match (provider.kind, policy) {
         (Kind::Builtin | Kind::Local, _) => UnknownPrice::Own,
-        (Kind::Hosted, settings::UnknownPrice::Ceiling) => provider
-            .dearest_price()
-            .map_or(UnknownPrice::Free, |price| UnknownPrice::Ceiling(Arc::new(price))),
+        (Kind::Hosted, settings::UnknownPrice::Ceiling) => {
+            dearest().map_or(UnknownPrice::Free, UnknownPrice::Ceiling)
+        }
         (Kind::Hosted, settings::UnknownPrice::Free) => UnknownPrice::Free,
-        (Kind::Hosted, settings::UnknownPrice::Refuse) => UnknownPrice::Refuse,
+        (Kind::Hosted, settings::UnknownPrice::Refuse) => UnknownPrice::Refuse(dearest()),
     }
 }
 

@@ -7,8 +7,8 @@ use dialects::Tally;
 use ledger::{Estimated, Intent, LedgerError, OpenAttempt, Outcome, Settlement};
 use providers::Price;
 use router::Claim;
-use telemetry::events::{AttemptFinished, CircuitChanged, UsageDisbelieved};
-use types::{AttemptId, Fault, FaultKind, Monotonic, Operation, SpanId, Tokens, Usage};
+use telemetry::events::{AttemptFinished, CircuitChanged, PriceUnknown, UsageDisbelieved};
+use types::{AttemptId, Fault, FaultKind, ModelName, Monotonic, Operation, SpanId, Tokens, Usage};
 
 use super::{Account, Served};
 use crate::counting::{self, Believable};
@@ -26,6 +26,8 @@ pub(super) struct UnderWay {
     span: SpanId,
     /// Usage and bytes of visible output as last seen, for the record of an answer that breaks off.
     seen: (Option<Usage>, u64),
+    /// The model that the answer says it is from, where the request did not say it for sure.
+    answered: Option<ModelName>,
 }
 
 /// What an attempt is begun with.
@@ -83,6 +85,7 @@ impl Account {
             first_chunk: None,
             span: begin.span,
             seen: (None, 0),
+            answered: None,
         });
         self.facts.served_by = Some(begin.served);
         Ok(id)
@@ -104,6 +107,9 @@ impl Account {
     pub(crate) fn note(&mut self, tally: &Tally) {
         let Some(attempt) = &mut self.attempt else { return };
         attempt.seen = (tally.usage, tally.output_bytes);
+        if self.facts.operation == Some(Operation::Passthrough) && attempt.answered.is_none() {
+            attempt.answered = tally.model.as_deref().map(ModelName::from);
+        }
         let usage = counting::so_far(tally.usage, self.facts.input_estimate, tally.output_bytes);
         let cut = attempt.believable.cut(&usage, self.facts.input_estimate, tally.output_bytes);
         attempt.record.checkpoint(cut.unwrap_or(usage));
@@ -148,12 +154,13 @@ impl Account {
     }
 
     fn end_attempt(&mut self, mut ending: Ending<'_>, fault: Option<FaultKind>) {
-        let Some(attempt) = self.attempt.take() else { return };
+        let Some(mut attempt) = self.attempt.take() else { return };
         let seen = ending.tally.output_bytes.max(attempt.seen.1);
         if let Some(usage) = attempt.believable.cut(&ending.usage, self.facts.input_estimate, seen) {
             self.disbelieve(&ending.usage);
             (ending.usage, ending.estimated) = (usage, Estimated::Yes);
         }
+        self.price_answered(&mut attempt, &ending);
         let cost = attempt.price.as_ref().map(|price| price.cost(&ending.usage)).unwrap_or_default();
         self.facts.usage = self.facts.usage.plus(&ending.usage);
         self.facts.cost = self.facts.cost.plus(cost);
@@ -170,6 +177,27 @@ impl Account {
             first_token: attempt.first_chunk,
             duration,
         });
+    }
+
+    /// Finds out by which list an answer is charged that was passed on.
+    fn price_answered(&mut self, attempt: &mut UnderWay, ending: &Ending<'_>) {
+        let Some(served) = &self.facts.served_by else { return };
+        let is_used = ending.usage.total() > Tokens(0);
+        if self.facts.operation != Some(Operation::Passthrough) || !is_used {
+            return;
+        }
+        let said = ending.tally.model.as_deref().map(ModelName::from);
+        let model = said.or(attempt.answered.take());
+        let charge = served.destination.charge_answered(model.as_ref(), attempt.price.as_ref());
+        if let Some(assumed) = charge.assumed {
+            self.facts.assumed_price = Some(assumed);
+            let model = model.as_ref().unwrap_or(&served.candidate.model);
+            if served.destination.told.is_news(model) {
+                PriceUnknown { provider: &served.destination.name, model, policy: assumed.as_str() }
+                    .emit(&self.gateway.telemetry);
+            }
+        }
+        attempt.price = charge.price.cloned();
     }
 
     fn disbelieve(&self, reported: &Usage) {

@@ -170,6 +170,67 @@ async fn what_is_passed_through_is_in_the_ledger_the_metrics_and_the_log() {
     assert!(metrics.contains(r#"operation="passthrough",model="passthrough/a""#), "{metrics}");
 }
 
+/// What passing this through has cost.
+async fn cost(more: &str, path: &str, body: &str, headers: &[(&str, &str)]) -> (u16, u64) {
+    let upstream = FakeUpstream::start(|request| {
+        let model = match request.path.rsplit('/').next() {
+            Some("x") | None => "gpt-4o-2024-08-06",
+            Some(model) => model,
+        };
+        let usage = r#"{"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}"#;
+        Reply::json(200, format!(r#"{{"model": "{model}", "usage": {usage}}}"#))
+    })
+    .await;
+    let gateway = gateway().config(&format!("{more}{}", config(&upstream))).start().await;
+    let call = gateway.call(Method::POST, path, Bytes::copy_from_slice(body.as_bytes()));
+    let call = headers.iter().fold(call, |call, (name, value)| call.header(name, value));
+    let response = call.send().await;
+    (response.status, gateway.usage()["total"]["cost"].as_u64().unwrap())
+}
+
+#[tokio::test]
+async fn no_spelling_of_a_request_passes_for_nothing() {
+    const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
+    let deep = format!(r#"{{"model":"gpt-4o","x":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
+    let plain = r#"{"model":"gpt-4o"}"#;
+    let ways: [(&str, &[(&str, &str)]); 6] = [
+        (plain, JSON),
+        (plain, &[("content-type", "application/json"), ("content-encoding", "identity")]),
+        (plain, &[("content-type", "application/json"), ("content-encoding", "br")]),
+        (plain, &[("content-type", "text/plain")]),
+        (&deep, JSON),
+        (r#"{"prompt":"hi"}"#, JSON),
+    ];
+    for (body, headers) in ways {
+        assert_eq!(
+            cost("", "/passthrough/a/v1/x", body, headers).await,
+            (200, 750),
+            "{body:.80} {headers:?}"
+        );
+    }
+    // Where the path says which model it is, the body's word for it is nothing.
+    let dearer = r#"{"model":"gpt-4o-mini"}"#;
+    assert_eq!(cost("", "/passthrough/a/v1/gpt-4o", dearer, JSON).await, (200, 750));
+    let doubled = r#"{"model":"gpt-4o-mini","model":"gpt-4o"}"#;
+    assert_eq!(cost("", "/passthrough/a/v1/x", doubled, JSON).await, (400, 0));
+}
+
+#[tokio::test]
+async fn what_is_passed_to_a_model_that_nobody_knows_is_charged_as_is_configured() {
+    const TEXT: &[(&str, &str)] = &[("content-type", "text/plain")];
+    let path = "/passthrough/a/v1/nobody-knows";
+    assert_eq!(cost("", path, "x", TEXT).await, (200, 0));
+    for policy in ["ceiling", "refuse"] {
+        let (status, cost) = cost(&format!("security: {{unknown_price: {policy}}}\n"), path, "x", TEXT).await;
+        assert!(status == 200 && cost > 750, "{policy}: {cost}");
+    }
+    // What is known before is said in the answer's head.
+    let (_upstream, gateway) = start(|_| Reply::json(200, "{}")).await;
+    let response = gateway.post("/passthrough/a/v1/x", r#"{"model":"nobody-knows"}"#).send().await;
+    assert_eq!(response.header("x-tollgate-unknown-price"), "free");
+    assert_eq!(response.header("x-tollgate-cost-usd"), "");
+}
+
 #[tokio::test]
 async fn refusals_of_the_provider_pass_but_not_what_concerns_the_gateway_s_account() {
     let (_upstream, gateway) = start(|request| {
