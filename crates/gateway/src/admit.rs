@@ -72,16 +72,19 @@ fn passed_on(
 ) -> Result<(Resolved, ModelName), Cause> {
     let (operation, provider) = (request.operation, passing.provider.clone());
     let right = passing.label(operation);
-    let refused = |key| Cause::NotPassedThrough { key, provider, right: passing.label(operation) };
+    let refused = |key, right| Cause::NotPassedThrough { key, provider, right };
     let destination = gateway.directory.find(&passing.provider);
     let is_open = destination.is_some_and(|destination| destination.passthrough.is_some());
     let needs_open = operation == Operation::Passthrough || owned::asks_for_all(request, passing);
     if needs_open && !is_open {
-        return Err(refused(None));
+        return Err(refused(None, right));
     }
     // A key for some models cannot be held to them here: it needs this by name.
-    if !principal.may_use(right.as_str()) {
-        return Err(refused(Some(principal.name.clone())));
+    let mut needed = vec![right.clone()];
+    // Who may keep things of its own need not see those of all.
+    needed.extend(needs_open.then(|| passing.label(Operation::Passthrough)));
+    if let Some(missing) = needed.into_iter().find(|right| !principal.may_use(right.as_str())) {
+        return Err(refused(Some(principal.name.clone()), missing));
     }
     Ok((passing.resolved(operation, &request.peek.model), right))
 }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
-use testkit::{FakeUpstream, Gateway, Received, Reply, Response};
+use testkit::{Call, FakeUpstream, Gateway, Received, Reply, Response};
 
 use crate::gateway;
 
@@ -65,6 +65,19 @@ impl Stage {
         assert_eq!(response.status, 200, "{}", response.text());
         text(&response.json()["id"])
     }
+}
+
+/// The answer to a call with a key that has just been made, once the gateway knows it.
+async fn known(call: impl Fn() -> Call) -> Response {
+    let asking = async {
+        loop {
+            let response = call().send().await;
+            if response.status != 401 {
+                break response;
+            }
+        }
+    };
+    tokio::time::timeout(testkit::PATIENCE, Box::pin(asking)).await.unwrap()
 }
 
 fn text(value: &Value) -> String {
@@ -157,15 +170,7 @@ async fn what_one_caller_keeps_is_nothing_to_another() {
     let made = stage.gateway.cli(&["keys", "create", "other"]);
     let other = String::from_utf8(made.stdout).unwrap().trim().to_owned();
     let asked = stage.a.received().len();
-    let asking = async {
-        loop {
-            let response = stage.gateway.get(&format!("/v1/files/{id}")).key(&other).send().await;
-            if response.status != 401 {
-                break response;
-            }
-        }
-    };
-    let response = tokio::time::timeout(testkit::PATIENCE, Box::pin(asking)).await.unwrap();
+    let response = known(|| stage.gateway.get(&format!("/v1/files/{id}")).key(&other)).await;
     assert_eq!((response.status, response.header("x-tollgate-code")), (404, "TG-1313"));
     for path in ["/v1/files/file-a".to_owned(), format!("/v1/files/{id}x"), "/v1/batches/..%2f..".to_owned()]
     {
@@ -200,6 +205,22 @@ async fn no_spelling_of_a_new_batch_leads_to_what_another_caller_keeps() {
         assert_eq!(response.status, status, "{name}: {value}: {body:.80}: {}", response.text());
     }
     assert!(stage.a.received().is_empty());
+}
+
+#[tokio::test]
+async fn who_may_keep_files_may_not_for_that_list_everybody_s() {
+    let stage = Stage::set().await;
+    let made = |name, models| {
+        let made = stage.gateway.cli(&["keys", "create", name, "--models", models]);
+        String::from_utf8(made.stdout).unwrap().trim().to_owned()
+    };
+    let (keeps, passes) = (made("keeps", "files/b"), made("passes", "files/b,passthrough/b"));
+    let refused = known(|| stage.gateway.get("/v1/files?provider=b").key(&keeps)).await;
+    assert_eq!((refused.status, refused.header("x-tollgate-code")), (403, "TG-1312"));
+    assert!(refused.text().contains("passthrough/b"), "{}", refused.text());
+    assert!(stage.b.received().is_empty());
+    let listed = known(|| stage.gateway.get("/v1/files?provider=b").key(&passes)).await;
+    assert_eq!(listed.status, 200, "{}", listed.text());
 }
 
 #[tokio::test]
