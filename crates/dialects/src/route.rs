@@ -98,10 +98,10 @@ impl<'a> Head<'a> {
         Self { headers, path: &NOTHING, query: None }
     }
 
-    /// The value of a parameter of the query, as it is written.
+    /// The value of a parameter of the query, as it is written. The name is what a server reads, encoded or not.
     pub fn parameter(&self, name: &str) -> Option<&'a str> {
         let mut pairs = self.query?.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
+        pairs.find(|(known, _)| decoded(known) == name).map(|(_, value)| value)
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn address(request: &mut Request, principal: &Principal, gateway: &Ga
     for (at, segment) in passing.path.split('/').skip(1).enumerate() {
         path.push('/');
         if at == 0 {
-            let (provider, id) = read(&plain(segment))?;
+            let (provider, id) = read(&paths::decoded(segment))?;
             path.push_str(&id);
             owner = Some(provider);
         } else {
@@ -99,10 +99,6 @@ pub(crate) fn is_described(passing: &Passing) -> bool {
     !passing.path.ends_with("/content") && !passing.path.ends_with("/results")
 }
 
-fn plain(segment: &str) -> String {
-    String::from_utf8_lossy(&dialects::percent_decoded(segment.as_bytes())).into_owned()
-}
-
 /// The request for a batch with another id for its input.
 fn replaced(body: &[u8], id: &str) -> Result<Bytes, Cause> {
     let malformed = |_| wrong(INPUT, "must stand in a JSON object");
@@ -122,7 +118,7 @@ fn named(request: &Request, gateway: &Gateway) -> Result<ProviderName, Cause> {
         destination
             .is_some_and(|destination| destination.own_endpoint(request.dialect, request.operation).is_some())
     };
-    let in_query = request.head().parameter(PROVIDER_PARAMETER).map(plain);
+    let in_query = request.head().parameter(PROVIDER_PARAMETER).map(paths::decoded);
     let in_header = request.headers.get(PROVIDER).and_then(|value| value.to_str().ok());
     let mut all: Vec<_> =
         gateway.directory.iter().map(|found| &found.name).filter(|name| offers(name)).collect();
@@ -151,8 +147,9 @@ fn query(
     let mut pieces = Vec::new();
     for piece in query.split('&') {
         let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-        if CURSORS.contains(&name) {
-            pieces.push(format!("{name}={}", paths::encoded(&read(&plain(value))?)));
+        let name = paths::decoded(name).to_ascii_lowercase();
+        if CURSORS.contains(&&*name) {
+            pieces.push(format!("{name}={}", paths::encoded(&read(&paths::decoded(value))?)));
         } else if name != PROVIDER_PARAMETER {
             pieces.push(piece.to_owned());
         }

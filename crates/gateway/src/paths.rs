@@ -66,6 +66,11 @@ impl UpstreamPath {
     }
 }
 
+/// `text` with its percent-encoded bytes as they are meant (RFC 3986, section 2.1).
+pub(crate) fn decoded(text: &str) -> String {
+    String::from_utf8_lossy(&dialects::percent_decoded(text.as_bytes())).into_owned()
+}
+
 /// `name` as one segment of a path (RFC 3986, section 2.3): all but unreserved characters are percent-encoded.
 pub(crate) fn encoded(name: &str) -> String {
     let mut segment = String::with_capacity(name.len() + 8);

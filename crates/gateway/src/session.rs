@@ -28,13 +28,16 @@ pub(crate) const GOODBYE: Duration = Duration::from_secs(2);
 /// How often it is asked whether the caller's key is still good.
 const LOOK: Duration = Duration::from_secs(5);
 
+/// The parameter that names a session's model.
+const MODEL: &str = "model";
+
 /// What is known of a session before it begins: its model stands in the query.
 pub(crate) fn peek(head: Head<'_>) -> Result<Peek, Cause> {
     let missing = || DecodeError::Field {
-        field: "model".to_owned(),
+        field: MODEL.to_owned(),
         problem: "must stand in the query: `?model=…`".to_owned(),
     };
-    let model = head.parameter("model").filter(|model| !model.is_empty()).ok_or_else(missing);
+    let model = head.parameter(MODEL).filter(|model| !model.is_empty()).ok_or_else(missing);
     let model = dialects::percent_decoded(model.map_err(Cause::Decode)?.as_bytes());
     let model = String::from_utf8(model).map_err(|_| Cause::Decode(missing()))?;
     Ok(Peek { max_tokens: None, ..Peek::of(ModelName::from(model)) })
@@ -44,7 +47,12 @@ pub(crate) fn peek(head: Head<'_>) -> Result<Peek, Cause> {
 pub(crate) fn path(path: &PathAndQuery, model: &ModelName, head: Head<'_>) -> Option<PathAndQuery> {
     let mut longer = format!("{}?model={}", path.as_str(), paths::encoded(model.as_str()));
     let rest = auth::without_credential(head.query.unwrap_or_default());
-    for piece in rest.split('&').filter(|piece| !piece.is_empty() && !piece.starts_with("model=")) {
+    // A second model, in any spelling that a server may take for the name, could be the one that counts there.
+    let is_model = |piece: &&str| {
+        let name = piece.split_once('=').map_or(*piece, |(name, _)| name);
+        paths::decoded(name).eq_ignore_ascii_case(MODEL)
+    };
+    for piece in rest.split('&').filter(|piece| !piece.is_empty() && !is_model(piece)) {
         longer.push('&');
         longer.push_str(piece);
     }

@@ -208,6 +208,16 @@ async fn no_spelling_of_a_new_batch_leads_to_what_another_caller_keeps() {
 }
 
 #[tokio::test]
+async fn a_cursor_is_no_way_around_either() {
+    let stage = Stage::set().await;
+    for query in ["after=file-b", "%61fter=file-b", "limit=2&after%5Fid=file-b"] {
+        let response = stage.gateway.get(&format!("/v1/files?provider=b&{query}")).send().await;
+        assert_eq!((response.status, response.header("x-tollgate-code")), (404, "TG-1313"), "{query}");
+    }
+    assert!(stage.b.received().is_empty());
+}
+
+#[tokio::test]
 async fn who_may_keep_files_may_not_for_that_list_everybody_s() {
     let stage = Stage::set().await;
     let made = |name, models| {

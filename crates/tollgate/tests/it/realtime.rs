@@ -118,6 +118,21 @@ async fn a_browser_gives_its_key_among_the_protocols() {
 }
 
 #[tokio::test]
+async fn no_spelling_of_the_query_leads_to_another_model() {
+    let (upstream, gateway) = start("").await;
+    for more in ["%6dodel=dear", "model=dear", "MODEL=dear", "mod%65l=a%2Fdear", "%6Dodel"] {
+        let begun = gateway.get(&format!("{REALTIME}&{more}&intent=x")).talk().await;
+        assert!(begun.is_ok(), "{more}");
+        assert_eq!(
+            upstream.received().pop().unwrap().path,
+            "/v1/realtime?model=gpt-realtime&intent=x",
+            "{more}"
+        );
+    }
+    assert!(gateway.get("/v1/realtime?mod%65l=gpt-realtime").talk().await.is_ok());
+}
+
+#[tokio::test]
 async fn what_begins_no_session_is_refused_with_words() {
     let (upstream, gateway) = start("").await;
     let plain = gateway.get(REALTIME).send().await;
