@@ -90,18 +90,33 @@ impl Provider {
 
     /// `fault` with the kind that the provider's own words give it. A word without a space is the fault's own type or
     /// code; a phrase occurs in its message, in any case. Words go before phrases; where none fits nothing changes.
+    ///
+    /// Messages repeat what callers have written. A phrase that would take the target from all of them is therefore
+    /// believed only where the message begins with it, or where the status speaks of the account and not of the request.
     #[must_use]
     pub fn classify(&self, mut fault: Fault) -> Fault {
         let message = fault.message.to_ascii_lowercase();
         let own = fault.upstream_kind.as_deref();
-        let fits = |word: &str| {
-            own == Some(word) || (word.contains(' ') && message.contains(&word.to_ascii_lowercase()))
+        let says = |phrase: &str, kind: FaultKind| match message.find(&phrase.to_ascii_lowercase()) {
+            Some(0) => true,
+            Some(_) => !is_the_targets(kind) || fault.status.is_some_and(|status| ACCOUNT.contains(&status)),
+            None => false,
         };
-        if let Some((_, kind)) = self.errors.iter().find(|(word, _)| fits(word)) {
+        let fits = |word: &str, kind| own == Some(word) || (word.contains(' ') && says(word, kind));
+        if let Some((_, kind)) = self.errors.iter().find(|(word, kind)| fits(word, *kind)) {
             fault.kind = *kind;
         }
         fault
     }
+}
+
+/// The statuses that say something of an account: who it is, what it may do, has paid and has used. 412 is one
+/// provider's for an account that is suspended.
+const ACCOUNT: [u16; 5] = [401, 402, 403, 412, 429];
+
+/// Whether a fault of this kind can take its target out of service.
+const fn is_the_targets(kind: FaultKind) -> bool {
+    kind.counts_against_target() || matches!(kind, FaultKind::Credential | FaultKind::Quota)
 }
 
 /// The names that stand in braces in an address.

@@ -400,7 +400,7 @@ fn each_providers_own_words_tell_its_faults() {
             };
             let message =
                 text("message").or_else(|| text("error")).or_else(|| text("detail")).unwrap_or_default();
-            let mut fault = Fault::new(by_status(status), message);
+            let mut fault = Fault { status: Some(status), ..Fault::new(by_status(status), message) };
             let kinds = ["reason", "error_code", "code", "error_type", "type", "status"];
             fault.upstream_kind = kinds.iter().find_map(|field| text(field));
             assert_eq!(provider.classify(fault).kind.as_str(), kind, "{}/{file}", provider.name);

@@ -1,5 +1,6 @@
 //! What an answer is when its upstream has its own idea of form and end: the caller gets what it asked for.
 
+use serde_json::json;
 use testkit::{FakeUpstream, Gateway, Reply, Response};
 
 use crate::gateway;
@@ -115,6 +116,35 @@ async fn what_a_caller_writes_cannot_take_a_target_out_of_service() {
     let bad = ask("m").replacen('{', r#"{"service_tier":"invalid_api_key","#, 1);
     assert_eq!(gateway.post(CHAT, bad).send().await.status, 400);
     assert_eq!(gateway.post(CHAT, ask("m")).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_provider_s_own_words_in_what_a_caller_writes_are_not_its_own() {
+    let upstream = FakeUpstream::start(|request| match request.json()["service_tier"].as_str() {
+        Some(said) => {
+            Reply::json(400, json!({"error": {"message": format!("Invalid value: '{said}'.")}}).to_string())
+        }
+        None => answer("fine"),
+    })
+    .await;
+    let providers = [
+        ("openai", "You exceeded your current quota, please check"),
+        ("deepseek", "Insufficient Balance"),
+        ("openrouter", "Insufficient credits"),
+        ("xai", "Incorrect API key"),
+        ("mistral", "Service tier capacity exceeded"),
+    ];
+    let url = upstream.url();
+    let named = providers.map(|(kind, _)| format!("  {kind}: {{kind: {kind}, url: \"{url}\", key: sk-a}}\n"));
+    let gateway = gateway().config(&format!("providers:\n{}", named.concat())).start().await;
+    for (kind, words) in providers {
+        let model = format!("{kind}/x");
+        let echoed = ask(&model).replacen('{', &format!(r#"{{"service_tier":"{words}","#), 1);
+        for _ in 0..6 {
+            assert_eq!(gateway.post(CHAT, echoed.clone()).send().await.status, 400, "{kind}");
+        }
+        assert_eq!(gateway.post(CHAT, ask(&model)).send().await.status, 200, "{kind}");
+    }
 }
 
 #[tokio::test]
