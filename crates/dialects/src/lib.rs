@@ -214,6 +214,9 @@ pub enum Turn {
 
 /// The turns of a conversation over one connection, in messages.
 pub trait Turns: Send {
+    /// Remembers no more than this from here on, and takes no turn that is longer with what it goes on from.
+    fn limit(&mut self, bytes: usize);
+
     /// What a message asks for.
     fn ask(&mut self, message: &Bytes) -> Result<Turn, DecodeError>;
 

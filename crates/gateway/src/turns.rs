@@ -8,12 +8,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dialects::{Dialect, Turn, Turns};
 use http::request::Parts;
-use http::{HeaderValue, Method, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use http_body::Body as _;
 use hyper::upgrade::Upgraded;
 use net::body::Outgoing;
 use net::sse::{SseParser, Tail};
 use net::websocket::{Closing, End, Message, ReadError, Reading, Session, Socket, Writing};
+use types::Tokens;
 
 use crate::answer::Answer;
 use crate::arrival::{Arrival, CallerBody, Route};
@@ -31,9 +32,10 @@ pub(crate) fn of(route: &Route) -> Option<Box<dyn Turns>> {
 pub(crate) fn begin(arrival: Arrival, gateway: &Arc<Gateway>) -> Result<Answer, Rejection> {
     let peer = arrival.account.facts.peer;
     let Identified { mut account, route, parts, .. } = identify::who(arrival, gateway)?;
-    let (Some(handshake), Some(turns)) = (account.handshake.take(), of(&route)) else {
+    let (Some(handshake), Some(mut turns)) = (account.handshake.take(), of(&route)) else {
         return Err(account.reject(rejection::Cause::Upgrade));
     };
+    turns.limit(gateway.caps.body);
     let mut answer = handshake.answer(());
     answer::add_common(answer.headers_mut(), &account);
     account.close(answer.status().as_u16(), None);
@@ -106,6 +108,9 @@ impl Talk {
     async fn turn(&mut self, message: Bytes, line: &mut Line) -> Result<(), Over> {
         let arrival = match self.turns.ask(&message) {
             Ok(Turn::Answered(events)) => {
+                if let Err(rejection) = self.let_in() {
+                    return line.say(rejection.into_event()).await;
+                }
                 for event in events {
                     line.say(event).await?;
                 }
@@ -132,6 +137,24 @@ impl Talk {
         match answer {
             Ok(answer) => self.relay(answer, line).await,
             Err(rejection) => line.say(rejection.into_event()).await,
+        }
+    }
+
+    /// Lets the caller in with a message that no model is asked about. It counts as a request all the same.
+    fn let_in(&self) -> Result<(), Rejection> {
+        let (parts, body) = (self.parts.clone(), CallerBody::Message(None));
+        let arrival = Arrival::of_turn(parts, body, self.peer, &self.gateway);
+        let Identified { mut account, principal, .. } = identify::who(arrival, &self.gateway)?;
+        match self.gateway.limits.reserve(&principal.tenant, Tokens(0), account.now) {
+            Ok(hold) => {
+                account.hold = Some(hold);
+                account.close(StatusCode::OK.as_u16(), None);
+                Ok(())
+            }
+            Err(error) => {
+                let cause = account.refused(error);
+                Err(account.reject(cause))
+            }
         }
     }
 

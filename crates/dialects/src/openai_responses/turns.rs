@@ -25,6 +25,17 @@ pub(super) struct Turns {
     last: Option<Last>,
     /// How many turns have been answered here.
     warmed: u32,
+    longest: Longest,
+}
+
+/// The most bytes of items that a turn may be asked with.
+#[derive(Debug)]
+struct Longest(usize);
+
+impl Default for Longest {
+    fn default() -> Self {
+        Self(usize::MAX)
+    }
 }
 
 /// The turn before.
@@ -36,6 +47,10 @@ struct Last {
 }
 
 impl crate::Turns for Turns {
+    fn limit(&mut self, bytes: usize) {
+        self.longest = Longest(bytes);
+    }
+
     fn ask(&mut self, message: &Bytes) -> Result<Turn, DecodeError> {
         let fields = Fields::scan(message, MAX_DEPTH).map_err(DecodeError::Json)?;
         let text = |name| serde_json::from_slice::<String>(fields.value(message, name)?).ok();
@@ -46,6 +61,10 @@ impl crate::Turns for Turns {
         let last = text(PREVIOUS).and_then(|id| self.last.as_ref().filter(|last| last.id == id));
         let is_continued = last.is_some();
         self.asked = last.map_or_else(|| input.clone(), |last| joined(&last.items, &input));
+        if self.asked.len() > self.longest.0 {
+            self.asked = Vec::new();
+            return Err(wrong("input", "is longer, with what it goes on from, than a body may be here"));
+        }
         if fields.value(message, "generate") == Some(b"false") {
             return Ok(Turn::Answered(self.warm_up(text("model").as_deref())));
         }
@@ -78,7 +97,9 @@ impl crate::Turns for Turns {
         let Some(response) = response else { return };
         let (id, output) = (response.field("id").and_then(Part::text), response.field("output"));
         if let (Some(id), Some(output)) = (id, output) {
-            self.last = Some(Last { id: id.into_owned(), items: joined(&self.asked, &items(output.raw())) });
+            let items = joined(&self.asked, &items(output.raw()));
+            // What is too long could not be sent along anyway.
+            self.last = (items.len() <= self.longest.0).then(|| Last { id: id.into_owned(), items });
         }
     }
 }

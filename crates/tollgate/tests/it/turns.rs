@@ -153,3 +153,42 @@ async fn a_limit_holds_for_every_turn_and_a_drain_ends_the_conversation_between_
     gateway.terminate();
     assert!(matches!(talk.hear().await, Said::Goodbye(Some((1001, _)))));
 }
+
+/// A message that asks for no answer, with so much input.
+fn warm_up(length: usize, previous: Option<&str>) -> String {
+    let mut asked: Value = serde_json::from_str(&ask("m", &json!("x".repeat(length)), previous)).unwrap();
+    asked["generate"] = false.into();
+    asked.to_string()
+}
+
+#[tokio::test]
+async fn what_a_connection_remembers_is_no_longer_than_a_body() {
+    let (upstream, gateway) = start("server: {caps: {body: 64KiB}}\n").await;
+    let mut talk = gateway.get(RESPONSES).talk().await.unwrap();
+    let mut previous: Option<String> = None;
+    for _ in 0..3 {
+        talk.say(&warm_up(20_000, previous.as_deref())).await;
+        let events = turn(&mut talk).await;
+        previous = Some(events.last().unwrap()["response"]["id"].as_str().unwrap().to_owned());
+    }
+    talk.say(&warm_up(20_000, previous.as_deref())).await;
+    let refused = &turn(&mut talk).await[0];
+    assert_eq!((&refused["type"], &refused["status"]), (&"error".into(), &400.into()), "{refused}");
+    assert!(refused["error"]["message"].as_str().unwrap().contains("goes on from"), "{refused}");
+    // The turn before is as it was.
+    talk.say(&ask("m", &json!("x"), previous.as_deref())).await;
+    assert_eq!(turn(&mut talk).await.len(), 5);
+    assert_eq!(upstream.last().json()["input"].as_array().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn a_message_that_asks_for_no_answer_counts_against_the_limit() {
+    let (_upstream, gateway) = start("security: {rate_limiting: {requests_per_minute: 2}}\n").await;
+    let mut talk = gateway.get(RESPONSES).talk().await.unwrap();
+    for _ in 0..2 {
+        talk.say(&warm_up(1, None)).await;
+        assert_eq!(turn(&mut talk).await.last().unwrap()["type"], "response.completed");
+    }
+    talk.say(&warm_up(1, None)).await;
+    assert_eq!(turn(&mut talk).await[0]["status"], 429);
+}
