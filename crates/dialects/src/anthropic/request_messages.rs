@@ -9,7 +9,7 @@ use super::wire::{Block, Source};
 use super::{ids, wire};
 use crate::calls::{broken_input, input};
 use crate::media::{image_mime, is_base64, is_textual, is_web};
-use crate::turns::{TurnBlock, Turns};
+use crate::turns::{Standing, TurnBlock, Turns};
 use crate::{EncodeError, proofs};
 
 impl<'a> TurnBlock<'a> for Block<'a> {
@@ -25,13 +25,8 @@ impl<'a> TurnBlock<'a> for Block<'a> {
         matches!(self, Self::ToolUse { .. })
     }
 
-    fn results_first(blocks: &mut Vec<Self>) -> bool {
-        let comes_later = |block: &Self| !matches!(block, Self::ToolResult { .. });
-        let is_moved = !blocks.is_sorted_by_key(comes_later);
-        if is_moved {
-            blocks.sort_by_key(comes_later);
-        }
-        is_moved
+    fn standing(&self) -> Standing {
+        if matches!(self, Self::ToolResult { .. }) { Standing::First } else { Standing::Later }
     }
 }
 

@@ -14,7 +14,7 @@ use super::wire::{
 };
 use crate::calls::{broken_input, input};
 use crate::media::{image_mime, is_base64, is_textual};
-use crate::turns::{TurnBlock, Turns};
+use crate::turns::{Standing, TurnBlock, Turns};
 use crate::{EncodeError, names, proofs};
 
 /// The longest id of a call.
@@ -33,23 +33,15 @@ impl<'a> TurnBlock<'a> for Block<'a> {
         matches!(self, Self::ToolUse(_))
     }
 
-    /// Each with the cache point behind it.
-    fn results_first(blocks: &mut Vec<Self>) -> bool {
-        let mut is_result = false;
-        let mut later = Vec::with_capacity(blocks.len());
-        for block in blocks.iter() {
-            if !matches!(block, Self::CachePoint(_)) {
-                is_result = matches!(block, Self::ToolResult(_));
-            }
-            later.push(!is_result);
+    /// A cache point stays behind its block.
+    fn standing(&self) -> Standing {
+        if matches!(self, Self::CachePoint(_)) {
+            Standing::Behind
+        } else if matches!(self, Self::ToolResult(_)) {
+            Standing::First
+        } else {
+            Standing::Later
         }
-        if later.is_sorted() {
-            return false;
-        }
-        let all = std::mem::take(blocks).into_iter().zip(later);
-        let (last, first): (Vec<_>, Vec<_>) = all.partition(|(_, later)| *later);
-        blocks.extend(first.into_iter().chain(last).map(|(block, _)| block));
-        true
     }
 }
 

@@ -1,7 +1,11 @@
 //! Ids of calls. Most models of this language give none: a call and its result belong together by the function's name
 //! and their order. Others need ids, so calls get some here, which are left out again on their way back.
 
+use std::collections::HashSet;
+
 use types::conversation::{Content, Message};
+
+use crate::calls::OpenCalls;
 
 /// In front of an id that was made here.
 const MADE: &str = "tgcall_";
@@ -21,8 +25,8 @@ pub(super) fn given(id: &str) -> Option<&str> {
 /// result's id, else, where no call has had it, of the first of its name that is still open. `names` are those of the results, in order.
 pub(super) fn identify(messages: &mut [Message], names: Vec<String>) {
     let mut names = names.into_iter();
-    let mut open: Vec<(String, String)> = Vec::new();
-    let mut answered: Vec<String> = Vec::new();
+    let mut open = OpenCalls::default();
+    let mut answered: HashSet<String> = HashSet::new();
     for (index, message) in messages.iter_mut().enumerate() {
         for (place, content) in message.content.iter_mut().enumerate() {
             match content {
@@ -30,16 +34,16 @@ pub(super) fn identify(messages: &mut [Message], names: Vec<String>) {
                     if id.is_empty() {
                         *id = format!("{MADE}{index}_{place}");
                     }
-                    open.push((name.clone(), id.clone()));
+                    open.add(name, id);
                 }
                 Content::ToolResult { call_id, .. } => {
                     let name = names.next().unwrap_or_default();
-                    let by_id = open.iter().position(|(_, id)| id == call_id);
+                    let by_id = open.take_id(call_id);
                     let is_again = by_id.is_none() && answered.contains(call_id);
-                    let by_name = || open.iter().position(|(called, _)| !is_again && *called == name);
-                    if let Some(call) = by_id.or_else(by_name) {
-                        *call_id = open.remove(call).1;
-                        answered.push(call_id.clone());
+                    let by_name = || if is_again { None } else { open.take_named(&name) };
+                    if let Some(id) = by_id.or_else(by_name) {
+                        answered.insert(id.clone());
+                        *call_id = id;
                     } else if call_id.is_empty() {
                         *call_id = format!("{MADE}{index}_{place}");
                     }

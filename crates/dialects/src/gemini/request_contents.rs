@@ -9,6 +9,7 @@ use super::request_encode::Writer;
 use super::wire::{Blob, CallOut, ContentOut, FileData, Fit, PartOut, ResultOut, Said, args, is_own};
 use super::{ids, proofs, results};
 use crate::media::{image_mime, is_base64, is_web, mime_of_name};
+use crate::turns::{self, Order, Standing};
 use crate::{EncodeError, quirks};
 
 const MODEL: &str = "model";
@@ -23,6 +24,7 @@ impl<'a> Writer<'a> {
         let called = called(&self.asked.messages);
         let mut system = Vec::new();
         let mut turns: Vec<ContentOut<'a>> = Vec::new();
+        let mut order = Order::new();
         for (index, message) in self.asked.messages.iter().enumerate() {
             let parts = self.parts(message, index, &called);
             if message.name.is_some() {
@@ -42,14 +44,22 @@ impl<'a> Writer<'a> {
             if parts.is_empty() {
                 continue;
             }
-            match turns.last_mut() {
-                // Results have to come together, in one turn behind the calls.
-                Some(last) if last.role == Some(role) => last.parts.extend(parts),
-                Some(_) | None => turns.push(ContentOut { role: Some(role), parts }),
+            let last = turns.last_mut().filter(|last| last.role == Some(role));
+            if last.is_none() {
+                order = Order::new();
             }
-            if turns.last_mut().is_some_and(results_first) {
+            let is_moved = order.take(parts.iter().map(standing));
+            match last {
+                // Results have to come together, in one turn behind the calls.
+                Some(last) => last.parts.extend(parts),
+                None => turns.push(ContentOut { role: Some(role), parts }),
+            }
+            if role == USER && is_moved {
                 self.changes.push(Change::rewritten(format!("messages[{index}]")));
             }
+        }
+        for turn in turns.iter_mut().filter(|turn| turn.role == Some(USER)) {
+            turns::results_first(&mut turn.parts, standing);
         }
         self.complete(&mut system, &mut turns)?;
         Ok((system, turns))
@@ -307,13 +317,8 @@ fn called(messages: &[Message]) -> Called<'_> {
         .collect()
 }
 
-/// Puts the results of functions in front, where the wire wants them; whether they stood elsewhere.
-fn results_first(turn: &mut ContentOut<'_>) -> bool {
-    let comes_later =
-        |part: &PartOut<'_>| !matches!(part, PartOut::Said(Said { function_response: Some(_), .. }));
-    let is_moved = turn.role == Some(USER) && !turn.parts.is_sorted_by_key(comes_later);
-    if is_moved {
-        turn.parts.sort_by_key(comes_later);
-    }
-    is_moved
+/// Where a part belongs in a turn of the user's: the wire wants the results of functions in front.
+fn standing(part: &PartOut<'_>) -> Standing {
+    let is_result = matches!(part, PartOut::Said(Said { function_response: Some(_), .. }));
+    if is_result { Standing::First } else { Standing::Later }
 }

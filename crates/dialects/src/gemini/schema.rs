@@ -1,6 +1,8 @@
 //! JSON schemas: those of `OpenAPI` 3.0 that the language had first (<https://ai.google.dev/api/caching#Schema>), and
 //! JSON Schema's own.
 
+use std::collections::HashMap;
+
 use serde_json::value::RawValue;
 use types::Json;
 
@@ -78,8 +80,9 @@ fn count(value: Tree) -> Tree {
 fn each(schemas: Tree, order: &[String]) -> Tree {
     match schemas {
         Tree::Object(mut named) => {
-            let place = |name: &String| order.iter().position(|known| known == name).unwrap_or(order.len());
-            named.sort_by_key(|(name, _)| place(name));
+            let places = order.iter().enumerate().rev();
+            let places: HashMap<&str, usize> = places.map(|(place, name)| (name.as_str(), place)).collect();
+            named.sort_by_key(|(name, _)| places.get(name.as_str()).copied().unwrap_or(order.len()));
             Tree::Object(named.into_iter().map(|(name, schema)| (name, plain(schema))).collect())
         }
         Tree::List(listed) => Tree::List(listed.into_iter().map(plain).collect()),

@@ -5,13 +5,14 @@ use serde_json::value::RawValue;
 use types::conversation::{Content, MediaSource, Message, Role};
 
 use crate::DecodeError;
+use crate::calls::OpenCalls;
 use crate::media::media;
 use crate::object::{Object, Path};
 
 /// The messages of a request, one for one, so that a place in the conversation is a place in the request.
 pub(super) fn messages(list: Vec<&RawValue>, root: &Path<'_>) -> Result<Vec<Message>, DecodeError> {
     let parent = Path::Field(root, "messages");
-    let mut open = Vec::new();
+    let mut open = OpenCalls::default();
     let mut messages = Vec::with_capacity(list.len());
     for (index, raw) in list.into_iter().enumerate() {
         let path = Path::Item(&parent, index);
@@ -27,15 +28,14 @@ pub(super) fn messages(list: Vec<&RawValue>, root: &Path<'_>) -> Result<Vec<Mess
                 );
             }
         };
-        open.extend(content.iter().filter_map(called));
+        for block in &content {
+            if let Content::ToolCall { name, id, .. } = block {
+                open.add(name, id);
+            }
+        }
         messages.push(Message { role, content, name: None });
     }
     Ok(messages)
-}
-
-/// The name and id of a call.
-fn called(content: &Content) -> Option<(String, String)> {
-    if let Content::ToolCall { name, id, .. } = content { Some((name.clone(), id.clone())) } else { None }
 }
 
 /// What the model said: reasoning, words, calls. Calls without an id get one that begins with `prefix`.
@@ -84,15 +84,14 @@ fn shown(object: &mut Object<'_, '_>) -> Result<Vec<Content>, DecodeError> {
 }
 
 /// A tool's answer, to the first call that is still `open`: of its id, else of its name, else of any.
-fn result(object: &mut Object<'_, '_>, open: &mut Vec<(String, String)>) -> Result<Content, DecodeError> {
+fn result(object: &mut Object<'_, '_>, open: &mut OpenCalls) -> Result<Content, DecodeError> {
     let id = object.take_text("tool_call_id")?.filter(|id| !id.is_empty());
     let name = object.take_text("tool_name")?;
-    let at = match (&id, &name) {
-        (Some(id), _) => open.iter().position(|(_, known)| known == id),
-        (None, Some(name)) => open.iter().position(|(known, _)| known == name),
-        (None, None) => (!open.is_empty()).then_some(0),
+    let found = match (&id, &name) {
+        (Some(id), _) => open.take_id(id),
+        (None, Some(name)) => open.take_named(name),
+        (None, None) => open.take_first(),
     };
-    let found = at.map(|at| open.remove(at).1);
     let call_id = id.or(found).or(name).unwrap_or_else(|| "call".to_owned());
     Ok(Content::ToolResult { call_id, content: shown(object)?, is_error: false, cache: None })
 }

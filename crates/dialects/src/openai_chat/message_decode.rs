@@ -6,6 +6,7 @@ use types::conversation::{CacheMark, Content, Media, MediaSource, Message, Role}
 
 use super::proofs::ExtraContent;
 use crate::DecodeError;
+use crate::calls::OpenCalls;
 use crate::media::{audio_mime, is_base64, media, media_at};
 use crate::object::{Object, Path, keep};
 
@@ -25,21 +26,17 @@ pub(super) fn messages(list: Vec<&RawValue>, root: &Path<'_>) -> Result<Vec<Mess
 
 /// Gives the calls of functions ids, and their results the ids of their calls: a function is called by name alone.
 fn identify(messages: &mut [Message]) {
-    let mut open: Vec<(String, String)> = Vec::new();
+    let mut open = OpenCalls::default();
     for (index, message) in messages.iter_mut().enumerate() {
         for (place, content) in message.content.iter_mut().enumerate() {
             match content {
                 Content::ToolCall { id, name, .. } if id.is_empty() => {
                     *id = format!("call_{index}_{place}");
-                    open.push((name.clone(), id.clone()));
+                    open.add(name, id);
                 }
                 Content::ToolResult { call_id, .. } if call_id.is_empty() => {
                     let name = message.name.take().unwrap_or_default();
-                    let call = open.iter().position(|(called, _)| *called == name);
-                    *call_id = match call {
-                        Some(call) => open.remove(call).1,
-                        None => format!("call_{index}_{place}"),
-                    };
+                    *call_id = open.take_named(&name).unwrap_or_else(|| format!("call_{index}_{place}"));
                 }
                 Content::Audio(_)
                 | Content::Document(_)
