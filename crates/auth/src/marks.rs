@@ -21,6 +21,9 @@ const PROOF_LENGTH: usize = 12;
 /// What stands between an id, its provider and the proof.
 const SEPARATOR: char = '.';
 
+/// The longest id that is read: each separator in it costs a digest.
+const LONGEST: usize = 1024;
+
 /// Marks ids, and reads what it has marked.
 pub struct Marks {
     key: Key,
@@ -47,6 +50,9 @@ impl Marks {
 
     /// The provider and its id of what has been marked for this caller.
     pub fn read<'m>(&self, marked: &'m str, tenant: &Tenant) -> Option<(&'m str, &'m str)> {
+        if marked.len() > LONGEST {
+            return None;
+        }
         let (rest, proof) = marked.rsplit_once(SEPARATOR)?;
         let proof = URL_SAFE_NO_PAD.decode(proof).ok()?;
         // An id or a provider's name may hold the separator itself: the proof fits one reading only.

@@ -11,6 +11,7 @@ mod conduit;
 mod exchanged;
 mod extras;
 mod fault;
+mod files;
 mod fold;
 mod form;
 mod in_turn;
@@ -61,6 +62,7 @@ use types::{
 
 pub use conduit::{Conduit, Tally};
 pub use fault::read_fault;
+pub use files::{FileNames, file_ids};
 pub use fold::{Fold, unfold};
 pub use form::FormError;
 pub use meaning::Meaning;
@@ -139,6 +141,11 @@ pub trait Dialect: Send + Sync {
     /// Changes a request of this language as little as this target allows: the model's name, and what the
     /// target's quirks demand.
     fn adapt_request(&self, body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError>;
+
+    /// How its requests name files that a provider keeps.
+    fn file_names(&self) -> FileNames {
+        FileNames::NONE
+    }
 
     /// What a translated answer repeats of the request, as a JSON object; nothing in most languages.
     fn echo(&self, _body: &Bytes, _fields: &Fields) -> Bytes {

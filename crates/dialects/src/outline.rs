@@ -24,9 +24,19 @@ pub(crate) struct Outline {
 impl Outline {
     /// Checks the whole of `body`, which must be an object, and finds what is in it.
     pub(crate) fn read<'a>(&'a mut self, body: &'a [u8], max_depth: usize) -> Result<Part<'a>, ScanError> {
+        self.read_within(body, max_depth, KEEP)
+    }
+
+    /// The same, with as much kept of it.
+    pub(crate) fn read_within<'a>(
+        &'a mut self,
+        body: &'a [u8],
+        max_depth: usize,
+        keep: Keep,
+    ) -> Result<Part<'a>, ScanError> {
         self.members.clear();
         self.members.shrink_to(KEPT);
-        scanner::scan(body, max_depth, KEEP, &mut self.members)?;
+        scanner::scan(body, max_depth, keep, &mut self.members)?;
         Ok(Part { body, span: (0, body.len()), members: &self.members })
     }
 }
@@ -83,6 +93,18 @@ impl<'a> Part<'a> {
     /// The value of a field. Of two, the first.
     pub(crate) fn field(self, name: &str) -> Option<Self> {
         self.members().find(|(member, _)| member.is(self.body, name)).map(|(_, part)| part)
+    }
+
+    /// The values of all fields of this name.
+    pub(crate) fn all(self, name: &str) -> impl Iterator<Item = Self> {
+        self.members().filter(move |(member, _)| member.is(self.body, name)).map(|(_, part)| part)
+    }
+
+    /// What stands in it that has things in itself, but for the fields of these names.
+    pub(crate) fn inside(self, but: &[&str]) -> impl Iterator<Item = Self> {
+        let is_left_out = move |member: &Member| but.iter().any(|name| member.is(self.body, name));
+        let holding = self.members().filter(|(_, part)| !part.members.is_empty());
+        holding.filter(move |(member, _)| !is_left_out(member)).map(|(_, part)| part)
     }
 
     /// The fields, each with its name as it is spelled.

@@ -10,7 +10,7 @@ use crate::ask::Ask;
 use crate::passage::{Answers, Passage};
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Dialect, Embedding, EncodeError, Encoded, ErrorAnswer,
-    Fields, Head, Peek, Reranking, Route,
+    Fields, FileNames, Head, Peek, Reranking, Route,
 };
 
 /// A language without conversations.
@@ -47,6 +47,10 @@ impl Dialect for Surface {
     /// Whoever speaks this language speaks the one with conversations too, which is asked first.
     fn is_spoken_by(&self, _headers: &HeaderMap) -> bool {
         false
+    }
+
+    fn file_names(&self) -> FileNames {
+        self.family.file_names()
     }
 
     fn peek(&self, head: Head<'_>, body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {

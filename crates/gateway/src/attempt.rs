@@ -78,10 +78,13 @@ pub(crate) async fn until_success(planned: Planned, gateway: &Gateway) -> Result
         let try_one = Try { gateway, request: &request, candidate, strict, deadline };
         match try_one.run(&mut account, &mut understood).await {
             Ok(begun) => return Ok(Answered { account, begun, deadline }),
-            // What one target's language cannot say, or its prices do not tell, another's may; that an upstream failed
+            // What one target's language cannot say, its prices do not tell, or its files are not, another's may; that an upstream failed
             // is the better news.
             Err(Failure::Refused(
-                cause @ (Cause::Encode(_) | Cause::NotOffered(_) | Cause::UnknownPrice { .. }),
+                cause @ (Cause::Encode(_)
+                | Cause::NotKept
+                | Cause::NotOffered(_)
+                | Cause::UnknownPrice { .. }),
             )) => {
                 if !matches!(last, Cause::Upstream(_)) {
                     last = cause;
@@ -115,6 +118,7 @@ impl Try<'_> {
         let Some(destination) = self.gateway.directory.find(&self.candidate.provider) else {
             return Err(Failure::Unclaimed);
         };
+        self.request.files.suit(destination).map_err(Failure::Refused)?;
         let Some((endpoint, path)) = self.endpoint(destination)? else {
             return self.without_upstream();
         };

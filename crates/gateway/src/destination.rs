@@ -229,6 +229,12 @@ impl Destination {
         Some((endpoint, endpoint.paths.find(operation, Delivery::Whole)?))
     }
 
+    /// Whether callers may keep files there.
+    pub(crate) fn keeps_files(&self) -> bool {
+        let mut paths = self.endpoints.iter().map(|endpoint| &endpoint.paths);
+        paths.any(|paths| paths.find(Operation::Files, Delivery::Whole).is_some())
+    }
+
     /// The language to speak to this model for a caller of `dialect`: the caller's own where it can be, the provider's
     /// preferred one otherwise. `None` where it has no path for the operation. A count of tokens is not
     /// translated.

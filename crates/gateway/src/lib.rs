@@ -24,6 +24,7 @@ mod paths;
 mod plan;
 mod pricing;
 mod receive;
+mod references;
 mod rejection;
 mod relay;
 mod routes;

@@ -54,7 +54,8 @@ pub(crate) fn address(request: &mut Request, principal: &Principal, gateway: &Ga
         let (provider, id) = marks.read(marked, tenant).ok_or(Cause::NotKept)?;
         Ok((ProviderName::from(provider), id.to_owned()))
     };
-    let mut owner = None;
+    // The lines of a batch that is sent whole may name files.
+    let mut owner = request.files.keeper().cloned();
     let mut path = String::new();
     for (at, segment) in passing.path.split('/').skip(1).enumerate() {
         path.push('/');

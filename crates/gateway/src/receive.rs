@@ -15,6 +15,7 @@ use crate::account::Account;
 use crate::arrival::{Route, Unread};
 use crate::identify::Identified;
 use crate::passing::{self, Passing};
+use crate::references::{Files, Whose};
 use crate::rejection::{Cause, Rejection};
 use crate::{Gateway, heavy, owned, session};
 
@@ -40,6 +41,8 @@ pub(crate) struct Request {
     pub(crate) peek: Peek,
     /// What is to be passed on rather than understood.
     pub(crate) passing: Option<Box<Passing>>,
+    /// What is known of the files that it names.
+    pub(crate) files: Files,
 }
 
 impl Request {
@@ -80,12 +83,13 @@ pub(crate) async fn decode(identified: Identified, gateway: &Gateway) -> Result<
     };
     let query = parts.uri.query().map(Box::from);
     let (head, depth) = ((parts.method, parts.headers, query), gateway.caps.json_depth);
+    let whose = Whose { marks: Arc::clone(&gateway.marks), principal: Arc::clone(&principal) };
     let understood = if heavy::is(body.len()) {
-        let understood = heavy::run(move || understand(route, head, body, depth)).await;
+        let understood = heavy::run(move || understand(route, head, body, depth, &whose)).await;
         account.look();
         understood
     } else {
-        understand(route, head, body, depth)
+        understand(route, head, body, depth, &whose)
     };
     match understood {
         Ok(mut request) => {
@@ -107,8 +111,11 @@ fn understand(
     (method, headers, query): (Method, HeaderMap, Option<Box<str>>),
     body: Bytes,
     depth: usize,
+    whose: &Whose,
 ) -> Result<Box<Request>, Cause> {
     let is_decided = route.decides_by_body(&method);
+    let (files, body) =
+        if is_decided { Files::read(route.dialect, body, depth, whose)? } else { (Files::default(), body) };
     let Route { dialect, operation, said, takes, passing, .. } = route;
     let (fields, peek) = if passing.is_some() {
         let fields = match Fields::scan(&body, depth) {
@@ -128,5 +135,17 @@ fn understand(
         (fields, peek)
     };
     // Boxed: it goes from phase to phase.
-    Ok(Box::new(Request { dialect, operation, method, headers, said, query, body, fields, peek, passing }))
+    Ok(Box::new(Request {
+        dialect,
+        operation,
+        method,
+        headers,
+        said,
+        query,
+        body,
+        fields,
+        peek,
+        passing,
+        files,
+    }))
 }

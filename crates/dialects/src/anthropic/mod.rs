@@ -31,7 +31,7 @@ use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamFor
 
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
-    ErrorAnswer, Fields, Head, Peek, Place, Route,
+    ErrorAnswer, Fields, FileNames, Head, Peek, Place, Route,
 };
 
 /// Deeper than any answer a provider sends.
@@ -67,6 +67,10 @@ impl Dialect for Anthropic {
                 Route::new("/v1/files/{id}/content", Operation::Files),
             ]
         }
+    }
+
+    fn file_names(&self) -> FileNames {
+        FileNames { types: &["container_upload", "file"], fields: &[], apart: &["input", "input_schema"] }
     }
 
     fn is_spoken_by(&self, headers: &HeaderMap) -> bool {

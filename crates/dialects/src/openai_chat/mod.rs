@@ -32,10 +32,10 @@ use serde::Serialize;
 use types::conversation::{Answer, Conversation, Target};
 use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamForm, Tokens, UnixTime};
 
-use crate::openai_family::{error, json_bytes, limits};
+use crate::openai_family::{FILES, error, json_bytes, limits};
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
-    ErrorAnswer, Fields, Head, Peek, Place, Route,
+    ErrorAnswer, Fields, FileNames, Head, Peek, Place, Route,
 };
 
 /// The language's name.
@@ -65,6 +65,10 @@ impl Dialect for OpenAiChat {
                 Route::new("/v1/batches/{id}/cancel", Operation::Batches),
             ]
         }
+    }
+
+    fn file_names(&self) -> FileNames {
+        FILES
     }
 
     fn is_spoken_by(&self, headers: &HeaderMap) -> bool {

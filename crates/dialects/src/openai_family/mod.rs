@@ -12,12 +12,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::openai_family::error::unreadable;
-use crate::{DecodeError, Fields, ScanError};
+use crate::{DecodeError, Fields, FileNames, ScanError};
 
 /// The data that ends a stream.
 pub(crate) const DONE: &[u8] = b"[DONE]";
 /// How deeply an upstream's answer, or a part of a request, may be nested; `serde_json`'s own limit.
 pub(crate) const MAX_DEPTH: usize = 128;
+/// How its languages name files.
+pub(crate) const FILES: FileNames = FileNames {
+    types: &["computer_screenshot", "input_file", "input_image"],
+    fields: &["file", "image", "images", "input_image_mask", "mask"],
+    apart: &["metadata"],
+};
 /// The longest name of a tool.
 pub(crate) const MAX_NAME: usize = 64;
 /// The longest name of an end user.

@@ -35,10 +35,10 @@ use serde::Serialize;
 use types::conversation::{Answer, Conversation, Target};
 use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamForm, Tokens, UnixTime};
 
-use crate::openai_family::{json_bytes, limits};
+use crate::openai_family::{FILES, json_bytes, limits};
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
-    ErrorAnswer, Fields, Head, Peek, Place, Route,
+    ErrorAnswer, Fields, FileNames, Head, Peek, Place, Route,
 };
 
 /// The language's name.
@@ -77,6 +77,10 @@ impl Dialect for OpenAiResponses {
 
     fn turns(&self) -> Option<Box<dyn crate::Turns>> {
         Some(Box::new(turns::Turns::default()))
+    }
+
+    fn file_names(&self) -> FileNames {
+        FILES
     }
 
     /// Never: its clients send the same headers as those of Chat Completions, and read the same errors.

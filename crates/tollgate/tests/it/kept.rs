@@ -233,6 +233,107 @@ async fn who_may_keep_files_may_not_for_that_list_everybody_s() {
     assert_eq!(listed.status, 200, "{}", listed.text());
 }
 
+/// Requests that name a file in every way that a language has, the model's name and its path.
+fn naming(id: &str) -> [(&'static str, &'static str, Value); 6] {
+    let file = json!({"type": "input_file", "file_id": id});
+    let said = |content: Value| json!([{"role": "user", "content": [content]}]);
+    [
+        ("/v1/responses", "a/m", json!({"input": said(file.clone())})),
+        (
+            "/v1/responses",
+            "a/m",
+            json!({"input": [{"type": "function_call_output", "call_id": "c", "output": [file]}]}),
+        ),
+        (
+            "/v1/responses",
+            "a/m",
+            json!({"input": "x", "tools": [{"type": "code_interpreter", "container": {"type": "auto", "file_ids": [id]}}]}),
+        ),
+        (
+            "/v1/chat/completions",
+            "a/m",
+            json!({"messages": said(json!({"type": "file", "file": {"file_id": id}}))}),
+        ),
+        (
+            "/v1/messages",
+            "c/m",
+            json!({"max_tokens": 1, "messages": said(json!({"type": "document", "source": {"type": "file", "file_id": id}}))}),
+        ),
+        (
+            "/v1/messages",
+            "c/m",
+            json!({"max_tokens": 1, "messages": said(json!({"type": "container_upload", "file_id": id}))}),
+        ),
+    ]
+}
+
+async fn ask(stage: &Stage, path: &str, model: &str, mut body: Value) -> Response {
+    body["model"] = model.into();
+    let call = stage.gateway.post(path, body.to_string());
+    let call = if path == "/v1/messages" { call.header("anthropic-version", "2023-06-01") } else { call };
+    call.send().await
+}
+
+#[tokio::test]
+async fn a_file_is_named_in_a_conversation_by_its_id_here() {
+    let stage = Stage::set().await;
+    let here = stage.uploaded("a").await;
+    let call =
+        stage.gateway.call(Method::POST, "/v1/files", Bytes::from_static(b"x")).header("content-type", FORM);
+    let there = text(&call.header("anthropic-version", "2023-06-01").send().await.json()["id"]);
+    for (path, model, body) in naming("ID") {
+        let id = if model == "a/m" { &here } else { &there };
+        let asked = body.to_string().replace("ID", id);
+        ask(&stage, path, model, serde_json::from_str(&asked).unwrap()).await;
+        let sent = stage.a.last();
+        let model = format!(r#""{model}""#);
+        let sent = String::from_utf8(sent.body.to_vec()).unwrap().replace(r#""m""#, &model);
+        let wanted = serde_json::from_str::<Value>(&asked.replace(id, "file-a")).unwrap();
+        let sent: Value = serde_json::from_str(&sent).unwrap();
+        for (name, value) in wanted.as_object().unwrap() {
+            assert_eq!(&sent[name], value, "{path}");
+        }
+    }
+    // Nobody else has it.
+    let asked = stage.a.received().len();
+    let elsewhere = ask(&stage, "/v1/responses", "b/m", naming(&here)[0].2.clone()).await;
+    assert_eq!(elsewhere.status, 400, "{}", elsewhere.text());
+    assert!(elsewhere.text().contains("is kept at a"), "{}", elsewhere.text());
+    assert_eq!((stage.a.received().len(), stage.b.received().len()), (asked, 0));
+}
+
+#[tokio::test]
+async fn no_conversation_is_about_another_caller_s_file() {
+    let stage = Stage::set().await;
+    let mine = stage.uploaded("a").await;
+    let asked = stage.a.received().len();
+    for id in ["file-a", &format!("{mine}x"), "file-a.a.AAAAAAAAAAAAAAAA"] {
+        for (path, model, body) in naming(id) {
+            let refused = ask(&stage, path, model, body).await;
+            assert_eq!((refused.status, refused.header("x-tollgate-code")), (404, "TG-1313"), "{path}: {id}");
+        }
+    }
+    let spelled = r#"{"model":"a/m","input":[{"role":"user","content":[{"type":"input_\u0066ile","file\u005fid":"file-a"}]}]}"#;
+    assert_eq!(stage.gateway.post("/v1/responses", spelled).send().await.status, 404);
+    let (_, _, message) = naming("file-a")[4].clone();
+    let batch = json!({"requests": [{"custom_id": "1", "params": message}]}).to_string();
+    let call = stage.gateway.post("/v1/messages/batches", batch).header("anthropic-version", "2023-06-01");
+    assert_eq!(call.send().await.status, 404);
+    assert_eq!(stage.a.received().len(), asked);
+    // Who may ask there for anything may do so in any way.
+    ask(&stage, "/v1/responses", "b/m", naming("file-a")[0].2.clone()).await;
+    assert_eq!(stage.b.last().json()["input"][0]["content"][0]["file_id"], "file-a");
+    // What a tool is called with is no file, whatever it is called.
+    let call =
+        json!({"type": "tool_use", "id": "t", "name": "f", "input": {"type": "file", "file_id": "file-a"}});
+    let messages = json!([
+        {"role": "user", "content": "x"}, {"role": "assistant", "content": [call]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "y"}]},
+    ]);
+    ask(&stage, "/v1/messages", "c/m", json!({"max_tokens": 1, "messages": messages})).await;
+    assert_eq!(stage.a.last().json()["messages"], messages);
+}
+
 #[tokio::test]
 async fn everything_is_listed_only_where_anything_may_be_asked() {
     let stage = Stage::set().await;

@@ -1,0 +1,100 @@
+//! The files that a request names: they have to be its caller's, and lead to the provider that keeps them.
+
+use std::sync::Arc;
+
+use auth::{Marks, Principal};
+use bytes::Bytes;
+use dialects::{Dialect, EncodeError};
+use types::{Operation, ProviderName};
+
+use crate::destination::Destination;
+use crate::rejection::Cause;
+
+/// The field that an id stands in.
+const FIELD: &str = "file_id";
+
+/// Whose files a request may name.
+#[derive(Clone)]
+pub(crate) struct Whose {
+    pub(crate) marks: Arc<Marks>,
+    pub(crate) principal: Arc<Principal>,
+}
+
+/// What is known of the files that a request names.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Files {
+    /// Who keeps those whose ids say so.
+    keeper: Option<ProviderName>,
+    /// Who names one by a provider's own id, of which nobody knows whose it is.
+    unproven: Option<Arc<Principal>>,
+}
+
+impl Files {
+    /// What a body names, and the body with the ids that the provider knows.
+    ///
+    /// # Errors
+    /// A body that cannot be looked through, or that names files of two providers.
+    pub(crate) fn read(
+        dialect: &dyn Dialect,
+        body: Bytes,
+        depth: usize,
+        whose: &Whose,
+    ) -> Result<(Self, Bytes), Cause> {
+        let mut files = Self::default();
+        // A form holds its files, and names none.
+        if !body.trim_ascii_start().starts_with(b"{") {
+            return Ok((files, body));
+        }
+        let (mut written, mut at) = (Vec::new(), 0);
+        for place in dialects::file_ids(&body, dialect.file_names(), depth).map_err(Cause::Json)? {
+            let id = body.get(place.clone()).and_then(|id| serde_json::from_slice::<String>(id).ok());
+            let known = id.as_ref().and_then(|id| whose.marks.read(id, &whose.principal.tenant));
+            let Some((provider, own)) = known else {
+                files.unproven = Some(Arc::clone(&whose.principal));
+                continue;
+            };
+            files.keep_at(provider)?;
+            written.extend_from_slice(body.get(at..place.start).unwrap_or_default());
+            written.extend(serde_json::to_vec(own).unwrap_or_default());
+            at = place.end;
+        }
+        if at == 0 {
+            return Ok((files, body));
+        }
+        written.extend_from_slice(body.get(at..).unwrap_or_default());
+        Ok((files, written.into()))
+    }
+
+    fn keep_at(&mut self, provider: &str) -> Result<(), Cause> {
+        let keeper = self.keeper.get_or_insert_with(|| ProviderName::from(provider));
+        if keeper.as_str() == provider { Ok(()) } else { Err(elsewhere(keeper)) }
+    }
+
+    /// Who keeps them, if their ids say so.
+    pub(crate) const fn keeper(&self) -> Option<&ProviderName> {
+        self.keeper.as_ref()
+    }
+
+    /// Whether the request may go there with them.
+    ///
+    /// # Errors
+    /// Files that another provider keeps, or that may be another caller's: only who may pass anything through to a provider
+    /// may use its own ids there.
+    pub(crate) fn suit(&self, destination: &Destination) -> Result<(), Cause> {
+        if let Some(keeper) = self.keeper.as_ref().filter(|keeper| **keeper != destination.name) {
+            return Err(elsewhere(keeper));
+        }
+        let right = || format!("{}/{}", Operation::Passthrough.as_str(), destination.name);
+        let may_all =
+            |principal: &Principal| destination.passthrough.is_some() && principal.may_use(&right());
+        match &self.unproven {
+            Some(principal) if destination.keeps_files() && !may_all(principal) => Err(Cause::NotKept),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+fn elsewhere(keeper: &ProviderName) -> Cause {
+    let problem = format!("is kept at {keeper}, and goes nowhere else");
+    Cause::Encode(EncodeError::Unsayable { field: FIELD.to_owned(), problem })
+}
