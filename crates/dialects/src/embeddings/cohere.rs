@@ -9,7 +9,6 @@ use super::vectors;
 use crate::ask::Ask;
 use crate::extras::carry;
 use crate::object::{Object, Path};
-use crate::openai_chat::OpenAiChat;
 use crate::openai_family::error::{fault_inside, unreadable};
 use crate::openai_family::{checked_text, json_bytes};
 use crate::passage::Answers;
@@ -29,7 +28,7 @@ const USUAL_PURPOSE: &str = "search_document";
 pub static COHERE: Surface = Surface {
     id: ID,
     routes: &[Route::new("/v2/embed", Operation::Embeddings)],
-    family: &OpenAiChat,
+    family: &crate::cohere::Cohere,
     peek,
     adapt: openai::model,
     answers: Answers { needs: Some("embeddings"), usage: billed, ..Answers::DEFAULT },

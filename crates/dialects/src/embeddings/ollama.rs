@@ -9,7 +9,6 @@ use super::vectors;
 use crate::ask::Ask;
 use crate::extras::carry;
 use crate::object::{Object, Path};
-use crate::openai_chat::OpenAiChat;
 use crate::openai_family::error::{fault_inside, unreadable};
 use crate::openai_family::usage::Count;
 use crate::openai_family::{checked_text, json_bytes};
@@ -25,7 +24,7 @@ const ID: DialectId = DialectId("ollama_embeddings");
 pub static OLLAMA: Surface = Surface {
     id: ID,
     routes: &[Route::new("/api/embed", Operation::Embeddings)],
-    family: &OpenAiChat,
+    family: &crate::ollama::Ollama,
     peek,
     adapt: openai::model,
     answers: Answers { needs: Some("embeddings"), usage: evaluated, ..Answers::DEFAULT },

@@ -13,7 +13,6 @@ use crate::ask::Ask;
 use crate::extras::carry;
 use crate::object::{Object, Path};
 use crate::openai::rename;
-use crate::openai_chat::OpenAiChat;
 use crate::openai_family::error::{fault_inside, unreadable};
 use crate::openai_family::usage::Count;
 use crate::openai_family::{checked_text, json_bytes};
@@ -33,7 +32,7 @@ const OLDER: [&str; 3] = ["return_documents", "rank_fields", "max_chunks_per_doc
 pub static RERANK: Surface = Surface {
     id: ID,
     routes: &[Route::new("/v1/rerank", Operation::Rerank), Route::new("/v2/rerank", Operation::Rerank)],
-    family: &OpenAiChat,
+    family: &crate::cohere::Cohere,
     peek,
     adapt,
     answers: Answers { needs: Some("results"), ..Answers::DEFAULT },

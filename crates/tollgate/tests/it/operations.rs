@@ -204,6 +204,26 @@ async fn errors_are_told_in_the_callers_language() {
 }
 
 #[tokio::test]
+async fn an_error_has_the_shape_of_the_language_that_was_asked_in() {
+    let (gateway, _upstream) = behind("anthropic", |_| Reply::json(200, "{}")).await;
+    let check = async |path: &str, body: Value, place: &str| {
+        let answer = gateway.post(path, body.to_string()).send().await;
+        assert_eq!(answer.status, 400, "{path}: {}", answer.text());
+        let said = answer.json();
+        assert!(said.pointer(place).is_some_and(Value::is_string), "{path}: {said}");
+    };
+    let ranking = json!({"model": "up/m", "query": "a", "documents": ["b"]});
+    check("/v1/rerank", ranking.clone(), "/message").await;
+    check("/v2/rerank", ranking, "/message").await;
+    check("/v2/embed", json!({"model": "up/m", "texts": ["a"], "input_type": "classification"}), "/message")
+        .await;
+    check("/api/embed", json!({"model": "up/m", "input": "a"}), "/error").await;
+    let content = json!({"content": {"parts": [{"text": "a"}]}});
+    check("/v1beta/models/up/m:embedContent", content, "/error/status").await;
+    check("/v1/embeddings", json!({"model": "up/m", "input": "a"}), "/error/message").await;
+}
+
+#[tokio::test]
 async fn a_recording_that_is_larger_than_a_body_may_be_is_refused_in_words() {
     let gateway = gateway().config("server: {caps: {body: 1MiB}}").start().await;
     let body = form(&[("model", "tollgate/mock")], &vec![0; 2 << 20]);
