@@ -14,6 +14,7 @@ mod fixtures;
 mod gemini;
 mod heard;
 mod inputs;
+mod keeper;
 mod kept;
 mod keys;
 mod language;

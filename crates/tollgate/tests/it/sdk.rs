@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Map, Value, json};
-use testkit::{FakeUpstream, Gateway, Received, Reply};
+use testkit::{FakeSessions, FakeUpstream, Gateway, Received, Reply, Said, Talk};
 
 use crate::gateway;
+use crate::keeper::keeper;
 
 /// Everything the client libraries meet. Each part ends when it is dropped.
 struct Stage {
@@ -18,6 +19,8 @@ struct Stage {
     limited: Gateway,
     _behind: Gateway,
     _mirror: FakeUpstream,
+    _keeper: FakeUpstream,
+    _sessions: FakeSessions,
 }
 
 #[tokio::test]
@@ -44,6 +47,8 @@ impl Stage {
         // Failures are programmed by name: none of them may take the model away from the tests beside it.
         let behind = gateway().config("routing: {circuit_breaker: {threshold: 1000}}").start().await;
         let mirror = FakeUpstream::start(mirrored).await;
+        let keeper = FakeUpstream::start(keeper()).await;
+        let sessions = FakeSessions::start(realtime).await;
         let limited = gateway().config("security: {rate_limiting: {requests_per_minute: 2}}").start().await;
         let config = json!({
             "providers": {
@@ -58,6 +63,9 @@ impl Stage {
                 "chat-mirror": {"kind": "together", "url": format!("{}/v1", mirror.url()), "key": "sk-mirror"},
                 "oai-mirror": {"kind": "openai", "url": format!("{}/v1", mirror.url()), "key": "sk-mirror"},
                 "ant-mirror": {"kind": "anthropic", "url": mirror.url(), "key": "sk-mirror"},
+                "keep": {"kind": "openai", "url": format!("{}/v1", keeper.url()), "key": "sk-keep", "passthrough": true},
+                "keep-ant": {"kind": "anthropic", "url": keeper.url(), "key": "sk-keep", "passthrough": true},
+                "talk": {"kind": "openai", "url": format!("{}/v1", sessions.url()), "key": "sk-talk"},
                 "mistral-mirror": {"kind": "mistral", "url": format!("{}/v1", mirror.url()), "key": "sk-mirror"},
             },
             "models": {
@@ -66,7 +74,64 @@ impl Stage {
             },
         });
         let gateway = gateway().config(&config.to_string()).start().await;
-        Self { gateway, limited, _behind: behind, _mirror: mirror }
+        Self { gateway, limited, _behind: behind, _mirror: mirror, _keeper: keeper, _sessions: sessions }
+    }
+}
+
+/// A session that says what it was asked to say.
+async fn realtime(mut talk: Talk) {
+    let session =
+        json!({"type": "realtime", "object": "realtime.session", "id": "sess_1", "model": "gpt-realtime"});
+    let event =
+        |kind: &str, name: &str, value: Value| json!({"type": kind, "event_id": "event_1", name: value});
+    talk.say(&event("session.created", "session", session.clone()).to_string()).await;
+    while let Said::Text(text) = talk.hear().await {
+        let said: Value = serde_json::from_str(&text).unwrap();
+        match said["type"].as_str().unwrap_or_default() {
+            "session.update" => {
+                talk.say(&event("session.updated", "session", session.clone()).to_string()).await;
+            }
+            "conversation.item.create" => {
+                talk.say(&event("conversation.item.added", "item", said["item"].clone()).to_string()).await;
+            }
+            "response.create" => respond(&mut talk, &said["response"]["instructions"]).await,
+            other => {
+                let error = json!({"type": "invalid_request_error", "code": "unknown", "message": other});
+                talk.say(&event("error", "error", error).to_string()).await;
+            }
+        }
+    }
+}
+
+/// The events of an answer of a session.
+async fn respond(talk: &mut Talk, text: &Value) {
+    let place = json!({"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0});
+    let content = json!([{"type": "output_text", "text": text}]);
+    let item = json!({
+        "id": "item_1", "type": "message", "role": "assistant", "status": "completed", "content": content,
+    });
+    let response = |status: &str, output: Value, usage: Value| {
+        json!({
+            "id": "resp_1", "object": "realtime.response", "status": status, "output": output, "usage": usage,
+        })
+    };
+    let usage = json!({
+        "total_tokens": 30, "input_tokens": 20, "output_tokens": 10,
+        "input_token_details": {"text_tokens": 20, "audio_tokens": 0, "cached_tokens": 0},
+        "output_token_details": {"text_tokens": 10, "audio_tokens": 0},
+    });
+    let events = [
+        ("response.created", json!({"response": response("in_progress", json!([]), Value::Null)})),
+        ("response.output_text.delta", json!({"delta": text})),
+        ("response.output_text.done", json!({"text": text})),
+        ("response.done", json!({"response": response("completed", json!([item]), usage)})),
+    ];
+    for (number, (kind, said)) in events.into_iter().enumerate() {
+        let mut event = json!({"type": kind, "event_id": format!("event_{number}")});
+        for fields in [said, place.clone()].iter().filter_map(Value::as_object) {
+            event.as_object_mut().unwrap().extend(fields.clone());
+        }
+        talk.say(&event.to_string()).await;
     }
 }
 

@@ -146,3 +146,39 @@ def test_an_unknown_model_is_not_found(client):
 def test_a_wrong_key_is_refused():
     with pytest.raises(cohere.UnauthorizedError):
         connect("tg-wrong").chat(model="smart", messages=HI)
+
+
+def test_documents_are_reranked(client):
+    documents = ["snow falls", "hot water boils", "water"]
+    answer = client.rerank(model="coh/tollgate/mock", query="hot water", documents=documents, top_n=2)
+    assert [result.index for result in answer.results] == [1, 2]
+    assert answer.results[0].relevance_score > answer.results[1].relevance_score
+    assert answer.meta.billed_units.search_units == 1
+
+
+def test_texts_are_embedded_by_providers_of_either_language(client):
+    for provider in ("coh", "oai", "oll", "gem"):
+        answer = client.embed(
+            model=f"{provider}/tollgate/mock",
+            texts=["the cat sat", "the cat ran"],
+            input_type="search_document",
+            embedding_types=["float"],
+            output_dimension=8,
+        )
+        assert [len(vector) for vector in answer.embeddings.float_] == [8, 8]
+        assert answer.response_type == "embeddings_by_type"
+        assert answer.meta.billed_units.input_tokens == 6
+
+
+def test_what_goes_wrong_beside_conversations_is_told_in_the_same_words(client):
+    once = {"max_retries": 0}
+    asked = {"query": "a", "documents": ["b"], "request_options": once}
+    with pytest.raises(cohere.NotFoundError) as raised:
+        client.rerank(model="nobody", **asked)
+    assert "`nobody`" in raised.value.body["message"]
+    with pytest.raises(cohere.TooManyRequestsError) as raised:
+        client.rerank(model=f"coh/tollgate/mock?fail=429&tokens={next(NUMBERS)}", **asked)
+    assert raised.value.body["message"]
+    with pytest.raises(cohere.NotFoundError) as raised:
+        client.embed(model="nobody", input_type="classification", texts=["a"], embedding_types=["float"])
+    assert "`nobody`" in raised.value.body["message"]
