@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use auth::Principal;
 use http::{Request, header};
 use hyper::body::Incoming;
-use providers::{Capability, Modality, Model, Unit};
+use providers::{Capability, Modality, Model};
 use serde_json::{Map, Value, json};
-use types::{ModelName, PerMillion, ProviderName, TokenClass, UnixTime};
+use types::{ModelName, PerMillion, ProviderName, TokenClass, Unit, UnixTime};
 
 use crate::local;
 

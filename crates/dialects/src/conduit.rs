@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use types::conversation::StopReason;
-use types::{Fault, Frame, Refusal, Usage};
+use types::{Fault, Frame, Refusal, Units, Usage};
 
 /// Takes the frames of an upstream's answer and yields the bytes the caller reads, keeping count on the way.
 pub trait Conduit: Send {
@@ -28,6 +28,8 @@ pub trait Conduit: Send {
 pub struct Tally {
     /// Usage as the upstream last reported it.
     pub usage: Option<Usage>,
+    /// What the answer itself is, in units other than tokens, whether or not a report counts it.
+    pub units: Units,
     /// Bytes of visible text, reasoning and tool arguments seen: the basis of an estimate where the upstream
     /// never got to report its usage.
     pub output_bytes: u64,

@@ -1,7 +1,7 @@
 //! The conduit between two languages of one kind whose answers are whole: an answer is read, and written anew.
 
 use bytes::Bytes;
-use types::{Fault, FaultKind, Frame, Usage, embedding, rerank};
+use types::{Fault, FaultKind, Frame, Units, Usage, embedding, rerank};
 
 use crate::{Asked, Conduit, Exchange, Tally};
 
@@ -21,11 +21,13 @@ pub(crate) trait Told {
     fn model(&self) -> Option<&String>;
     /// What it used, if the upstream said so.
     fn usage(&self) -> Option<Usage>;
+    /// What it is billed as beside tokens.
+    fn units(&self) -> Units;
 }
 
-/// All canonical answers hold the three alike.
+/// All canonical answers hold the first three alike.
 macro_rules! told {
-    ($($answer:ty),+) => {$(
+    ($($answer:ty: |$this:ident| $units:expr;)+) => {$(
         impl Told for $answer {
             fn id(&self) -> Option<&String> {
                 self.id.as_ref()
@@ -38,11 +40,19 @@ macro_rules! told {
             fn usage(&self) -> Option<Usage> {
                 self.usage
             }
+
+            fn units(&self) -> Units {
+                let $this = self;
+                $units
+            }
         }
     )+};
 }
 
-told!(embedding::Answer, rerank::Answer);
+told! {
+    embedding::Answer: |_answer| Units::default();
+    rerank::Answer: |answer| Units { query: answer.searches.unwrap_or_default(), ..Units::default() };
+}
 
 impl<Asks, Answers> Exchanged<Asks, Answers> {
     pub(crate) fn new(
@@ -65,6 +75,7 @@ impl<Asks, Answers: Told> Conduit for Exchanged<Asks, Answers> {
         let answer = self.upstream.decode_answer(&body)?;
         self.tally = Tally {
             usage: answer.usage(),
+            units: answer.units(),
             has_content: true,
             is_complete: true,
             id: answer.id().cloned(),

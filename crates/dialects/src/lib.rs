@@ -57,7 +57,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use types::conversation::{Answer, Change, Conversation, Delivery, Event, Target};
 use types::embedding;
 use types::{
-    DialectId, Fault, FaultKind, ModelName, Refusal, RequestId, Standing, StreamForm, Tokens, UnixTime,
+    DialectId, Fault, FaultKind, Foreseen, ModelName, Refusal, RequestId, Standing, StreamForm, Tokens,
+    UnixTime,
 };
 
 pub use conduit::{Conduit, Tally};
@@ -301,6 +302,8 @@ pub struct Peek {
     pub form: StreamForm,
     /// The form in which the caller reads vectors.
     pub vectors: Vectors,
+    /// What is used beside tokens, as far as the request says.
+    pub foreseen: Foreseen,
 }
 
 impl Peek {
@@ -313,6 +316,7 @@ impl Peek {
             calls: Calls::default(),
             form: StreamForm::default(),
             vectors: Vectors::default(),
+            foreseen: Foreseen::default(),
         }
     }
 }

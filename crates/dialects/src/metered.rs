@@ -1,7 +1,7 @@
 //! Reads how much an answer used that is passed on without being understood: by the words that the providers have for
 //! it, wherever they put them.
 
-use types::{Tokens, Usage};
+use types::{Tokens, Units, Usage};
 
 use crate::outline::{Outline, Part};
 
@@ -31,11 +31,18 @@ impl Metered {
         Self {
             usage: places
                 .clone()
-                .find_map(|place| usage(place.field("usage").or(place.field("usageMetadata"))?)),
+                .find_map(|place| usage(place.field("usage").or(place.field("usageMetadata"))?))
+                .or_else(|| pages(said)),
             id: places.clone().find_map(told("id")),
             model: places.find_map(told("model")),
         }
     }
+}
+
+/// What reading documents tells, which is counted in pages.
+fn pages(said: Part<'_>) -> Option<Usage> {
+    let page = number(said.field("usage_info")?.field("pages_processed")?)?;
+    Some(Usage { units: Units { page, ..Units::default() }, ..Usage::default() })
 }
 
 /// What a report counts, in disjoint classes; `None` where it counts no tokens.
@@ -71,6 +78,8 @@ fn usage(report: Part<'_>) -> Option<Usage> {
     let output_audio = take(&mut output, detail(OUTPUT_DETAILS, "audio_tokens"));
     let thought = detail(OUTPUT_DETAILS, "reasoning_tokens").max(detail(OUTPUT_DETAILS, "thinking_tokens"));
     let reasoning = take(&mut output, thought);
+    let web_search =
+        report.field("server_tool_use").and_then(|used| number(used.field("web_search_requests")?));
     Some(Usage {
         input: Tokens(input),
         input_audio: Tokens(input_audio),
@@ -80,6 +89,7 @@ fn usage(report: Part<'_>) -> Option<Usage> {
         output: Tokens(output),
         output_audio: Tokens(output_audio),
         reasoning: Tokens(reasoning.saturating_add(apart)),
+        units: Units { web_search: web_search.unwrap_or_default(), ..Units::default() },
         ..Usage::default()
     })
 }
@@ -146,6 +156,18 @@ mod tests {
                 "output_token_details":{"text_tokens":10,"audio_tokens":30}}}}"#,
             Some([20, 30, 10, 0, 10, 30, 0]),
         );
+    }
+
+    #[test]
+    fn searches_and_pages_are_counted_beside_tokens() {
+        #[track_caller]
+        fn check(text: &str, expect: Units) {
+            assert_eq!(Metered::read(text.as_bytes()).usage.unwrap().units, expect, "{text}");
+        }
+        let searched = r#"{"usage":{"input_tokens":1,"server_tool_use":{"web_search_requests":3}}}"#;
+        check(searched, Units { web_search: 3, ..Units::default() });
+        let read = r#"{"pages":[],"usage_info":{"pages_processed":2,"doc_size_bytes":9}}"#;
+        check(read, Units { page: 2, ..Units::default() });
     }
 
     #[test]

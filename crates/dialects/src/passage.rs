@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use types::conversation::Delivery;
-use types::{Fault, FaultKind, Frame, StreamEvent, StreamForm, Usage};
+use types::{Fault, FaultKind, Frame, StreamEvent, StreamForm, Units, Usage};
 
 use crate::openai_chat::event::{Kind, kind};
 use crate::openai_family::MAX_DEPTH;
@@ -24,6 +24,8 @@ pub(crate) struct Answers {
     pub(crate) needs: Option<&'static str>,
     /// Reads what an answer says was used.
     pub(crate) usage: fn(&[u8], &Fields) -> Option<Usage>,
+    /// Counts what a whole answer, or an event of one, is in units other than tokens.
+    pub(crate) units: fn(&[u8], &Fields) -> Units,
     /// What else is to be changed in a whole answer.
     pub(crate) rewrite: Option<Rewrite>,
 }
@@ -33,7 +35,8 @@ pub(crate) type Rewrite = fn(&Bytes, &Fields, &Asked, &mut Splice) -> Result<(),
 
 impl Answers {
     /// Answers without anything special.
-    pub(crate) const DEFAULT: Self = Self { needs: None, usage: usage::plain, rewrite: None };
+    pub(crate) const DEFAULT: Self =
+        Self { needs: None, usage: usage::plain, units: usage::nothing, rewrite: None };
 }
 
 /// The way of an answer from an upstream to a caller of the same language.
@@ -194,6 +197,7 @@ impl Passage {
         }
         let usage = (self.answers.usage)(body, fields);
         self.tally.usage = usage.or(self.tally.usage);
+        self.tally.units = self.tally.units.plus(&(self.answers.units)(body, fields));
         usage.is_some()
     }
 

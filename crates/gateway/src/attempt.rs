@@ -253,6 +253,7 @@ impl Try<'_> {
             charge,
             most_output: most_output(self.request, model),
             believable: Believable::of(model),
+            foreseen: self.request.peek.foreseen,
             span: place.span,
         }
     }

@@ -1,8 +1,8 @@
 //! Token estimates from bytes: cheap enough for every request, good enough to reserve by. What an upstream
 //! reports replaces them.
 
-use providers::Model;
-use types::{Tokens, Usage};
+use providers::{Model, Price};
+use types::{Foreseen, Tokens, Unit, Units, Usage};
 
 use crate::receive::Request;
 
@@ -32,6 +32,24 @@ pub(crate) fn so_far(reported: Option<Usage>, input: Tokens, output_bytes: u64) 
     }
 }
 
+/// What an answer has used beside tokens: what it is, what it reports, and what the request was. Where nobody tells what
+/// the model charges for, the guess counts, and the second says so.
+pub(crate) fn units(told: &Units, foreseen: &Foreseen, price: Option<&Price>) -> (Units, bool) {
+    let mut units = foreseen.counted.updated(told);
+    let is_charged = |unit| price.is_some_and(|price| price.unit(unit).is_some());
+    if is_charged(Unit::Request) {
+        units.request = 1;
+    }
+    let mut is_guess = false;
+    for (unit, count) in foreseen.guessed.used() {
+        if units.of(unit) == 0 && is_charged(unit) {
+            units = units.with(unit, count);
+            is_guess = true;
+        }
+    }
+    (units, is_guess)
+}
+
 /// How much usage an upstream is believed to have had with one request. A report beyond that is a fault of the
 /// upstream's and must not spoil totals, costs and limits.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +65,8 @@ const TURNS: u64 = 32;
 const LARGEST_WINDOW: u64 = 2_000_000;
 /// How many times the tokens that went through the gateway are believed in any case: the catalogue may lag behind.
 const TIMES_SEEN: u64 = 16;
+/// How many of a unit are believed: characters of as large a body as any, or seconds of months.
+const MOST_UNITS: u64 = 100_000_000;
 
 impl Believable {
     /// What can be believed of this model.
@@ -62,7 +82,8 @@ impl Believable {
     pub(crate) fn cut(&self, usage: &Usage, input: Tokens, output_bytes: u64) -> Option<Usage> {
         let most = |known: Tokens, seen: Tokens| known.max(Tokens(seen.0.saturating_mul(TIMES_SEEN)));
         let (input, output) = (most(self.input, input), most(self.output, of_bytes(output_bytes)));
-        let can_be = usage.input_total() <= input && usage.output_total() <= output;
-        (!can_be).then(|| usage.at_most(input, output))
+        let units = usage.units.at_most(MOST_UNITS);
+        let can_be = usage.input_total() <= input && usage.output_total() <= output && units == usage.units;
+        (!can_be).then(|| Usage { units, ..usage.at_most(input, output) })
     }
 }

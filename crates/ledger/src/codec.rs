@@ -7,15 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use types::{
-    AttemptId, FaultKind, MicroUsd, Operation, RequestId, ServiceTier, TokenClass, Tokens, UnixTime, Usage,
+    AttemptId, FaultKind, MicroUsd, Operation, RequestId, ServiceTier, TokenClass, Tokens, Unit, Units,
+    UnixTime, Usage,
 };
 use uuid::Uuid;
 
 use crate::record::{Estimated, Intent, Outcome, Record, Settlement};
 use crate::segment::{DIGEST, Header, Link, SegmentNumber};
 
-/// What is written. Version 1, which is still read, had fewer classes of tokens and no service tier.
-const VERSION: u8 = 2;
+/// What is written. Those before are still read: version 1 had fewer classes of tokens and no service tier, and both had
+/// no units.
+const VERSION: u8 = 3;
 const MAGIC: [u8; 8] = *b"tollgate";
 /// No text in a record is longer; so no record comes near the frame's limit.
 const TEXT_MAX: usize = 1024;
@@ -167,6 +169,16 @@ fn put_usage(out: &mut Vec<u8>, usage: &Usage) {
         put_number(out, usage.of(*class).0);
     }
     out.push(usage.service_tier.map_or(0, service_tier_code));
+    put_units(out, &usage.units);
+}
+
+/// Most records have none: how many kinds there are, then each with its count.
+fn put_units(out: &mut Vec<u8>, units: &Units) {
+    put_number(out, units.used().count() as u64);
+    for (unit, count) in units.used() {
+        out.push(unit_code(unit));
+        put_number(out, count);
+    }
 }
 
 fn put_option(out: &mut Vec<u8>, text: Option<&str>) {
@@ -241,6 +253,20 @@ const fn service_tier_code(tier: ServiceTier) -> u8 {
         ServiceTier::Flex => 4,
         ServiceTier::Priority => 5,
         ServiceTier::Ultrafast => 6,
+    }
+}
+
+const fn unit_code(unit: Unit) -> u8 {
+    match unit {
+        Unit::InputCharacter => 1,
+        Unit::InputImage => 2,
+        Unit::InputSecond => 3,
+        Unit::OutputImage => 4,
+        Unit::OutputSecond => 5,
+        Unit::Page => 6,
+        Unit::Query => 7,
+        Unit::Request => 8,
+        Unit::WebSearch => 9,
     }
 }
 
@@ -393,7 +419,19 @@ impl<'a> Fields<'a> {
             output_image: self.later_tokens()?,
             reasoning: self.tokens()?,
             service_tier: self.service_tier()?,
+            units: self.units()?,
         })
+    }
+
+    fn units(&mut self) -> Option<Units> {
+        let kinds = if self.version < 3 { 0 } else { self.number()? };
+        let mut units = Units::default();
+        for _ in 0..kinds {
+            let code = self.byte()?;
+            let unit = Unit::ALL.iter().find(|unit| unit_code(**unit) == code)?;
+            units = units.with(*unit, self.number()?);
+        }
+        Some(units)
     }
 
     #[expect(

@@ -15,7 +15,7 @@ mod tests;
 
 pub use catalogue::Catalogue;
 pub use model::{Capability, Modality, Model, Task, undated};
-pub use price::{Price, Unit};
+pub use price::Price;
 pub use problem::Problem;
 pub use provider::{
     CredentialScheme, CredentialVariant, Endpoint, KeyPlace, Keyless, Kind, Limited, Probe, Provider,

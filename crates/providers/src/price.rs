@@ -1,8 +1,8 @@
-//! What an answer costs: exact integers, by token class, with rules for long requests and for service tiers.
+//! What an answer costs: exact integers, by token class and by unit, with rules for long requests and for service tiers.
 
 use std::sync::Arc;
 
-use types::{MicroUsd, PerMillion, ServiceTier, TokenClass, Tokens, Usage};
+use types::{MicroUsd, PerMillion, ServiceTier, TokenClass, Tokens, Unit, Units, Usage};
 
 /// A model's price list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,24 +57,39 @@ impl Price {
         self.units.iter().find(|(known, _)| *known == unit).map(|(_, rate)| *rate)
     }
 
-    /// What `usage` costs: one set of rates holds for every token of the request.
+    /// Whether it charges for units alone: tokens cost nothing, so that nobody has to guess them.
+    pub fn is_by_unit(&self) -> bool {
+        let of_tokens = [Direction::Input, Direction::Output].map(|direction| self.base.dearest(direction));
+        !self.units.is_empty() && self.rules.is_empty() && of_tokens == [PerMillion(0); 2]
+    }
+
+    /// What `usage` costs: one set of rates holds for every token of the request. What is counted in tokens that have
+    /// a price is not charged by the unit again.
     pub fn cost(&self, usage: &Usage) -> MicroUsd {
         let input = usage.input_total();
         let rule = self.rules.iter().find(|rule| rule.fits(input, usage.service_tier));
         let rates = rule.map_or(&self.base, |rule| &rule.rates);
-        MicroUsd::from_exact(
-            TokenClass::ALL.iter().map(|class| rates.of(*class).exact(usage.of(*class))).sum(),
-        )
+        let tokens = TokenClass::ALL.iter().map(|class| rates.of(*class).exact(usage.of(*class)));
+        let charged = |unit: Unit| {
+            let is_told = |class| usage.of(class) > Tokens(0) && rates.of(class) > PerMillion(0);
+            !unit.as_tokens().is_some_and(is_told)
+        };
+        let units = self.units.iter().filter(|(unit, _)| charged(*unit));
+        let units = units.map(|(unit, rate)| rate.exact_units(usage.units.of(*unit)));
+        MicroUsd::from_exact(tokens.chain(units).sum())
     }
 
     /// The most that `input` and `output` tokens can cost, whatever classes they turn out to be in, whichever tier
-    /// the provider serves them at and whichever rule up to their number applies: what a reservation holds.
-    pub fn ceiling(&self, input: Tokens, output: Tokens) -> MicroUsd {
+    /// the provider serves them at and whichever rule up to their number applies, with these units: what a reservation
+    /// holds.
+    pub fn ceiling(&self, input: Tokens, output: Tokens, units: &Units) -> MicroUsd {
         let reached = self.rules.iter().filter(|rule| rule.reaches(input)).map(|rule| &rule.rates);
         let worst = |rates: &Rates| {
             rates.dearest(Direction::Input).exact(input) + rates.dearest(Direction::Output).exact(output)
         };
-        MicroUsd::from_exact(reached.map(worst).fold(worst(&self.base), u128::max))
+        let tokens = reached.map(worst).fold(worst(&self.base), u128::max);
+        let units = self.units.iter().map(|(unit, rate)| rate.exact_units(units.of(*unit)));
+        MicroUsd::from_exact(tokens + units.sum::<u128>())
     }
 
     /// A list that is nowhere cheaper than any of these; `None` where there are none. It has no rules: each class
@@ -88,40 +103,15 @@ impl Price {
             });
             let rates = price.rules.iter().map(|rule| &rule.rates).chain([&price.base]);
             top.base = rates.fold(top.base, |top, rates| top.or_dearer(rates));
+            for (unit, rate) in &price.units {
+                match top.units.iter_mut().find(|(known, _)| known == unit) {
+                    Some((_, known)) => *known = (*known).max(*rate),
+                    None => top.units.push((*unit, *rate)),
+                }
+            }
         }
         dearest
     }
-}
-
-/// Declares what is charged for besides tokens: variant, word, meaning.
-macro_rules! units {
-    ($($variant:ident $text:literal $doc:literal;)+) => {
-        /// Something other than tokens that a model charges for.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Unit { $(#[doc = $doc] $variant,)+ }
-
-        impl Unit {
-            /// Every unit.
-            pub const ALL: &[Self] = &[$(Self::$variant,)+];
-
-            /// The word in `models.toml`.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text,)+ }
-            }
-        }
-    };
-}
-
-units! {
-    InputCharacter "input_character" "A character of text to speak.";
-    InputImage "input_image" "A picture that is sent.";
-    InputSecond "input_second" "A second of sound or film that is sent.";
-    OutputImage "output_image" "A picture that is made.";
-    OutputSecond "output_second" "A second of sound or film that is made.";
-    Page "page" "A page that is read.";
-    Query "query" "A query, of a reranker a search unit.";
-    Request "request" "A request.";
-    WebSearch "web_search" "A search of the web while answering.";
 }
 
 /// A price for every class, where classes that the list does not name cost what they fall back to.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
-use types::{Fault, FaultKind, MicroUsd, Operation, TokenClass, Tokens, Usage};
+use types::{Fault, FaultKind, MicroUsd, Operation, TokenClass, Tokens, Unit, Usage};
 
-use crate::{Capability, Catalogue, Endpoint, Kind, Limited, Provider, QUIRKS, ResetUnit, Task, Unit, url};
+use crate::{Capability, Catalogue, Endpoint, Kind, Limited, Provider, QUIRKS, ResetUnit, Task, url};
 
 fn catalogue() -> Catalogue {
     Catalogue::embedded().unwrap_or_else(|problems| {

@@ -40,6 +40,7 @@ metric_names! {
     TIME_TO_FIRST_TOKEN "tollgate_time_to_first_token_seconds";
     TOKENS "tollgate_tokens_total";
     TRANSLATION_CHANGES "tollgate_translation_changes_total";
+    UNITS "tollgate_units_total";
 }
 
 /// Metric labels.
@@ -112,6 +113,7 @@ pub mod field {
     pub const TORN_BYTES: &str = "torn_bytes";
     pub const TRACE_ID: &str = "trace_id";
     pub const TTFT_MS: &str = "ttft_ms";
+    pub const UNITS: &str = "units";
     pub const UPSTREAM_DIALECT: &str = "upstream_dialect";
     pub const UPSTREAM_STATUS: &str = "upstream_status";
     pub const URL: &str = "url";

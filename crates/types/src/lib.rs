@@ -15,6 +15,7 @@ mod secret;
 mod service_tier;
 mod stream;
 mod trace;
+mod unit;
 mod usage;
 mod verdict;
 
@@ -32,5 +33,6 @@ pub use secret::Secret;
 pub use service_tier::ServiceTier;
 pub use stream::{Frame, StreamEvent, StreamForm};
 pub use trace::{SpanId, TraceContext, TraceId, hexadecimal};
+pub use unit::{Foreseen, Unit, Units};
 pub use usage::{TokenClass, Tokens, Usage};
 pub use verdict::{Blame, Classify, Retry, Verdict};

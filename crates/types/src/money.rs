@@ -49,6 +49,11 @@ impl PerMillion {
     pub fn exact(self, tokens: Tokens) -> u128 {
         u128::from(self.0) * u128::from(tokens.0)
     }
+
+    /// The same of so many units, each of which has this price by the million.
+    pub fn exact_units(self, count: u64) -> u128 {
+        u128::from(self.0) * u128::from(count)
+    }
 }
 
 impl MicroUsd {

@@ -1,8 +1,8 @@
-//! Token counts in disjoint classes that sum to the provider's total.
+//! Token counts in disjoint classes that sum to the provider's total, and what is counted beside them.
 
 use serde::{Deserialize, Serialize};
 
-use crate::ServiceTier;
+use crate::{ServiceTier, Units};
 
 /// A number of tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ macro_rules! classes {
             /// The tier it was served at, where the provider named one that may have a price of its own.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub service_tier: Option<ServiceTier>,
+            /// What was used that is not counted in tokens.
+            #[serde(default, skip_serializing_if = "Units::is_empty")]
+            pub units: Units,
         }
 
         impl Usage {
@@ -53,6 +56,7 @@ macro_rules! classes {
                 Self {
                     $($field: Tokens(self.$field.0.saturating_add(other.$field.0)),)+
                     service_tier: other.service_tier.or(self.service_tier),
+                    units: self.units.plus(&other.units),
                 }
             }
 
@@ -63,10 +67,11 @@ macro_rules! classes {
                 Self {
                     $($field: if later.$field.0 == 0 { self.$field } else { later.$field },)+
                     service_tier: later.service_tier.or(self.service_tier),
+                    units: self.units.updated(&later.units),
                 }
             }
 
-            /// The same with no more than so much input and output in all; what is beyond is taken from the classes
+            /// The same with no more than so many tokens of input and output in all; what is beyond is taken from the classes
             /// that come last.
             #[must_use]
             pub fn at_most(&self, input: Tokens, output: Tokens) -> Self {
@@ -74,6 +79,7 @@ macro_rules! classes {
                 Self {
                     $($field: take(if $input { &mut input } else { &mut output }, self.$field),)+
                     service_tier: self.service_tier,
+                    units: self.units,
                 }
             }
         }

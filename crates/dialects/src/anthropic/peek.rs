@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use serde::Deserialize;
 use types::conversation::Delivery;
-use types::{ModelName, StreamForm};
+use types::{Foreseen, ModelName, StreamForm};
 
 use super::wire::wrong;
 use crate::{Calls, DecodeError, Fields, Peek, Vectors};
@@ -73,6 +73,7 @@ pub(super) fn peek(headers: &HeaderMap, body: &Bytes, fields: &Fields) -> Result
         calls: Calls::Tools,
         form: StreamForm::Events,
         vectors: Vectors::default(),
+        foreseen: Foreseen::default(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Token counts: the wire's input excludes what a cache read or stored, its output includes reasoning.
 
 use serde::{Deserialize, Deserializer, Serialize};
-use types::{ServiceTier, Tokens, Usage};
+use types::{ServiceTier, Tokens, Units, Usage};
 
 use super::ANSWER_DEPTH;
 use crate::outline::{self, Part};
@@ -15,6 +15,7 @@ pub(super) struct WireUsage {
     cache_creation: Option<CacheCreation>,
     output_tokens: Option<u64>,
     output_tokens_details: Option<OutputDetails>,
+    web_searches: Option<u64>,
     service_tier: Option<ServiceTier>,
 }
 
@@ -57,6 +58,9 @@ impl WireUsage {
                     let thinking_tokens = detail(value, "thinking_tokens").ok()?;
                     read.output_tokens_details = Some(OutputDetails { thinking_tokens });
                 }
+                b"server_tool_use" if value.raw() != b"null" => {
+                    read.web_searches = detail(value, "web_search_requests").ok()?;
+                }
                 // Where the usual tier is meant, `speed` may still say that it was the fast mode.
                 b"service_tier" | b"speed" => {
                     let word = value.text().unwrap_or_default();
@@ -77,6 +81,7 @@ impl WireUsage {
             cache_creation,
             output_tokens,
             output_tokens_details,
+            web_searches,
             service_tier,
         } = later;
         self.input_tokens = input_tokens.or(self.input_tokens);
@@ -85,6 +90,7 @@ impl WireUsage {
         self.cache_creation = cache_creation.or(self.cache_creation);
         self.output_tokens = output_tokens.or(self.output_tokens);
         self.output_tokens_details = output_tokens_details.or(self.output_tokens_details);
+        self.web_searches = web_searches.or(self.web_searches);
         self.service_tier = service_tier.or(self.service_tier);
     }
 
@@ -107,6 +113,7 @@ impl WireUsage {
             output: Tokens(output - thinking),
             reasoning: Tokens(thinking),
             service_tier: self.service_tier,
+            units: Units { web_search: self.web_searches.unwrap_or_default(), ..Units::default() },
             ..Usage::default()
         }
     }
@@ -122,12 +129,20 @@ pub(super) struct UsageOut {
     output_tokens: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_tokens_details: Option<OutputDetails>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_tool_use: Option<ServerToolUse>,
+}
+
+#[derive(Debug, Serialize)]
+struct ServerToolUse {
+    web_search_requests: u64,
+    web_fetch_requests: u64,
 }
 
 impl From<Usage> for UsageOut {
     fn from(usage: Usage) -> Self {
         let written = usage.cache_write_5m.0.saturating_add(usage.cache_write_1h.0);
-        let reasoning = usage.reasoning.0;
+        let (reasoning, searches) = (usage.reasoning.0, usage.units.web_search);
         Self {
             input_tokens: usage
                 .input
@@ -143,6 +158,8 @@ impl From<Usage> for UsageOut {
             output_tokens: usage.output_total().0,
             output_tokens_details: (reasoning > 0)
                 .then_some(OutputDetails { thinking_tokens: Some(reasoning) }),
+            server_tool_use: (searches > 0)
+                .then_some(ServerToolUse { web_search_requests: searches, web_fetch_requests: 0 }),
         }
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::Deserialize;
 use types::conversation::Delivery;
-use types::{ModelName, StreamForm};
+use types::{Foreseen, ModelName, StreamForm};
 
 use crate::{Calls, DecodeError, Fields, Head, Peek, Streams, Vectors, shape};
 
@@ -37,6 +37,7 @@ pub(super) fn peek(head: Head<'_>, body: &Bytes, fields: &Fields) -> Result<Peek
         calls: Calls::Tools,
         form: StreamForm::Frames,
         vectors: Vectors::default(),
+        foreseen: Foreseen::default(),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use types::conversation::Delivery;
-use types::{ModelName, StreamForm};
+use types::{Foreseen, ModelName, StreamForm};
 
 use crate::{Calls, DecodeError, Fields, Peek, Vectors};
 
@@ -38,6 +38,7 @@ pub(super) fn peek(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
         calls: Calls::Tools,
         form: StreamForm::Events,
         vectors: Vectors::default(),
+        foreseen: Foreseen::default(),
     })
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use types::conversation::{Change, Extras, Target};
 use types::embedding::{Answer, Input, Overlong, Purpose, Request};
-use types::{DialectId, Fault, ModelName, Operation, Usage};
+use types::{DialectId, Fault, ModelName, Operation};
 
 use super::vectors;
 use crate::ask::Ask;
@@ -12,10 +12,10 @@ use crate::object::{Object, Path};
 use crate::openai_family::error::{fault_inside, unreadable};
 use crate::openai_family::{checked_text, json_bytes};
 use crate::passage::Answers;
-use crate::passage::usage::ReadUsage;
+use crate::passage::usage::{self, ReadUsage};
 use crate::surface::{Kind, Surface};
 use crate::surrogates::mend;
-use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head, Peek, Route, Vectors, openai};
+use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Head, Peek, Route, Vectors, openai};
 
 /// The language's name.
 const ID: DialectId = DialectId("cohere_embeddings");
@@ -31,7 +31,7 @@ pub static COHERE: Surface = Surface {
     family: &crate::cohere::Cohere,
     peek,
     adapt: openai::model,
-    answers: Answers { needs: Some("embeddings"), usage: billed, ..Answers::DEFAULT },
+    answers: Answers { needs: Some("embeddings"), usage: usage::billed, ..Answers::DEFAULT },
     kind: Kind::Embedding(&Cohere),
 };
 
@@ -111,12 +111,6 @@ fn peek(ask: Ask<'_>) -> Result<Peek, DecodeError> {
 
 fn is_base64(types: &[u8]) -> bool {
     serde_json::from_slice::<Vec<String>>(types).is_ok_and(|types| types == ["base64"])
-}
-
-/// What is billed, which is all that is told.
-fn billed(body: &[u8], fields: &Fields) -> Option<Usage> {
-    let meta: Meta = serde_json::from_slice(fields.value(body, "meta")?).ok()?;
-    meta.billed_units?.to_usage()
 }
 
 impl Exchange<Request, Answer> for Cohere {

@@ -53,6 +53,11 @@ pub(super) struct Candidate<'a> {
 }
 
 impl<'a> Candidate<'a> {
+    /// What it is grounded on.
+    pub(super) fn grounding(&self) -> Option<&'a RawValue> {
+        self.grounding_metadata
+    }
+
     /// What it says of its sources, by the fields' names.
     pub(super) fn sources(&self) -> impl Iterator<Item = (&'static str, &'a RawValue)> {
         let fields = [

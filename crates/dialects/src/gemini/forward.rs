@@ -10,7 +10,7 @@ use types::{Fault, Frame, StreamEvent, StreamForm};
 use super::MAX_DEPTH;
 use super::chunk::{later, refine, stop_reason};
 use super::error::{broke_off, fault_in_answer, unreadable};
-use super::usage::ReadUsage;
+use super::usage::{ReadUsage, searches};
 use super::wire;
 use crate::outline::{Outline, Outlined, Part};
 use crate::splice::{patch, quoted};
@@ -28,6 +28,8 @@ pub(super) struct Forwarder {
     has_finished: bool,
     has_calls: bool,
     reason: Option<StopReason>,
+    usage: Option<ReadUsage>,
+    searches: u64,
     tally: Tally,
     outline: Outline,
     /// The same of the contents in it.
@@ -45,6 +47,8 @@ impl Forwarder {
             has_finished: false,
             has_calls: false,
             reason: None,
+            usage: None,
+            searches: 0,
             tally: Tally::default(),
             outline: Outline::default(),
             contents: Outline::default(),
@@ -104,8 +108,7 @@ impl Forwarder {
                     b"error" if value.raw() != b"null" => return Err(fault_in_answer(data)),
                     b"promptFeedback" => this.feedback(value),
                     b"usageMetadata" => {
-                        let usage = ReadUsage::read(value).map(|usage| usage.canonical());
-                        this.tally.usage = usage.or(this.tally.usage);
+                        this.usage = ReadUsage::read(value).or(this.usage);
                     }
                     _ => {}
                 }
@@ -114,6 +117,12 @@ impl Forwarder {
                 this.tally.id = text("responseId");
                 this.tally.model = text("modelVersion");
             }
+            let candidates = piece.field("candidates").into_iter().flat_map(Part::items);
+            let grounding = candidates.filter_map(|candidate| candidate.field("groundingMetadata"));
+            let model = this.tally.model.as_deref().unwrap_or_default();
+            let told: u64 = grounding.map(|grounding| searches(grounding.raw(), model)).sum();
+            this.searches = this.searches.max(told);
+            this.tally.usage = this.usage.map(|usage| usage.canonical(this.searches));
             let model = piece.field("modelVersion").filter(|model| model.raw() != this.model);
             Ok(model.map(Part::span))
         })

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use types::conversation::Delivery;
-use types::{ModelName, StreamForm};
+use types::{Foreseen, ModelName, StreamForm};
 
 use super::MAX_DEPTH;
 use crate::{Calls, DecodeError, Fields, Head, PathSaid, Peek, Streams, Vectors};
@@ -32,6 +32,7 @@ pub(super) fn peek(head: Head<'_>, body: &Bytes, fields: &Fields) -> Result<Peek
         calls: Calls::Tools,
         form: form(head),
         vectors: Vectors::default(),
+        foreseen: Foreseen::default(),
     })
 }
 

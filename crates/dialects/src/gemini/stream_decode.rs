@@ -8,6 +8,7 @@ use types::{Fault, FaultKind, StreamEvent};
 use super::chunk::{Candidate, Chunk, Feedback, later, refine, stop_reason};
 use super::error::{broke_off, fault_in_answer, unreadable};
 use super::parts::{Reader, Speaker};
+use super::usage::searches;
 use super::{ids, logprobs, wire};
 use crate::Decoder;
 use crate::object::{Path, keep};
@@ -22,6 +23,7 @@ pub(super) struct StreamDecoder {
     has_started: bool,
     is_done: bool,
     id: String,
+    searches: u64,
     candidates: Vec<Open>,
 }
 
@@ -80,7 +82,11 @@ impl StreamDecoder {
         if let Some(feedback) = chunk.prompt_feedback.as_ref().filter(|feedback| feedback.blocks()) {
             self.blocked(feedback, events);
         }
-        events.extend(chunk.usage().map(|usage| Event::Usage(usage.canonical())));
+        let model = chunk.model_version.as_deref().unwrap_or_default();
+        let grounding = chunk.candidates.iter().flatten().filter_map(Candidate::grounding);
+        let told: u64 = grounding.map(|grounding| searches(grounding.get().as_bytes(), model)).sum();
+        self.searches = self.searches.max(told);
+        events.extend(chunk.usage().map(|usage| Event::Usage(usage.canonical(self.searches))));
         Ok(())
     }
 

@@ -1,7 +1,10 @@
 //! Token counts: cumulative on the wire, with what a cache served inside the prompt and thoughts beside the answer.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Deserializer, Serialize};
-use types::{ServiceTier, Tokens, Usage};
+use types::{ServiceTier, Tokens, Units, Usage};
 
 use super::MAX_DEPTH;
 use crate::outline::{self, Part};
@@ -59,8 +62,9 @@ impl ReadUsage {
         counts.iter().any(|count| *count > 0).then_some(read)
     }
 
-    /// The disjoint classes. Where parts exceed their whole, the whole holds.
-    pub(super) fn canonical(&self) -> Usage {
+    /// The disjoint classes, with the searches that the answer tells of beside them. Where parts exceed their whole, the
+    /// whole holds.
+    pub(super) fn canonical(&self, web_search: u64) -> Usage {
         let mut fresh = self.prompt;
         let mut cached = take(&mut fresh, self.cached);
         let cache_read_audio = take(&mut cached, self.of_cached.audio);
@@ -80,10 +84,30 @@ impl ReadUsage {
             output_image: Tokens(output_image),
             reasoning: Tokens(self.thoughts),
             service_tier: self.service_tier,
+            units: Units { web_search, ..Units::default() },
             ..Usage::default()
         }
     }
 }
+
+/// How many searches an answer is charged for, by what it says it is grounded on: from the third generation on each query,
+/// before that the prompt (<https://ai.google.dev/gemini-api/docs/google-search>).
+pub(super) fn searches(grounding: &[u8], model: &str) -> u64 {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Grounding<'a> {
+        #[serde(borrow, default)]
+        web_search_queries: Vec<Cow<'a, str>>,
+    }
+    let Ok(read) = serde_json::from_slice::<Grounding<'_>>(grounding) else { return 0 };
+    let queries: BTreeSet<_> = read.web_search_queries.iter().filter(|query| !query.is_empty()).collect();
+    let count = queries.len() as u64;
+    let is_by_prompt = BY_PROMPT.iter().any(|generation| model.starts_with(generation));
+    if is_by_prompt { count.min(1) } else { count }
+}
+
+/// The generations whose searches are charged for by the prompt.
+const BY_PROMPT: [&str; 2] = ["gemini-1", "gemini-2"];
 
 impl Modalities {
     /// Reads a list of counts by modality.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::Deserialize;
 use types::conversation::Delivery;
-use types::{ModelName, StreamForm};
+use types::{Foreseen, ModelName, StreamForm};
 
 use crate::{Calls, DecodeError, Fields, Peek, Vectors, shape};
 
@@ -44,6 +44,7 @@ pub(super) fn peek(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
         calls: Calls::Tools,
         form: StreamForm::Lines,
         vectors: Vectors::default(),
+        foreseen: Foreseen::default(),
     })
 }
 

@@ -4,6 +4,7 @@
 
 mod adapt;
 mod peek;
+mod seconds;
 #[cfg(test)]
 mod tests;
 
@@ -38,7 +39,7 @@ pub static IMAGES: Surface = Surface {
     family: &OpenAiChat,
     peek: peek::images,
     adapt: model,
-    answers: Answers { needs: Some("data"), usage: usage::drawn, ..Answers::DEFAULT },
+    answers: Answers { needs: Some("data"), usage: usage::drawn, units: usage::pictures, ..Answers::DEFAULT },
     kind: Kind::Own,
 };
 
@@ -74,6 +75,6 @@ pub static TRANSCRIPTIONS: Surface = Surface {
     family: &OpenAiChat,
     peek: peek::transcriptions,
     adapt: model,
-    answers: Answers { needs: Some("text"), ..Answers::DEFAULT },
+    answers: Answers { needs: Some("text"), units: usage::heard, ..Answers::DEFAULT },
     kind: Kind::Own,
 };

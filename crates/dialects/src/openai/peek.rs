@@ -1,8 +1,9 @@
 //! What routing and limits need of a request.
 
-use types::StreamForm;
 use types::conversation::Delivery;
+use types::{Foreseen, StreamForm, Units};
 
+use super::seconds;
 use crate::ask::Ask;
 use crate::{DecodeError, Peek, openai_chat};
 
@@ -15,7 +16,11 @@ pub(super) fn completions(ask: Ask<'_>) -> Result<Peek, DecodeError> {
 }
 
 pub(super) fn images(ask: Ask<'_>) -> Result<Peek, DecodeError> {
-    Ok(Peek { delivery: streamed(ask.is_true("stream")?), max_tokens: None, ..Peek::of(ask.model()?) })
+    let output_image = ask.whole("n")?.unwrap_or(1);
+    let guessed = Units { output_image, ..Units::default() };
+    let foreseen = Foreseen { guessed, ..Foreseen::default() };
+    let delivery = streamed(ask.is_true("stream")?);
+    Ok(Peek { delivery, max_tokens: None, foreseen, ..Peek::of(ask.model()?) })
 }
 
 pub(super) fn moderations(ask: Ask<'_>) -> Result<Peek, DecodeError> {
@@ -28,11 +33,14 @@ pub(super) fn moderations(ask: Ask<'_>) -> Result<Peek, DecodeError> {
 pub(super) fn speech(ask: Ask<'_>) -> Result<Peek, DecodeError> {
     let model = ask.model()?;
     ask.require("input")?;
+    let text = ask.text("input").ok().flatten().unwrap_or_default();
+    let counted = Units { input_character: text.chars().count() as u64, ..Units::default() };
+    let foreseen = Foreseen { counted, ..Foreseen::default() };
     let form = match ask.text("stream_format")?.as_deref() {
         Some("sse") => StreamForm::Events,
         Some(_) | None => StreamForm::Bytes,
     };
-    Ok(Peek { delivery: streamed(true), form, max_tokens: None, ..Peek::of(model) })
+    Ok(Peek { delivery: streamed(true), form, max_tokens: None, foreseen, ..Peek::of(model) })
 }
 
 /// The answer is a JSON object, events, or in one of the formats of subtitles or plain text.
@@ -43,7 +51,10 @@ pub(super) fn transcriptions(ask: Ask<'_>) -> Result<Peek, DecodeError> {
         Some("srt" | "text" | "vtt") if !streams => StreamForm::Bytes,
         Some(_) | None => StreamForm::Events,
     };
-    Ok(Peek { delivery: streamed(streams), form, max_tokens: None, ..Peek::of(model) })
+    let sound = ask.fields.value(ask.body, "file").unwrap_or_default();
+    let guessed = Units { input_second: seconds::of(sound), ..Units::default() };
+    let foreseen = Foreseen { guessed, ..Foreseen::default() };
+    Ok(Peek { delivery: streamed(streams), form, max_tokens: None, foreseen, ..Peek::of(model) })
 }
 
 const fn streamed(streams: bool) -> Delivery {

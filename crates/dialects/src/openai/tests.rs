@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use types::conversation::{Delivery, Target};
-use types::{Fault, FaultKind, Frame, RequestId, StreamEvent, StreamForm, Tokens, UnixTime, Usage};
+use types::{
+    Fault, FaultKind, Foreseen, Frame, RequestId, StreamEvent, StreamForm, Tokens, Units, UnixTime, Usage,
+};
 
 use super::{COMPLETIONS, IMAGES, MODERATIONS, SPEECH, TRANSCRIPTIONS};
 use crate::{
@@ -146,11 +148,41 @@ fn usage_is_read_in_the_words_of_each_operation() {
 }
 
 #[test]
-fn a_duration_is_no_usage_in_tokens() {
-    let body = r#"{"text":"x","usage":{"type":"duration","seconds":4}}"#;
-    let frames = vec![Frame::Whole(Bytes::from(body))];
-    let (said, tally) = pass(&TRANSCRIPTIONS, &asked(Delivery::Whole, StreamForm::Events), frames).unwrap();
-    assert_eq!((said.as_str(), tally.usage), (body, None));
+fn what_is_not_counted_in_tokens_is_counted_by_the_unit() {
+    #[track_caller]
+    fn check(surface: &Surface, body: &str, usage: Option<Units>, shown: Units) {
+        let frames = vec![Frame::Whole(Bytes::from(body.to_owned()))];
+        let (said, tally) = pass(surface, &asked(Delivery::Whole, StreamForm::Events), frames).unwrap();
+        let usage = usage.map(|units| Usage { units, ..Usage::default() });
+        assert_eq!((said.as_str(), tally.usage, tally.units), (body, usage, shown));
+    }
+    let seconds = |input_second| Units { input_second, ..Units::default() };
+    let pictures = |output_image| Units { output_image, ..Units::default() };
+    check(&TRANSCRIPTIONS, r#"{"text":"x"}"#, None, seconds(0));
+    check(&TRANSCRIPTIONS, r#"{"text":"x","duration":3.01}"#, None, seconds(4));
+    check(&TRANSCRIPTIONS, r#"{"text":"x","duration":"3.5"}"#, None, seconds(4));
+    let duration = r#"{"text":"x","usage":{"type":"duration","seconds":4}}"#;
+    check(&TRANSCRIPTIONS, duration, Some(seconds(4)), seconds(0));
+    check(&TRANSCRIPTIONS, r#"{"text":"x","duration":-1e99}"#, None, seconds(0));
+    check(&IMAGES, r#"{"data":[{"url":"x"},{"url":"y"}]}"#, None, pictures(2));
+    check(&MODERATIONS, r#"{"results":[{}]}"#, None, pictures(0));
+}
+
+#[test]
+fn a_request_says_what_it_takes_beside_tokens() {
+    #[track_caller]
+    fn check(surface: &Surface, body: &str, counted: Units, guessed: Units) {
+        let peek = peek(surface, &HeaderMap::new(), &Bytes::from(body.to_owned())).unwrap();
+        assert_eq!(peek.foreseen, Foreseen { counted, guessed }, "{body}");
+    }
+    let nothing = Units::default();
+    let characters = Units { input_character: 5, ..nothing };
+    check(&SPEECH, r#"{"model":"m","input":"h\u00e9 \ud83d\ude00!"}"#, characters, nothing);
+    check(&IMAGES, r#"{"model":"m","prompt":"x"}"#, nothing, Units { output_image: 1, ..nothing });
+    check(&IMAGES, r#"{"model":"m","prompt":"x","n":4}"#, nothing, Units { output_image: 4, ..nothing });
+    let sound = form(&[("model", "m"), ("file", "not so long")]);
+    let heard = peek(&TRANSCRIPTIONS, &form_headers(), &sound).unwrap();
+    assert_eq!(heard.foreseen.guessed, Units { input_second: 1, ..nothing });
 }
 
 #[test]
@@ -184,7 +216,7 @@ fn events_of_images_and_sound_end_with_the_one_that_says_so() {
         r#"{"type":"image_generation.completed","b64_json":"x","usage":{"input_tokens":1,"output_tokens":2}}"#,
     );
     let (_, tally) = pass(&IMAGES, &events, vec![part.clone(), last]).unwrap();
-    assert_eq!(tally.usage.unwrap().output_image, Tokens(2));
+    assert_eq!((tally.usage.unwrap().output_image, tally.units.output_image), (Tokens(2), 1));
     assert_eq!(pass(&IMAGES, &events, vec![part]).unwrap_err().kind, FaultKind::Cut);
     let failed = vec![event(r#"{"type":"error","error":{"message":"no"}}"#)];
     assert_eq!(pass(&IMAGES, &events, failed).unwrap_err().message, "no");

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use serde::Deserialize;
-use types::StreamForm;
 use types::conversation::Delivery;
+use types::{Foreseen, StreamForm};
 
 use crate::openai_family::head::{find, flag, model, whole, wrong};
 use crate::{Calls, DecodeError, Fields, Peek, Vectors, shape};
@@ -26,6 +26,7 @@ pub(super) fn peek(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
         calls: calls(body, fields),
         form: StreamForm::Events,
         vectors: Vectors::default(),
+        foreseen: Foreseen::default(),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use serde::de::Deserializer;
 use serde::{Deserialize, Serialize};
-use types::{ServiceTier, Usage};
+use types::{ServiceTier, Units, Usage};
 
 use crate::openai_family::MAX_DEPTH;
 use crate::openai_family::usage::{Count, Inclusive};
@@ -23,6 +23,9 @@ pub(super) struct ReadUsage {
     cache_creation_input_tokens: Count,
     /// Of `cache_creation`: what is kept for an hour.
     ephemeral_1h_input_tokens: Count,
+    /// Searches of the web, where they are told: by number, or by how much of one was read.
+    web_searches: Count,
+    has_searched: bool,
 }
 
 /// The object `x_groq`, in which some servers put the usage of a stream.
@@ -88,6 +91,9 @@ impl ReadUsage {
                         image_tokens: Count::of(value, "image_tokens")?,
                     };
                 }
+                b"num_search_queries" => read.web_searches = Count::read(value)?,
+                b"server_tool_use" => read.web_searches = Count::of(value, "web_search_requests")?,
+                b"search_context_size" if value.raw() != b"null" => read.has_searched = true,
                 b"cache_creation" => {
                     read.ephemeral_1h_input_tokens = Count::of(value, "ephemeral_1h_input_tokens")?;
                 }
@@ -113,7 +119,8 @@ impl ReadUsage {
             output_image: output.image_tokens,
             reasoning: output.reasoning_tokens,
         };
-        counted.to_usage(service_tier)
+        let web_search = self.web_searches.0.max(u64::from(self.has_searched));
+        Usage { units: Units { web_search, ..Units::default() }, ..counted.to_usage(service_tier) }
     }
 
     fn cache_read(&self) -> u64 {

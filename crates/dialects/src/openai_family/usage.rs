@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
-use types::{ServiceTier, Tokens, Usage};
+use types::{ServiceTier, Tokens, Units, Usage};
 
 use crate::outline::Part;
 
@@ -57,6 +57,7 @@ impl Inclusive {
             output_image: Tokens(output_image),
             reasoning: Tokens(reasoning),
             service_tier,
+            units: Units::default(),
         }
     }
 }

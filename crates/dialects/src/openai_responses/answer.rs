@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use types::conversation::{Answer, Choice, Content, StopReason};
 use types::{Fault, FaultKind, Json, ServiceTier, Usage};
@@ -71,6 +73,9 @@ impl<'a> Response<'a> {
             lenient::<String>(&mut details, "reason")
         });
         let output = object.take("output").ok().flatten();
+        let output: Option<Vec<&RawValue>> = output.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        let items = output.iter().flatten();
+        let searches = items.filter(|item| is_search(item.get().as_bytes())).count() as u64;
         let usage: Option<ReadUsage> = lenient(&mut object, "usage");
         let tier: Option<String> = lenient(&mut object, "service_tier");
         let tier = tier.and_then(|word| ServiceTier::of_word(word.as_bytes()));
@@ -79,10 +84,32 @@ impl<'a> Response<'a> {
             model: lenient(&mut object, "model"),
             created: lenient(&mut object, "created_at").map(whole_seconds),
             ending: ReadEnding::of(status.as_deref(), reason.as_deref()),
-            output: output.and_then(|raw| serde_json::from_str(raw.get()).ok()),
-            usage: usage.map(|usage| usage.to_usage(tier)),
+            output,
+            usage: usage.map(|usage| usage.to_usage(tier, searches)),
         })
     }
+}
+
+/// Whether an item is a search of the web that is charged for: opening a page that was found is none
+/// (<https://platform.openai.com/docs/guides/tools-web-search>).
+pub(super) fn is_search(item: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Item<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: Cow<'a, str>,
+        #[serde(borrow, default)]
+        action: Option<Action<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Action<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: Cow<'a, str>,
+    }
+    const SEARCH: &str = "web_search_call";
+    // Most items are none, and long.
+    memmem::find(item, SEARCH.as_bytes()).is_some()
+        && serde_json::from_slice::<Item<'_>>(item)
+            .is_ok_and(|item| item.kind == SEARCH && item.action.is_none_or(|action| action.kind == "search"))
 }
 
 /// Some servers tell the time in fractions.

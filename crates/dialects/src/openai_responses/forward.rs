@@ -7,7 +7,7 @@ use memchr::memmem;
 use serde_json::{Map, Value};
 use types::{Fault, FaultKind, Frame, Refusal, ServiceTier, StreamEvent};
 
-use super::answer::{ReadEnding, Said};
+use super::answer::{ReadEnding, Said, is_search};
 use super::error::{Failure, cancelled, encode_in_stream, fault_of};
 use super::usage::ReadUsage;
 use crate::openai_family::error::{broken_off, fault_inside, fault_of_event, unreadable};
@@ -27,6 +27,8 @@ pub(super) struct Forwarder {
     /// The event that began the answer, and the number of the next one.
     beginning: Bytes,
     sequence: u64,
+    /// Searches of the web that have ended.
+    searches: u64,
     tally: Tally,
     outline: Outline,
 }
@@ -38,6 +40,7 @@ impl Forwarder {
             said: Said::default(),
             beginning: Bytes::new(),
             sequence: 0,
+            searches: 0,
             tally: Tally::default(),
             outline: Outline::default(),
         }
@@ -71,6 +74,7 @@ impl Forwarder {
             "response.output_item.added" | "response.output_item.done" => {
                 if let Some(item) = said.field("item") {
                     self.item(item);
+                    self.searches += u64::from(name.ends_with("done") && is_search(item.raw()));
                 }
             }
             _ if kind.is_none() => {
@@ -136,16 +140,20 @@ impl Forwarder {
             Some("cancelled") => return Err(cancelled()),
             Some(_) | None => {}
         }
+        let mut searches = 0;
         for item in response.field("output").into_iter().flat_map(Part::items) {
             self.item(item);
+            searches += u64::from(is_search(item.raw()));
         }
+        // Some servers leave the list of items out at the end.
+        let searches = searches.max(self.searches);
         let reason = response.field("incomplete_details").and_then(|details| details.field("reason")?.text());
         self.tally.stop = Some(ReadEnding::of(status.as_deref(), reason.as_deref()).reason(self.said));
         let usage = response.field("usage").filter(|usage| usage.raw().starts_with(b"{"));
         if let Some(usage) = usage.and_then(ReadUsage::read) {
             let tier = response.field("service_tier").and_then(Part::text);
             let tier = tier.and_then(|word| ServiceTier::of_word(word.as_bytes()));
-            self.tally.usage = Some(usage.to_usage(tier));
+            self.tally.usage = Some(usage.to_usage(tier, searches));
         }
         Ok(())
     }

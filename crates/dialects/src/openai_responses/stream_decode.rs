@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use types::conversation::{Delta, Event, Opening};
 use types::{Fault, StreamEvent};
 
-use super::answer::Response;
+use super::answer::{Response, is_search};
 use super::error::fault_of;
 use super::stream_items::Items;
 use crate::Decoder;
@@ -22,6 +22,8 @@ pub(super) struct StreamDecoder {
     has_started: bool,
     is_done: bool,
     items: Items,
+    /// Searches of the web that have ended.
+    searches: u64,
 }
 
 /// One event as upstreams send it: every field may be missing, null or of another kind.
@@ -133,6 +135,7 @@ impl StreamDecoder {
             "response.output_item.done" => {
                 if let Some(item) = wire.item {
                     items.finish(number, item, events);
+                    self.searches += u64::from(is_search(item.get().as_bytes()));
                 }
             }
             "response.output_text.delta" => {
@@ -182,7 +185,10 @@ impl StreamDecoder {
         self.is_done = true;
         let reason = response.ending.reason(self.items.said);
         events.push(Event::Finish { choice: 0, reason, stop_sequence: None });
-        events.extend(response.usage.map(Event::Usage));
+        events.extend(response.usage.map(|mut usage| {
+            usage.units.web_search = usage.units.web_search.max(self.searches);
+            Event::Usage(usage)
+        }));
         events.push(Event::End);
         Ok(())
     }

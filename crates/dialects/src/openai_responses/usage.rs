@@ -2,7 +2,7 @@
 
 use serde::de::Deserializer;
 use serde::{Deserialize, Serialize};
-use types::{ServiceTier, Usage};
+use types::{ServiceTier, Units, Usage};
 
 use crate::openai_family::MAX_DEPTH;
 use crate::openai_family::usage::{Count, Inclusive};
@@ -46,9 +46,9 @@ impl ReadUsage {
         Some(Self(read))
     }
 
-    /// The disjoint classes, at the tier that the answer names beside them.
-    pub(super) fn to_usage(self, service_tier: Option<ServiceTier>) -> Usage {
-        self.0.to_usage(service_tier)
+    /// The disjoint classes, at the tier that the answer names beside them, and the searches that are among its items.
+    pub(super) fn to_usage(self, service_tier: Option<ServiceTier>, web_search: u64) -> Usage {
+        Usage { units: Units { web_search, ..Units::default() }, ..self.0.to_usage(service_tier) }
     }
 }
 

@@ -1,8 +1,9 @@
-//! Token counts in the words of every operation: those of completions, of images and of audio, and of providers that
+//! Token counts and units in the words of every operation: those of completions, of images and of audio, and of providers that
 //! tell what they bill.
 
-use serde::Deserialize;
-use types::{Tokens, Usage};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use types::{Tokens, Units, Usage};
 
 use crate::Fields;
 use crate::openai_family::usage::Count;
@@ -27,6 +28,56 @@ pub(crate) fn spoken(body: &[u8], fields: &Fields) -> Option<Usage> {
     Some(Usage { output: Tokens(0), output_audio: usage.output, ..usage })
 }
 
+/// Nothing that an answer is by itself.
+pub(crate) fn nothing(_body: &[u8], _fields: &Fields) -> Units {
+    Units::default()
+}
+
+/// Pictures that were made: those of a list, or the one of an event that ends its making.
+pub(crate) fn pictures(body: &[u8], fields: &Fields) -> Units {
+    let list = |data| serde_json::from_slice::<Vec<&RawValue>>(data).map_or(0, |list| list.len() as u64);
+    let ends = || fields.value(body, "type").is_some_and(|kind| kind.ends_with(b".completed\""));
+    let output_image = fields.value(body, "data").map_or_else(|| u64::from(ends()), list);
+    Units { output_image, ..Units::default() }
+}
+
+/// Seconds that were listened to.
+pub(crate) fn heard(body: &[u8], fields: &Fields) -> Units {
+    let seconds = fields.value(body, "duration").and_then(|seconds| serde_json::from_slice(seconds).ok());
+    Units { input_second: seconds.map_or(0, begun), ..Units::default() }
+}
+
+/// Seconds, of which one that has begun counts. Some servers tell them as text.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(untagged)]
+enum Seconds<'a> {
+    Number(f64),
+    Text(&'a str),
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a cast from float saturates, which is what a count out of range should do"
+)]
+fn begun(seconds: Seconds<'_>) -> u64 {
+    let seconds = match seconds {
+        Seconds::Number(seconds) => seconds,
+        Seconds::Text(text) => text.parse().unwrap_or_default(),
+    };
+    seconds.ceil() as u64
+}
+
+/// What is billed, which is all that some providers tell (Cohere's `meta.billed_units`).
+pub(crate) fn billed(body: &[u8], fields: &Fields) -> Option<Usage> {
+    #[derive(Deserialize)]
+    struct Meta {
+        billed_units: Option<ReadUsage>,
+    }
+    let meta: Meta = serde_json::from_slice(fields.value(body, "meta")?).ok()?;
+    meta.billed_units?.to_usage()
+}
+
 fn read(body: &[u8], fields: &Fields) -> Option<ReadUsage> {
     serde_json::from_slice(fields.value(body, "usage")?).ok()
 }
@@ -44,6 +95,11 @@ pub(crate) struct ReadUsage {
     input_tokens_details: Option<ReadDetails>,
     prompt_tokens_details: Option<ReadDetails>,
     output_tokens_details: Option<ReadDetails>,
+    /// What is billed in units.
+    images: Option<Count>,
+    search_units: Option<Count>,
+    #[serde(deserialize_with = "whole_seconds")]
+    seconds: Option<Count>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -56,12 +112,18 @@ struct ReadDetails {
 }
 
 impl ReadUsage {
-    /// The disjoint classes; none where no tokens are told. What the total holds
+    /// The disjoint classes and the units; none where neither are told. What the total holds
     /// beyond both directions is input: where there is nothing but a total, and audio that stands beside the prompt.
     pub(crate) fn to_usage(&self) -> Option<Usage> {
         let number = |count: Option<Count>| count.map_or(0, |count| count.0);
         let told = [self.prompt_tokens, self.input_tokens, self.output_tokens, self.total_tokens];
-        if told.iter().all(Option::is_none) {
+        let units = Units {
+            input_image: number(self.images),
+            input_second: number(self.seconds),
+            query: number(self.search_units),
+            ..Units::default()
+        };
+        if told.iter().all(Option::is_none) && units.is_empty() {
             return None;
         }
         let output = number(self.completion_tokens).max(number(self.output_tokens));
@@ -85,7 +147,13 @@ impl ReadUsage {
             cache_read,
             output: Tokens(output - drawn),
             output_image: Tokens(drawn),
+            units,
             ..Usage::default()
         })
     }
+}
+
+fn whole_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Count>, D::Error> {
+    let seconds: Option<Seconds<'_>> = Option::deserialize(deserializer)?;
+    Ok(seconds.map(|seconds| Count(begun(seconds))))
 }

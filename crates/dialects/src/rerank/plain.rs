@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use types::conversation::{Change, Extras, Target};
 use types::rerank::{Answer, Ranked, Request};
-use types::{DialectId, Fault, ModelName, Operation};
+use types::{DialectId, Fault, Foreseen, ModelName, Operation, Units};
 
 use super::{documents, text_of};
 use crate::ask::Ask;
@@ -17,7 +17,7 @@ use crate::openai_family::error::{fault_inside, unreadable};
 use crate::openai_family::usage::Count;
 use crate::openai_family::{checked_text, json_bytes};
 use crate::passage::Answers;
-use crate::passage::usage::ReadUsage;
+use crate::passage::usage::{self, ReadUsage};
 use crate::splice::quoted;
 use crate::surface::{Kind, Surface};
 use crate::surrogates::mend;
@@ -25,6 +25,8 @@ use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head, Pe
 
 /// The language's name.
 const ID: DialectId = DialectId("rerank");
+/// The most documents of one search (<https://docs.cohere.com/docs/rerank-overview>).
+const SEARCH: usize = 100;
 /// Fields that those do not know who take documents as texts alone.
 const OLDER: [&str; 3] = ["return_documents", "rank_fields", "max_chunks_per_doc"];
 
@@ -35,7 +37,7 @@ pub static RERANK: Surface = Surface {
     family: &crate::cohere::Cohere,
     peek,
     adapt,
-    answers: Answers { needs: Some("results"), ..Answers::DEFAULT },
+    answers: Answers { needs: Some("results"), units: searches, ..Answers::DEFAULT },
     kind: Kind::Reranking(&Plain),
 };
 
@@ -137,8 +139,15 @@ struct WriteUsage {
 fn peek(ask: Ask<'_>) -> Result<Peek, DecodeError> {
     let model = ask.model()?;
     ask.require("query")?;
-    ask.require("documents")?;
-    Ok(Peek::of(model))
+    let documents = ask.require("documents")?;
+    let documents = serde_json::from_slice::<Vec<&RawValue>>(documents).map_or(1, |list| list.len());
+    let guessed = Units { query: documents.div_ceil(SEARCH) as u64, ..Units::default() };
+    Ok(Peek { foreseen: Foreseen { guessed, ..Foreseen::default() }, ..Peek::of(model) })
+}
+
+/// The searches that an answer is billed as.
+fn searches(body: &[u8], fields: &Fields) -> Units {
+    usage::billed(body, fields).map_or_else(Units::default, |usage| usage.units)
 }
 
 /// The request with the target's name for the model, with the one word for how many are wanted, and with documents as

@@ -8,7 +8,9 @@ use ledger::{Estimated, Intent, LedgerError, OpenAttempt, Outcome, Settlement};
 use providers::Price;
 use router::Claim;
 use telemetry::events::{AttemptFinished, CircuitChanged, PriceUnknown, UsageDisbelieved};
-use types::{AttemptId, Fault, FaultKind, ModelName, Monotonic, Operation, SpanId, Tokens, Usage};
+use types::{
+    AttemptId, Fault, FaultKind, Foreseen, ModelName, Monotonic, Operation, SpanId, Tokens, Units, Usage,
+};
 
 use super::{Account, Served};
 use crate::counting::{self, Believable};
@@ -20,6 +22,7 @@ pub(super) struct UnderWay {
     claim: Claim,
     price: Option<Arc<Price>>,
     believable: Believable,
+    foreseen: Foreseen,
     at: Monotonic,
     /// From its beginning to the first content of its answer.
     first_chunk: Option<Duration>,
@@ -30,6 +33,12 @@ pub(super) struct UnderWay {
     answered: Option<ModelName>,
 }
 
+impl UnderWay {
+    fn is_by_unit(&self) -> bool {
+        self.price.as_ref().is_some_and(|price| price.is_by_unit())
+    }
+}
+
 /// What an attempt is begun with.
 pub(crate) struct Begin<'a> {
     pub(crate) served: Served,
@@ -37,6 +46,7 @@ pub(crate) struct Begin<'a> {
     pub(crate) charge: Charge<'a>,
     pub(crate) most_output: Tokens,
     pub(crate) believable: Believable,
+    pub(crate) foreseen: Foreseen,
     pub(crate) span: SpanId,
 }
 
@@ -53,8 +63,8 @@ impl Account {
     /// claim on the target is given back.
     pub(crate) fn begin_attempt(&mut self, begin: Begin<'_>) -> Result<AttemptId, LedgerError> {
         let number = self.facts.attempts + 1;
-        let reserved =
-            begin.charge.price.map(|price| price.ceiling(self.facts.input_estimate, begin.most_output));
+        let (input, units) = (self.facts.input_estimate, begin.foreseen.all());
+        let reserved = begin.charge.price.map(|price| price.ceiling(input, begin.most_output, &units));
         let recorded = self.gateway.ledger.begin(Intent {
             attempt: AttemptId::generate(),
             request: self.id,
@@ -81,6 +91,7 @@ impl Account {
             claim: begin.claim,
             price: begin.charge.price.cloned(),
             believable: begin.believable,
+            foreseen: begin.foreseen,
             at: self.now,
             first_chunk: None,
             span: begin.span,
@@ -122,7 +133,10 @@ impl Account {
         // A refused request costs nothing; one that was given up or broke off has used its input and what was seen.
         let usage = match attempt.seen {
             (None, 0) if fault.kind != FaultKind::ClientGone => Usage::default(),
-            (reported, bytes) => counting::so_far(reported, self.facts.input_estimate, bytes),
+            (reported, bytes) => {
+                let usage = counting::so_far(reported, self.facts.input_estimate, bytes);
+                Usage { units: attempt.foreseen.counted.updated(&usage.units), ..usage }
+            }
         };
         let is_client_gone = fault.kind == FaultKind::ClientGone;
         let outcome = if is_client_gone { Outcome::ClientGone } else { Outcome::Failed(fault.kind) };
@@ -145,12 +159,25 @@ impl Account {
                 (Usage::default(), Estimated::No)
             }
             Some(usage) => (usage, Estimated::No),
+            // Where tokens cost nothing there is no need to guess how many there were.
+            None if self.attempt.as_ref().is_some_and(UnderWay::is_by_unit) => {
+                (Usage::default(), Estimated::No)
+            }
             None => (counting::so_far(None, self.facts.input_estimate, tally.output_bytes), Estimated::Yes),
         };
         self.facts.stop = tally.stop;
+        let (usage, estimated) = self.with_units(usage, estimated, &tally.units);
         let ending = Ending { outcome: Outcome::Answered, usage, estimated, status: Some(status), tally };
         self.end_attempt(ending, None);
         self.report(claim, router::Outcome::Served);
+    }
+
+    /// The same with what was used beside tokens, by the answer itself or by its report.
+    fn with_units(&self, usage: Usage, estimated: Estimated, shown: &Units) -> (Usage, Estimated) {
+        let Some(attempt) = &self.attempt else { return (usage, estimated) };
+        let told = usage.units.updated(shown);
+        let (units, is_guess) = counting::units(&told, &attempt.foreseen, attempt.price.as_deref());
+        (Usage { units, ..usage }, if is_guess { Estimated::Yes } else { estimated })
     }
 
     fn end_attempt(&mut self, mut ending: Ending<'_>, fault: Option<FaultKind>) {

@@ -37,19 +37,26 @@ fn texts() -> impl Strategy<Value = String> {
 
 fn usages() -> impl Strategy<Value = Usage> {
     let tiers = option::of(prop::sample::select(ServiceTier::ALL));
-    (any::<[u64; 11]>(), tiers).prop_map(|([a, b, c, d, e, f, g, h, i, j, k], service_tier)| Usage {
-        input: Tokens(a),
-        input_audio: Tokens(b),
-        input_image: Tokens(c),
-        cache_read: Tokens(d),
-        cache_read_audio: Tokens(e),
-        cache_write_5m: Tokens(f),
-        cache_write_1h: Tokens(g),
-        output: Tokens(h),
-        output_audio: Tokens(i),
-        output_image: Tokens(j),
-        reasoning: Tokens(k),
-        service_tier,
+    let units = option::of(any::<[u64; 9]>()).prop_map(|counts| {
+        let counts = Unit::ALL.iter().zip(counts.unwrap_or_default());
+        counts.fold(Units::default(), |units, (unit, count)| units.with(*unit, count))
+    });
+    (any::<[u64; 11]>(), tiers, units).prop_map(|([a, b, c, d, e, f, g, h, i, j, k], service_tier, units)| {
+        Usage {
+            input: Tokens(a),
+            input_audio: Tokens(b),
+            input_image: Tokens(c),
+            cache_read: Tokens(d),
+            cache_read_audio: Tokens(e),
+            cache_write_5m: Tokens(f),
+            cache_write_1h: Tokens(g),
+            output: Tokens(h),
+            output_audio: Tokens(i),
+            output_image: Tokens(j),
+            reasoning: Tokens(k),
+            service_tier,
+            units,
+        }
     })
 }
 

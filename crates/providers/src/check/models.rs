@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use types::{PerMillion, ServiceTier, TokenClass, Tokens};
+use types::{PerMillion, ServiceTier, TokenClass, Tokens, Unit};
 
 use super::findings::Findings;
 use crate::model::{CAPABILITIES, MODALITIES, TASKS, has_form};
 use crate::price::{Rates, Rule, parse_dollars, parse_dollars_per_thousand};
 use crate::raw::{RawModel, RawModels, RawRule};
-use crate::{Model, Price, Problem, Unit};
+use crate::{Model, Price, Problem};
 
 /// The texts of a folder's files on models.
 #[derive(Clone, Copy, Debug, Default)]

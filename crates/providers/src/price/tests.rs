@@ -63,6 +63,50 @@ fn each_class_is_charged_at_its_own_rate_and_rounded_once() {
 }
 
 #[test]
+fn units_are_charged_beside_tokens_and_never_twice() {
+    let units = Units { web_search: 3, page: 5, ..Units::default() };
+    let searched = Usage { input: Tokens(1), units, ..Usage::default() };
+    // 3 + 3 times a hundredth of a dollar; pages have no price.
+    assert_eq!(list().cost(&searched), MicroUsd::from_micros(30_003));
+    let pictures = vec![(Unit::OutputImage, PerMillion(40_000_000_000))];
+    let by_picture = |output_image| {
+        let base = rates(&[
+            (TokenClass::Input, 0),
+            (TokenClass::Output, 0),
+            (TokenClass::OutputImage, output_image),
+        ]);
+        Price::new("2026-01-01".into(), base, Vec::new(), pictures.clone())
+    };
+    let units = Units { output_image: 2, ..Units::default() };
+    let told = Usage { output_image: Tokens(1_000), units, ..Usage::default() };
+    let untold = Usage { units, ..Usage::default() };
+    assert_eq!(by_picture(0).cost(&told), MicroUsd::from_micros(80_000));
+    assert_eq!(by_picture(30_000_000).cost(&told), MicroUsd::from_micros(30_000));
+    assert_eq!(by_picture(30_000_000).cost(&untold), MicroUsd::from_micros(80_000));
+    assert_eq!(by_picture(0).ceiling(Tokens(9), Tokens(9), &units), MicroUsd::from_micros(80_000));
+    assert_eq!(
+        (by_picture(0).is_by_unit(), by_picture(1).is_by_unit(), list().is_by_unit()),
+        (true, false, false)
+    );
+}
+
+#[test]
+fn the_dearest_list_charges_the_dearest_unit() {
+    let [cheap, dear] = [1, 2].map(|rate| {
+        let units = vec![(Unit::Query, PerMillion(rate * 1_000_000_000))];
+        Price::new(
+            "2026-01-01".into(),
+            rates(&[(TokenClass::Input, 0), (TokenClass::Output, 0)]),
+            Vec::new(),
+            units,
+        )
+    });
+    let dearest = Price::dearest([&cheap, &dear, &list()]).unwrap();
+    assert_eq!(dearest.unit(Unit::Query), Some(PerMillion(2_000_000_000)));
+    assert_eq!(dearest.unit(Unit::WebSearch), Some(PerMillion(10_000_000_000)));
+}
+
+#[test]
 fn classes_without_a_price_fall_back() {
     let rates = rates(&[(TokenClass::Input, 2), (TokenClass::Output, 8)]);
     for class in TokenClass::ALL {
@@ -117,7 +161,7 @@ fn the_dearest_of_several_lists_is_nowhere_cheaper_than_any() {
 #[test]
 fn no_usage_within_the_estimate_costs_more_than_the_ceiling() {
     let (input, output) = (Tokens(200_001), Tokens(5_000));
-    let ceiling = list().ceiling(input, output);
+    let ceiling = list().ceiling(input, output, &Units::default());
     for counted in [0, 200_000, 200_001] {
         for input_class in TokenClass::ALL.iter().filter(|class| class.is_input()) {
             let mut usage = Usage { reasoning: output, ..Usage::default() };

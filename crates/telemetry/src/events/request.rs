@@ -124,6 +124,9 @@ impl RequestFinished<'_> {
                     .with(&[direction, class.as_str(), model, provider], |tokens| tokens.add(count));
             }
         }
+        for (unit, count) in self.usage.iter().flat_map(|usage| usage.units.used()) {
+            metrics.units.with(&[unit.as_str(), model, provider], |units| units.add(count));
+        }
         if let Some(cost) = self.cost {
             metrics.cost_usd.with(&[model, provider], |dollars| dollars.add(cost.as_micros()));
         }

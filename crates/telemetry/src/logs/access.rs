@@ -101,6 +101,13 @@ impl Access<'_> {
                     }
                 }
             });
+            if !usage.units.is_empty() {
+                object.object(field::UNITS, |units| {
+                    for (unit, count) in usage.units.used() {
+                        units.integer(unit.as_str(), count);
+                    }
+                });
+            }
         }
         if let Some(cost) = request.cost {
             push_decimal(object.value(field::COST_USD), cost.as_micros(), 6);

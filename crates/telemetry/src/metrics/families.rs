@@ -151,4 +151,6 @@ families! {
         [DIRECTION, KIND, MODEL, PROVIDER] Unit::Count;
     translation_changes: Counter = TRANSLATION_CHANGES "Fields a translation dropped, emulated or rewrote."
         [KIND] Unit::Count;
+    units: Counter = UNITS "What was used that is not counted in tokens, by its unit."
+        [KIND, MODEL, PROVIDER] Unit::Count;
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use testkit::{FakeUpstream, Gateway, Random, Reply};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, sleep};
-use types::{FaultKind, Tokens, Usage};
+use types::{FaultKind, Tokens, Units, Usage};
 
 use crate::gateway;
 use crate::samples::{
@@ -113,6 +113,7 @@ const fn usage(input: u64, output: u64) -> Usage {
         output_image: Tokens(0),
         reasoning: Tokens(0),
         service_tier: None,
+        units: Units::NONE,
     }
 }
 

@@ -33,6 +33,7 @@ mod sdk;
 mod smoke;
 mod splits;
 mod turns;
+mod units;
 
 use testkit::Gateway;
 

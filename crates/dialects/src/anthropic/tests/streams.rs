@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 use types::conversation::{Content, Delivery, Delta, Event, Opening, StopReason};
-use types::{FaultKind, Frame, Json, StreamEvent, Tokens, Usage};
+use types::{FaultKind, Frame, Json, StreamEvent, Tokens, Units, Usage};
 
 use super::{Anthropic, STREAM, asked, events, fold, read};
 use crate::{Conversational as _, Dialect as _};
@@ -80,6 +80,7 @@ fn usage() -> Usage {
         cache_write_1h: Tokens(5),
         output: Tokens(30),
         reasoning: Tokens(10),
+        units: Units { web_search: 1, ..Units::default() },
         ..Usage::default()
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use types::conversation::StopReason;
-use types::{Code, FaultKind, Refusal, RetryAdvice, Tokens, Usage};
+use types::{Code, FaultKind, Refusal, RetryAdvice, Tokens, Units, Usage};
 
 use super::*;
 use crate::{Encoded, read_fault};
@@ -25,6 +25,7 @@ fn a_stream_passes_byte_for_byte_and_is_understood_on_the_way() {
         cache_read: Tokens(4),
         output: Tokens(10),
         reasoning: Tokens(7),
+        units: Units { web_search: 1, ..Units::default() },
         ..Usage::default()
     };
     assert_eq!(tally.usage, Some(usage));

@@ -5,7 +5,7 @@ use serde_json::json;
 use types::conversation::{
     CacheMark, Content, Extras, Media, MediaSource, Message, Reasoning, Role, Sampling, Tool, ToolChoice,
 };
-use types::{DialectId, Json};
+use types::{DialectId, Foreseen, Json};
 
 use super::*;
 use crate::{DecodeError, Peek, Vectors};
@@ -33,6 +33,7 @@ fn peek_reads_what_routing_needs() {
         calls: Calls::Tools,
         form: StreamForm::Events,
         vectors: Vectors::default(),
+        foreseen: Foreseen::default(),
     };
     assert_eq!(peek(body), Ok(expect));
     let body = r#"{"messages":[],"model":"m","stream":null,"max_tokens":null}"#;
@@ -45,6 +46,7 @@ fn peek_reads_what_routing_needs() {
             calls: Calls::Tools,
             form: StreamForm::Events,
             vectors: Vectors::default(),
+            foreseen: Foreseen::default(),
         })
     );
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use types::conversation::{Answer, Choice, Content, StopReason};
-use types::{Code, FaultKind, Json, Refusal, Tokens, Usage};
+use types::{Code, FaultKind, Json, Refusal, Tokens, Units, Usage};
 
 use super::*;
 
@@ -168,7 +168,13 @@ fn an_upstream_s_answer_is_understood_whatever_it_leaves_out() {
     assert_eq!(answer.created, Some(5));
     assert_eq!(
         answer.usage.unwrap(),
-        Usage { input: Tokens(4), output: Tokens(2), reasoning: Tokens(3), ..Usage::default() }
+        Usage {
+            input: Tokens(4),
+            output: Tokens(2),
+            reasoning: Tokens(3),
+            units: Units { web_search: 1, ..Units::default() },
+            ..Usage::default()
+        }
     );
     let logprobs = answer.choices[0].logprobs.as_ref().unwrap();
     assert_eq!(logprobs.as_str(), r#"{"content":[{"token":"hi"}],"refusal":null}"#);

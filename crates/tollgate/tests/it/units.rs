@@ -1,0 +1,136 @@
+//! What is used beside tokens: counted by what the answer says or the request is, charged by the unit, and on record.
+
+use serde_json::{Value, json};
+use testkit::{FakeUpstream, Gateway, Reply, Response};
+
+use crate::gateway;
+
+async fn behind(kind: &str, answer: Reply) -> (FakeUpstream, Gateway) {
+    let upstream = FakeUpstream::start(move |_| answer.clone()).await;
+    let config = format!("providers: {{up: {{kind: {kind}, url: \"{}/v1\", key: sk-test}}}}", upstream.url());
+    let gateway = gateway().config(&config).start().await;
+    (upstream, gateway)
+}
+
+/// What must be on record of one request.
+struct Expect {
+    units: Value,
+    dollars: &'static str,
+    estimated: u64,
+}
+
+async fn check(gateway: &Gateway, answer: &Response, expect: Expect) {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let line =
+        gateway.logged(1, |line| line["message"] == "request" && line["status"] == 200).await.remove(0);
+    assert_eq!(line["units"], expect.units, "{line}");
+    assert_eq!(line["cost_usd"].to_string(), expect.dollars, "{line}");
+    let total = &gateway.usage()["total"];
+    assert_eq!(
+        (&total["usage"]["units"], &total["estimated"]),
+        (&expect.units, &expect.estimated.into()),
+        "{total}"
+    );
+    let metrics = gateway.metrics().await;
+    for (unit, count) in expect.units.as_object().into_iter().flatten() {
+        let kind = format!("tollgate_units_total{{kind=\"{unit}\"");
+        let series = metrics.lines().find(|line| line.starts_with(&kind)).unwrap();
+        assert!(series.ends_with(&format!(" {count}")), "{series}");
+    }
+}
+
+fn form(fields: &[(&str, &str)], file: &[u8]) -> Vec<u8> {
+    let text = |(name, value): &(&str, &str)| {
+        format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let fields: String = fields.iter().map(text).collect();
+    let head = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.mp3\"\r\n\r\n";
+    [fields.as_bytes(), head.as_bytes(), file, b"\r\n--b--\r\n"].concat()
+}
+
+#[tokio::test]
+async fn seconds_are_those_of_the_report_or_of_the_answer() {
+    let reports = r#"{"text":"x","usage":{"type":"duration","seconds":61}}"#;
+    let tells = r#"{"text":"x","duration":60.2,"segments":[]}"#;
+    for answer in [reports, tells] {
+        let (_upstream, gateway) = behind("openai", Reply::json(200, answer)).await;
+        let answer = hear(&gateway, &vec![0; 40_000]).await;
+        let units = json!({"input_second": 61});
+        check(&gateway, &answer, Expect { units, dollars: "0.0061", estimated: 0 }).await;
+        assert_eq!(answer.header("x-tollgate-cost-usd"), "0.006100");
+    }
+}
+
+#[tokio::test]
+async fn seconds_that_nobody_tells_are_an_estimate() {
+    let (_upstream, gateway) = behind("openai", Reply::json(200, r#"{"text":"x"}"#)).await;
+    let answer = hear(&gateway, &vec![0; 40_000]).await;
+    let units = json!({"input_second": 10});
+    check(&gateway, &answer, Expect { units, dollars: "0.001", estimated: 1 }).await;
+}
+
+async fn hear(gateway: &Gateway, sound: &[u8]) -> Response {
+    let call = gateway.post("/v1/audio/transcriptions", form(&[("model", "up/whisper-1")], sound));
+    call.header("content-type", "multipart/form-data; boundary=b").send().await
+}
+
+#[tokio::test]
+async fn characters_to_speak_are_those_of_the_request() {
+    let (_upstream, gateway) = behind("openai", Reply::bytes("audio/mpeg", vec![7; 5_000])).await;
+    let body = json!({"model": "up/tts-1", "voice": "alloy", "input": "Grüße, Welt!"});
+    let answer = gateway.post("/v1/audio/speech", body.to_string()).send().await;
+    let units = json!({"input_character": 12});
+    check(&gateway, &answer, Expect { units, dollars: "0.00018", estimated: 0 }).await;
+}
+
+#[tokio::test]
+async fn pictures_are_those_that_were_made() {
+    let made = r#"{"created":1,"data":[{"url":"a"},{"url":"b"}]}"#;
+    let (_upstream, gateway) = behind("xai", Reply::json(200, made)).await;
+    let body = json!({"model": "up/grok-imagine-image", "prompt": "a dot", "n": 3});
+    let answer = gateway.post("/v1/images/generations", body.to_string()).send().await;
+    let units = json!({"output_image": 2});
+    check(&gateway, &answer, Expect { units, dollars: "0.04", estimated: 0 }).await;
+}
+
+#[tokio::test]
+async fn a_reranking_is_charged_by_its_searches() {
+    let ranked =
+        |more: &str| format!(r#"{{"id":"r","results":[{{"index":0,"relevance_score":0.9}}]{more}}}"#);
+    let billed = ranked(r#","meta":{"billed_units":{"search_units":3}}"#);
+    // Of what is billed nobody says: as many as the documents make.
+    for (answer, searches, dollars, estimated) in [(billed, 3, "0.006", 0), (ranked(""), 2, "0.004", 1)] {
+        let (_upstream, gateway) = behind("cohere", Reply::json(200, answer)).await;
+        let body = json!({"model": "up/rerank-english-v3.0", "query": "a", "documents": vec!["b"; 101]});
+        let answer = gateway.post("/v2/rerank", body.to_string()).send().await;
+        let units = json!({"query": searches});
+        check(&gateway, &answer, Expect { units, dollars, estimated }).await;
+    }
+}
+
+#[tokio::test]
+async fn searches_of_the_web_cost_beside_tokens() {
+    let response = json!({
+        "id": "resp_1", "object": "response", "model": "gpt-4.1", "status": "completed",
+        "output": [
+            {"type": "web_search_call", "id": "1", "status": "completed", "action": {"type": "search", "query": "a"}},
+            {"type": "message", "id": "2", "role": "assistant", "content": [{"type": "output_text", "text": "x"}]},
+        ],
+        "usage": {"input_tokens": 1000, "output_tokens": 10, "total_tokens": 1010},
+    });
+    let (_upstream, gateway) = behind("openai", Reply::json(200, response.to_string())).await;
+    let body = json!({"model": "up/gpt-4.1", "input": "hi", "tools": [{"type": "web_search"}]});
+    let answer = gateway.post("/v1/responses", body.to_string()).send().await;
+    let units = json!({"web_search": 1});
+    check(&gateway, &answer, Expect { units, dollars: "0.02708", estimated: 0 }).await;
+}
+
+#[tokio::test]
+async fn what_is_told_in_tokens_is_not_charged_by_the_unit() {
+    let made = r#"{"created":1,"data":[{"b64_json":"a"}],"usage":{"input_tokens":10,"output_tokens":1000,"total_tokens":1010}}"#;
+    let (_upstream, gateway) = behind("openai", Reply::json(200, made)).await;
+    let body = json!({"model": "up/gpt-image-1", "prompt": "a dot"});
+    let answer = gateway.post("/v1/images/generations", body.to_string()).send().await;
+    let units = json!({"output_image": 1});
+    check(&gateway, &answer, Expect { units, dollars: "0.04005", estimated: 0 }).await;
+}
