@@ -67,6 +67,9 @@ enum Block {
     Thinking { number: usize, id: String, text: String, signature: String },
 }
 
+/// The arguments of a call without any.
+const NO_ARGUMENTS: &str = "{}";
+
 /// Where in the answer something stands.
 #[derive(Clone, Copy, Serialize)]
 struct At<'a> {
@@ -312,8 +315,12 @@ impl StreamEncoder {
                 let proof = (!signature.is_empty()).then(|| written_proof(&signature));
                 self.done(number, thought(&id, &text, proof), out);
             }
-            Block::Call { number, id, call_id, name, arguments } => {
-                let arguments = if arguments.is_empty() { "{}".to_owned() } else { arguments };
+            Block::Call { number, id, call_id, name, mut arguments } => {
+                if arguments.is_empty() {
+                    NO_ARGUMENTS.clone_into(&mut arguments);
+                    let what = Piece { delta: NO_ARGUMENTS };
+                    self.told("response.function_call_arguments.delta", At::item(&id, number), &what, out);
+                }
                 let what = ArgumentsDone { name: &name, arguments: &arguments };
                 self.told("response.function_call_arguments.done", At::item(&id, number), &what, out);
                 self.done(number, call(&id, status, (&call_id, &name), &arguments), out);

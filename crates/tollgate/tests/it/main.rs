@@ -31,6 +31,7 @@ mod replay;
 mod samples;
 mod sdk;
 mod smoke;
+mod specs;
 mod splits;
 mod turns;
 mod units;

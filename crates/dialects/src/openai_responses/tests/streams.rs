@@ -45,10 +45,7 @@ pub(super) fn valid(stream: &str) -> Vec<Value> {
                     "done" if !family.ends_with("part") => {
                         let whole =
                             ["text", "arguments", "refusal"].iter().find_map(|name| data[name].as_str());
-                        assert!(
-                            said == whole.unwrap() || (said.is_empty() && whole == Some("{}")),
-                            "{stream}"
-                        );
+                        assert!(said == whole.unwrap(), "{stream}");
                     }
                     _ => {}
                 }

@@ -1,8 +1,8 @@
 //! What every answer in a language obeys, told without the gateway's own decoders.
 
-use std::collections::BTreeMap;
+use serde_json::Value;
 
-use serde_json::{Value, json};
+use crate::specs::order;
 
 /// A whole answer of Chat Completions.
 pub(super) fn is_completion(answer: &Value) -> bool {
@@ -78,32 +78,11 @@ fn is_part(part: &Value) -> bool {
     }
 }
 
-/// The events of a response: numbered, each in its item, and the end has all of it again.
+/// The events of a response, of which the last has all of it.
 pub(super) fn responses(data: &[(String, Value)], model: &str) -> Result<(), String> {
-    let mut items: BTreeMap<u64, Value> = BTreeMap::new();
-    for (number, (name, value)) in data.iter().enumerate() {
-        ensure(value["type"] == name.as_str(), "an event's name is its type")?;
-        ensure(value["sequence_number"] == number, "events are numbered without gaps")?;
-        let Some(index) = value["output_index"].as_u64() else { continue };
-        match name.as_str() {
-            "response.output_item.added" => {
-                ensure(index == items.len() as u64, "items are numbered without gaps")?;
-                items.insert(index, Value::Null);
-            }
-            "response.output_item.done" => {
-                let before = items.insert(index, value["item"].clone());
-                ensure(before == Some(Value::Null), "an item ends once")?;
-            }
-            _ => ensure(items.get(&index) == Some(&Value::Null), "a piece lies in its item")?,
-        }
-    }
-    let names: Vec<&str> = data.iter().map(|(name, _)| name.as_str()).collect();
-    ensure(names.starts_with(&["response.created", "response.in_progress"]), "the beginning of a response")?;
-    let Some((name, last)) = data.last() else { return Err("empty".to_owned()) };
-    ensure(matches!(name.as_str(), "response.completed" | "response.incomplete"), "the end of a response")?;
-    let last = &last["response"];
-    ensure(is_response(last) && last["model"] == model, "the end is a whole response")?;
-    ensure(last["output"] == json!(items.into_values().collect::<Vec<_>>()), "the end has all of it again")
+    order::check(data)?;
+    let last = &data.last().ok_or("empty")?.1["response"];
+    ensure(is_response(last) && last["model"] == model, "the end is a whole response")
 }
 
 /// The chunks of a completion.

@@ -13,7 +13,7 @@ use types::conversation::{Extras, Target};
 use types::{Usage, embedding, rerank};
 
 use crate::exchange::{CATALOGUE, renamed};
-use crate::gateway;
+use crate::{gateway, specs};
 
 const KEY: &str = "sk-fixture";
 
@@ -187,6 +187,9 @@ impl Case {
     #[track_caller]
     fn judge(&self, name: &str, caller: &'static dyn Dialect, answer: &Response) {
         let Exchange { vectors, ranked, usage, .. } = &self.exchange;
+        if caller.id() != self.dialect().id() {
+            assert_eq!(specs::judge(caller.routes()[0].path, answer), Ok(()), "{name}");
+        }
         if let Some(language) = caller.embedding() {
             let read = language.decode_answer(&answer.body).unwrap();
             assert_eq!(

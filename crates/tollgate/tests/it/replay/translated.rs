@@ -10,7 +10,7 @@ use types::conversation::{Content, Conversation, StopReason, Target, Tool};
 use super::{Stage, Way, answer_of_error, spoken_headers};
 use crate::exchange::Exchange;
 use crate::heard::{self, gist};
-use crate::language;
+use crate::{language, question, specs};
 
 /// The languages that the exchange is translated into.
 pub(super) fn callers(exchange: &Exchange) -> impl Iterator<Item = &'static dyn Conversational> + use<> {
@@ -33,6 +33,7 @@ pub(super) async fn check(
     let request = in_other_words(&asked, caller, &model)?;
     let (answer, received) = stage.call((way, index), caller, request).await?;
     kept(&asked, exchange, &received.body)?;
+    specs::judge(&question::path(caller, &model, exchange.is_streamed()), &answer)?;
     let original = heard::answer(exchange.dialect, exchange.is_streamed(), &exchange.body);
     let original = match original {
         Ok(original) if exchange.status == 200 => original,
