@@ -25,6 +25,7 @@ mod outline;
 mod passage;
 mod passed_on;
 mod place;
+mod prefix;
 mod proofs;
 mod quirks;
 mod route;

@@ -71,6 +71,8 @@ quirks! {
     OPENAPI_SCHEMA = "openapi_schema";
     /// Takes documents to rerank as texts alone, and does not repeat them.
     PLAIN_DOCUMENTS = "plain_documents";
+    /// Shall cache how a conversation begins, also where its caller has marked nothing.
+    PROMPT_CACHE = "prompt_cache";
     /// Calls `seed` `random_seed`.
     RANDOM_SEED = "random_seed";
     /// Wants the model's reasoning back as `reasoning_content` on assistant messages.

@@ -137,6 +137,8 @@ pub struct DestinationConfig {
     pub passthrough: Option<Box<str>>,
     /// What the catalogue says of it and its models.
     pub catalogue: Arc<Provider>,
+    /// Quirks that the configuration adds to those in the catalogue.
+    pub quirks: Vec<String>,
     /// What becomes of requests to models whose price nobody knows.
     pub unknown_price: UnknownPrice,
 }
@@ -152,18 +154,18 @@ impl Destination {
             credential,
             passthrough,
             catalogue,
+            quirks,
             unknown_price,
         } = config;
         let semconv = Arc::from(catalogue.semconv.as_str());
-        let unlisted = Arc::new(KnownModel { model: None, quirks: catalogue.quirks_of(None).into() });
+        let quirks_of =
+            |model: Option<&Model>| catalogue.quirks_of(model).into_iter().chain(quirks.clone()).collect();
+        let unlisted = Arc::new(KnownModel { model: None, quirks: quirks_of(None) });
         let mut known = HashMap::default();
         for model in catalogue.models() {
             // Most models are like their provider, and like each other.
-            let quirks = if model.quirks.is_empty() {
-                Arc::clone(&unlisted.quirks)
-            } else {
-                catalogue.quirks_of(Some(model)).into()
-            };
+            let quirks =
+                if model.quirks.is_empty() { Arc::clone(&unlisted.quirks) } else { quirks_of(Some(model)) };
             let one = Arc::new(KnownModel { model: Some(Arc::clone(model)), quirks });
             known.extend(model.names().map(|name| (name.clone(), Arc::clone(&one))));
         }

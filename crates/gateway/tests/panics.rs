@@ -163,6 +163,7 @@ fn built_in() -> Destination {
     };
     Destination::new(DestinationConfig {
         passthrough: None,
+        quirks: Vec::new(),
         name: "tollgate".into(),
         origin: None,
         endpoints: vec![endpoint],

@@ -32,6 +32,7 @@ pub const QUIRKS: &[(&str, &str)] = &[
     ("openapi_schema", "schemas are `OpenAPI` 3.0's (`parameters`, `responseSchema`): JSON Schema's own are not taken"),
     ("output_dimension", "the length of vectors is named `output_dimension`, not `dimensions`"),
     ("plain_documents", "documents to rerank are strings, and the answer does not repeat them: `return_documents`, `rank_fields` and `max_chunks_per_doc` are not known"),
+    ("prompt_cache", "wants prompt-cache marks behind what later turns begin with too, also where the caller has set none"),
     ("random_seed", "`seed` is named `random_seed`"),
     ("reasoning_content", "a message's reasoning is its string `reasoning_content`, and goes back there"),
     ("reasoning_field", "a message's reasoning is its string `reasoning`"),

@@ -147,6 +147,7 @@ fn find(
         headers: Vec::new(),
         models: Vec::new(),
         passthrough: false,
+        prompt_cache: false,
     })
 }
 

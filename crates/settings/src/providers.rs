@@ -35,6 +35,8 @@ pub struct ProviderSetting {
     pub models: Vec<String>,
     /// Whether callers may ask it for anything at all, by `/passthrough/NAME/…`.
     pub passthrough: bool,
+    /// Whether requests whose caller marked nothing for its prompt cache get marks.
+    pub prompt_cache: bool,
 }
 
 section! {
@@ -56,6 +58,8 @@ section! {
         models: Vec<String> = Vec::new(),
         /// Whether callers may ask it for anything at all, with Tollgate's credential there, by `/passthrough/NAME/…`. A key that is limited to some models needs `passthrough/NAME` among them.
         passthrough: bool = false,
+        /// Whether requests whose caller marked nothing for the prompt cache get marks, at providers and models that cache what is marked: behind the tools, the system prompt and the last two things the user said. What is written into a cache costs more there than other input, what is read from it much less.
+        prompt_cache: bool = false,
     }
 }
 
@@ -85,6 +89,7 @@ impl ProviderSetting {
             headers: raw.headers.0,
             models: raw.models,
             passthrough: raw.passthrough,
+            prompt_cache: raw.prompt_cache,
         }
     }
 
@@ -99,6 +104,7 @@ impl ProviderSetting {
             headers: Named(self.headers.clone()),
             models: self.models.clone(),
             passthrough: self.passthrough,
+            prompt_cache: self.prompt_cache,
         };
         (self.name.to_string(), raw)
     }

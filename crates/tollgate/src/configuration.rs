@@ -185,5 +185,6 @@ pub(crate) fn bare(name: &str) -> ProviderSetting {
         headers: Vec::new(),
         models: Vec::new(),
         passthrough: false,
+        prompt_cache: false,
     }
 }

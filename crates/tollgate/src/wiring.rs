@@ -53,6 +53,7 @@ pub(crate) fn directory(
             credential: plan.and_then(|plan| make(&setting.name, plan)),
             passthrough,
             catalogue: Arc::clone(provider),
+            quirks: setting.prompt_cache.then(|| "prompt_cache".to_owned()).into_iter().collect(),
             unknown_price: unknown_price(policy, provider),
         }))
     });

@@ -5,6 +5,7 @@ use types::conversation::{Change, Target};
 
 use super::history::cut_unproven;
 use super::peek::SAMPLING;
+use super::prefix::MARKS;
 use super::request_encode::{body_version, version_header};
 use crate::splice::quoted;
 use crate::{EncodeError, Encoded, Fields, Splice, quirks};
@@ -33,6 +34,7 @@ pub(super) fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<En
         Some(version) => name_version(body, fields, &named, version, &mut splice),
     }
     encoded.changes.extend(named.into_iter().map(Change::dropped));
+    encoded.changes.extend(MARKS.set(body, fields, target, &mut splice));
     if is_newer && body_version.is_none() {
         encoded.headers.push(version_header(target));
     }

@@ -11,6 +11,7 @@ mod limits;
 mod marks;
 mod peek;
 mod place;
+mod prefix;
 mod reasoning;
 mod request_decode;
 mod request_encode;

@@ -9,6 +9,7 @@ use types::conversation::{Change, Conversation, OutputFormat, Target};
 
 use super::ID;
 use super::peek::{VERSION_HEADER, Version};
+use super::prefix::MARKS;
 use super::request_tools::{Choice, ToolOut};
 use super::wire::Block;
 use crate::extras::{Named, carry};
@@ -140,7 +141,8 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     shape::write(&mut bytes, &body);
     let headers = if body_version.is_some() { Vec::new() } else { vec![version_header(target)] };
     let changes = told(conversation, writer.changes, carried.lost);
-    Encoded { body: vec![bytes.into()], headers, changes, tool_names: writer.tool_names }.checked(target)
+    let encoded = Encoded { body: vec![bytes.into()], headers, changes, tool_names: writer.tool_names };
+    MARKS.set_in(encoded, target).checked(target)
 }
 
 /// The version that a cloud wants in the body, where it names the model in its path.

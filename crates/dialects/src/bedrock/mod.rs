@@ -8,6 +8,7 @@ mod formats;
 mod forward;
 mod peek;
 mod place;
+mod prefix;
 mod reasoning;
 mod request_decode;
 mod request_encode;
@@ -29,7 +30,7 @@ use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamFor
 use crate::in_turn::BlockEncoder;
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
-    ErrorAnswer, Fields, Head, Peek, Place, Route, Streams,
+    ErrorAnswer, Fields, Head, Peek, Place, Route, Splice, Streams,
 };
 
 /// Deeper than anything that is read.
@@ -64,14 +65,11 @@ impl Dialect for Bedrock {
         peek::peek(head, body, fields)
     }
 
-    /// The body as it came: which model it is for stands in the path.
-    fn adapt_request(
-        &self,
-        body: &Bytes,
-        _fields: &Fields,
-        _target: &Target,
-    ) -> Result<Encoded, EncodeError> {
-        Ok(Encoded { body: vec![body.clone()], ..Encoded::default() })
+    /// The body as it came but for the marks that the target wants: which model it is for stands in the path.
+    fn adapt_request(&self, body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {
+        let mut splice = Splice::default();
+        let changes = prefix::MARKS.set(body, fields, target, &mut splice).into_iter().collect();
+        Encoded { body: splice.apply(body), changes, ..Encoded::default() }.checked(target)
     }
 
     fn forwarded_request_headers(&self) -> &'static [HeaderName] {

@@ -7,6 +7,7 @@ use types::Json;
 use types::conversation::{Change, Conversation, OutputFormat, Target};
 
 use super::ID;
+use super::prefix::MARKS;
 use super::request_tools::ToolConfig;
 use super::wire::Block;
 use crate::extras::{Named, carry};
@@ -158,7 +159,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     };
     writer.report_unsaid();
     let encoded = Encoded::of(&body, told(conversation, writer.changes, carried.lost));
-    Encoded { tool_names: writer.tool_names, ..encoded }.checked(target)
+    MARKS.set_in(Encoded { tool_names: writer.tool_names, ..encoded }, target).checked(target)
 }
 
 impl<'a> Writer<'a> {

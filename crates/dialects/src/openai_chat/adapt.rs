@@ -16,6 +16,7 @@ pub(super) fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<En
     edit.restrict();
     edit.history();
     edit.others_reasoning();
+    edit.prefix();
     let (body, changes) = edit.finish();
     Encoded { body, changes, ..Encoded::default() }.checked(target)
 }

@@ -12,6 +12,7 @@ mod message_encode;
 mod naming;
 mod peek;
 mod place;
+mod prefix;
 mod proofs;
 mod reasoning;
 mod request_decode;

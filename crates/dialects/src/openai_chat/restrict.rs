@@ -72,9 +72,10 @@ struct Switch<'a> {
     r#type: Cow<'a, str>,
 }
 
-/// Takes everything out of the request that would be a certain 4xx.
+/// Takes everything out of a written request that would be a certain 4xx, and sets the marks that the target wants.
 pub(super) fn restrict_fields(edit: &mut Edit<'_>) {
     edit.restrict();
+    edit.prefix();
 }
 
 impl Edit<'_> {

@@ -1,9 +1,12 @@
 //! Prompt caches: what a provider has cached of one turn is what the next turn begins with, through the gateway as
 //! without it.
 
+mod marks;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use bytes::Bytes;
 use dialects::{Conversational, Route, Streams};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -108,7 +111,7 @@ async fn an_agent_s_turns_reach_its_provider_byte_by_byte_and_continue_each_othe
 async fn recorded_turns_continue_each_other_in_every_translation() {
     let exchanges = exchange::recorded();
     let turns = turns(&exchanges);
-    let stage = Stage::start().await;
+    let stage = Stage::start("[]", "{}").await;
     let mut prompts = HashMap::new();
     for index in turns.iter().flat_map(|(earlier, later)| [*earlier, *later]) {
         if let Entry::Vacant(place) = prompts.entry(index) {
@@ -151,6 +154,16 @@ fn turns(exchanges: &[Exchange]) -> Vec<(usize, usize)> {
         .collect()
 }
 
+/// What is asked for.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    /// The model as its provider knows it.
+    model: &'a str,
+    /// The model as its caller knows it.
+    name: &'a str,
+    is_streamed: bool,
+}
+
 /// A gateway before a provider of each language and no other.
 struct Stage {
     gateway: Gateway,
@@ -158,7 +171,8 @@ struct Stage {
 }
 
 impl Stage {
-    async fn start() -> Self {
+    /// With these quirks and settings of every provider.
+    async fn start(quirks: &str, settings: &str) -> Self {
         // What comes back is of no interest here; a refusal of the request's own takes no target out of service.
         let upstream = FakeUpstream::start(|_| Reply::json(400, r#"{"error":{"message":"seen"}}"#)).await;
         let mut builder = gateway();
@@ -167,9 +181,9 @@ impl Stage {
         for language in dialects::conversational() {
             let name = provider_of(language);
             let file = format!("more/{name}/provider.toml");
-            builder = builder.file(&file, &provider(language, &upstream.url()));
+            builder = builder.file(&file, &provider(language, &upstream.url(), quirks));
             builder = builder.file(&format!("more/{name}/models.toml"), MODELS);
-            providers.push(format!("{name}: {{}}"));
+            providers.push(format!("{name}: {settings}"));
         }
         let config =
             format!("server: {{catalogue: \"{folder}\"}}\nproviders: {{{}}}\n", providers.join(", "));
@@ -183,16 +197,28 @@ impl Stage {
         for other in others {
             let model = format!("m-{index}-{}", other.id().as_str());
             let name = format!("{}/{model}", provider_of(other));
-            let path = question::path(exchange.dialect, &name, exchange.is_streamed());
-            let call = self.gateway.post(&path, exchange.request_for(&name));
-            call.header("anthropic-version", "2023-06-01").send().await;
-            let is_it = |request: &Received| {
-                request.path.contains(&model) || request.json()["model"] == model.as_str()
-            };
-            let received = self.upstream.received().into_iter().rev().find(is_it);
-            prompts.extend(received.map(|received| (other.id().as_str(), Prompt::of(&received.body))));
+            let request = exchange.request_for(&name);
+            let sent = self
+                .sent(
+                    exchange.dialect,
+                    request,
+                    Asked { model: &model, name: &name, is_streamed: exchange.is_streamed() },
+                )
+                .await;
+            prompts.extend(sent.map(|sent| (other.id().as_str(), Prompt::of(&sent))));
         }
         prompts
+    }
+
+    /// What becomes of a request; nothing if it is refused.
+    async fn sent(&self, caller: &dyn Conversational, request: String, asked: Asked<'_>) -> Option<Bytes> {
+        let path = question::path(caller, asked.name, asked.is_streamed);
+        let call = self.gateway.post(&path, request);
+        call.header("anthropic-version", "2023-06-01").send().await;
+        let is_it =
+            |request: &Received| request.path.contains(asked.model) || request.json()["model"] == asked.model;
+        let received = self.upstream.received().into_iter().rev().find(is_it)?;
+        Some(received.body)
     }
 }
 
@@ -201,12 +227,12 @@ fn provider_of(language: &dyn Conversational) -> String {
 }
 
 /// A provider's folder: its one language, at that language's own paths.
-fn provider(language: &dyn Conversational, url: &str) -> String {
+fn provider(language: &dyn Conversational, url: &str, quirks: &str) -> String {
     let streamed = chat_path(language, &[Streams::Always]);
     let streamed = streamed.map_or_else(String::new, |path| format!("chat_stream = \"{path}\"\n"));
     format!(
         "title = \"One language\"\ndocs = \"https://example.com/\"\nkind = \"local\"\nsemconv = \"one\"\n\
-         base_url = \"{url}\"\n[dialects.{}]\nchat = \"{}\"\n{streamed}",
+         base_url = \"{url}\"\nquirks = {quirks}\n[dialects.{}]\nchat = \"{}\"\n{streamed}",
         language.id().as_str(),
         chat_path(language, &[Streams::AsAsked, Streams::Never]).unwrap(),
     )
