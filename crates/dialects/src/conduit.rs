@@ -1,7 +1,7 @@
 //! The way an answer takes from the upstream to the caller, one frame at a time.
 
 use bytes::Bytes;
-use types::conversation::StopReason;
+use types::conversation::{Change, StopReason};
 use types::{Fault, Frame, Refusal, Units, Usage};
 
 /// Takes the frames of an upstream's answer and yields the bytes the caller reads, keeping count on the way.
@@ -43,4 +43,6 @@ pub struct Tally {
     pub model: Option<String>,
     /// Why the first choice ended.
     pub stop: Option<StopReason>,
+    /// What of the answer the caller cannot read as it was said; its field is a place in the answer.
+    pub changes: Vec<Change>,
 }

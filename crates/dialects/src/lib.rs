@@ -40,6 +40,7 @@ mod surrogates;
 mod thinking;
 mod translation;
 mod turns;
+mod vocabulary;
 
 pub mod anthropic;
 pub mod bedrock;
@@ -77,6 +78,7 @@ pub use route::{Head, PathSaid, Route, Streams, Takes, percent_decoded};
 pub use scan::{Fields, ScanError, Span};
 pub use splice::Splice;
 pub use surface::Surface;
+pub use vocabulary::Vocabulary;
 
 /// Every wire language there is. A new one is a folder and a line here.
 static DIALECTS: [&dyn Dialect; 19] = [
@@ -250,6 +252,9 @@ pub trait Conversational: Dialect {
     /// Where in the request that was read as `conversation` the thing stands that the canonical conversation has
     /// at `place`, e.g. `system[0].cache_control`.
     fn place(&self, conversation: &Conversation, place: Place<'_>) -> String;
+
+    /// What its answers can say: what they cannot, a caller of it is told.
+    fn vocabulary(&self) -> &'static Vocabulary;
 
     /// Reads a whole answer.
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault>;

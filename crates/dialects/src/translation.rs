@@ -4,6 +4,7 @@ use bytes::Bytes;
 use types::conversation::{Delivery, Delta, Event, Opening};
 use types::{Fault, Frame, Refusal};
 
+use crate::vocabulary::Listener;
 use crate::{Asked, Conduit, Conversational, Decoder, Encoder, Fold, Tally, ToolNames, unfold};
 
 /// Translates an answer.
@@ -11,6 +12,7 @@ pub(crate) struct Translation {
     upstream: &'static dyn Conversational,
     decoder: Box<dyn Decoder>,
     sink: Sink,
+    listener: Listener,
     tally: Tally,
     tool_names: ToolNames,
     events: Vec<Event>,
@@ -45,7 +47,8 @@ impl Translation {
         };
         let tool_names = asked.tool_names.clone();
         let (decoder, tally) = (upstream.decoder(), Tally::default());
-        Self { upstream, decoder, sink, tally, tool_names, events: Vec::new() }
+        let listener = Listener::new(caller.vocabulary(), asked);
+        Self { upstream, decoder, sink, listener, tally, tool_names, events: Vec::new() }
     }
 
     /// Hands the gathered events on.
@@ -66,6 +69,7 @@ impl Translation {
                 | Event::End => {}
             }
             count(&mut self.tally, &event);
+            self.listener.hear(&event, &mut self.tally.changes);
             match &mut self.sink {
                 Sink::Stream(encoder) => encoder.push(&event, &mut written),
                 Sink::Whole(whole) => whole.fold.push(event)?,

@@ -20,6 +20,7 @@ mod request_tools;
 mod stream_decode;
 mod stream_encode;
 mod usage;
+mod vocabulary;
 mod wire;
 
 #[cfg(test)]
@@ -32,7 +33,7 @@ use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamFor
 
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
-    ErrorAnswer, Fields, FileNames, Head, Peek, Place, Route,
+    ErrorAnswer, Fields, FileNames, Head, Peek, Place, Route, Vocabulary,
 };
 
 /// Deeper than any answer a provider sends.
@@ -127,6 +128,10 @@ impl Conversational for Anthropic {
 
     fn place(&self, conversation: &Conversation, place: Place<'_>) -> String {
         place::place(conversation, place)
+    }
+
+    fn vocabulary(&self) -> &'static Vocabulary {
+        &vocabulary::VOCABULARY
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {

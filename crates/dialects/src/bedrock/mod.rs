@@ -17,6 +17,7 @@ mod request_tools;
 mod stream_decode;
 mod stream_encode;
 mod usage;
+mod vocabulary;
 mod wire;
 
 #[cfg(test)]
@@ -30,7 +31,7 @@ use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamFor
 use crate::in_turn::BlockEncoder;
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
-    ErrorAnswer, Fields, Head, Peek, Place, Route, Splice, Streams,
+    ErrorAnswer, Fields, Head, Peek, Place, Route, Splice, Streams, Vocabulary,
 };
 
 /// Deeper than anything that is read.
@@ -118,6 +119,10 @@ impl Conversational for Bedrock {
 
     fn place(&self, conversation: &Conversation, place: Place<'_>) -> String {
         place::place(conversation, place)
+    }
+
+    fn vocabulary(&self) -> &'static Vocabulary {
+        &vocabulary::VOCABULARY
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {

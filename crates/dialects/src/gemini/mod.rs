@@ -23,6 +23,7 @@ mod stream_decode;
 mod stream_encode;
 mod tree;
 mod usage;
+mod vocabulary;
 mod wire;
 
 #[cfg(test)]
@@ -35,7 +36,7 @@ use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamFor
 
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
-    ErrorAnswer, Fields, Head, Peek, Place, Route, Streams,
+    ErrorAnswer, Fields, Head, Peek, Place, Route, Streams, Vocabulary,
 };
 
 /// The language's name.
@@ -135,6 +136,10 @@ impl Conversational for Gemini {
 
     fn place(&self, conversation: &Conversation, place: Place<'_>) -> String {
         place::place(conversation, place)
+    }
+
+    fn vocabulary(&self) -> &'static Vocabulary {
+        &vocabulary::VOCABULARY
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {

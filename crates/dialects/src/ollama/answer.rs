@@ -44,7 +44,9 @@ pub(super) const CALL: &str = "call";
 
 /// Log probabilities in `OpenAI`'s form: the wire has the same list without a name around it.
 pub(super) fn logprobs(raw: &RawValue) -> Option<Json> {
-    raw.get().starts_with('[').then(|| Json::parse(format!(r#"{{"content":{}}}"#, raw.get())))?
+    raw.get()
+        .starts_with('[')
+        .then(|| Json::parse(format!(r#"{{"content":{},"refusal":null}}"#, raw.get())))?
 }
 
 /// The list inside log probabilities in `OpenAI`'s form.

@@ -13,6 +13,7 @@ mod request_encode;
 mod stream_decode;
 mod stream_encode;
 mod usage;
+mod vocabulary;
 mod wire;
 
 #[cfg(test)]
@@ -27,7 +28,7 @@ use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamFor
 use crate::splice::renamed;
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
-    ErrorAnswer, Fields, Head, Peek, Place, Route,
+    ErrorAnswer, Fields, Head, Peek, Place, Route, Vocabulary,
 };
 
 /// Deeper than anything that is read.
@@ -103,6 +104,10 @@ impl Conversational for Ollama {
 
     fn place(&self, conversation: &Conversation, place: Place<'_>) -> String {
         place::place(conversation, place)
+    }
+
+    fn vocabulary(&self) -> &'static Vocabulary {
+        &vocabulary::VOCABULARY
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {

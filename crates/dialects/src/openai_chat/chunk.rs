@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use types::{ServiceTier, Usage};
 
 use super::proofs::ExtraContent;
@@ -72,6 +73,8 @@ pub(super) struct ChunkDelta<'a> {
     pub(super) tool_calls: Option<Vec<ChunkTool<'a>>>,
     #[serde(borrow, default, deserialize_with = "lenient")]
     function_call: Option<ChunkFunction<'a>>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) audio: Option<Map<String, Value>>,
 }
 
 impl<'a> ChunkDelta<'a> {

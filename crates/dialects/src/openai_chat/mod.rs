@@ -22,6 +22,7 @@ mod stream_decode;
 mod stream_encode;
 mod stream_tools;
 pub(crate) mod usage;
+mod vocabulary;
 mod wire;
 
 #[cfg(test)]
@@ -36,7 +37,7 @@ use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamFor
 use crate::openai_family::{FILES, error, json_bytes, limits};
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
-    ErrorAnswer, Fields, FileNames, Head, Peek, Place, Route,
+    ErrorAnswer, Fields, FileNames, Head, Peek, Place, Route, Vocabulary,
 };
 
 /// The language's name.
@@ -128,6 +129,10 @@ impl Conversational for OpenAiChat {
 
     fn place(&self, conversation: &Conversation, place: Place<'_>) -> String {
         place::place(conversation, place)
+    }
+
+    fn vocabulary(&self) -> &'static Vocabulary {
+        &vocabulary::VOCABULARY
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {

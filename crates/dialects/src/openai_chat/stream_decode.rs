@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
-use types::conversation::{Delta, Event, Opening, StopReason};
-use types::{Fault, StreamEvent};
+use serde_json::{Map, Value};
+use types::conversation::{Content, Delta, Event, Opening, StopReason};
+use types::{Fault, Json, StreamEvent};
 
 use super::answer::{Said, refine, stop_reason};
 use super::chunk::{Chunk, ChunkChoice, ChunkDelta};
@@ -125,6 +126,7 @@ impl StreamDecoder {
         for (index, open) in (0..).zip(&mut self.choices) {
             let mut blocks = Blocks { choice: index, answer: &self.id, state: &mut open.blocks, events };
             blocks.close_all(&mut open.tools);
+            blocks.own_fields();
             let stop_sequence = open.stop_sequence.take();
             let reason = match &stop_sequence {
                 Some(_) => StopReason::StopSequence,
@@ -168,6 +170,8 @@ pub(super) struct BlockState {
     open: Option<(u32, Words)>,
     /// The reasoning of the open block, to know a repetition of it.
     thought: String,
+    /// What is spoken, which is told when all of it is there.
+    audio: Map<String, Value>,
     pub(super) said: Said,
 }
 
@@ -201,6 +205,12 @@ impl Blocks<'_> {
         if let Some(text) = delta.refusal.as_deref() {
             self.words(Words::Refusal, text);
         }
+        for (name, value) in delta.audio.iter().flatten() {
+            match (self.state.audio.get_mut(name), value) {
+                (Some(Value::String(text)), Value::String(piece)) if name != "id" => text.push_str(piece),
+                (_, value) => drop(self.state.audio.insert(name.clone(), value.clone())),
+            }
+        }
         for fragment in delta.tool_calls.iter().flatten().chain(&delta.function_call()) {
             tools.take(fragment, self);
         }
@@ -213,7 +223,6 @@ impl Blocks<'_> {
         }
         let parts: Vec<&RawValue> = serde_json::from_str(content.get()).unwrap_or_default();
         for part in parts {
-            use types::conversation::Content;
             match message_decode::part(part, &Path::Root) {
                 Ok(Content::Text { text, .. }) => self.words(Words::Text, &text),
                 Ok(Content::Refusal(text)) => self.words(Words::Refusal, &text),
@@ -297,6 +306,17 @@ impl Blocks<'_> {
         self.state.next += 1;
         self.events.push(Event::Open { choice: self.choice, block, opening });
         block
+    }
+
+    /// Parts of an answer that only this language has.
+    fn own_fields(&mut self) {
+        let audio = std::mem::take(&mut self.state.audio);
+        let json = Json::of(&audio).filter(|_| !audio.is_empty());
+        let said = json.map(|json| message_decode::message_field(("audio".to_owned(), json)));
+        if let Some(Content::Opaque { kind, json }) = said {
+            let block = self.open(Opening::Opaque { kind, json });
+            self.events.push(Event::Close { choice: self.choice, block });
+        }
     }
 
     fn close_words(&mut self) {

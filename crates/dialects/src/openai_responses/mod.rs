@@ -24,6 +24,7 @@ mod stream_encode;
 mod stream_items;
 mod turns;
 mod usage;
+mod vocabulary;
 mod wire;
 
 #[cfg(test)]
@@ -38,7 +39,7 @@ use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamFor
 use crate::openai_family::{FILES, json_bytes, limits};
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
-    ErrorAnswer, Fields, FileNames, Head, Peek, Place, Route,
+    ErrorAnswer, Fields, FileNames, Head, Peek, Place, Route, Vocabulary,
 };
 
 /// The language's name.
@@ -154,6 +155,10 @@ impl Conversational for OpenAiResponses {
 
     fn place(&self, conversation: &Conversation, place: Place<'_>) -> String {
         place::place(conversation, place)
+    }
+
+    fn vocabulary(&self) -> &'static Vocabulary {
+        &vocabulary::VOCABULARY
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {

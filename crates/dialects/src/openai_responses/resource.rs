@@ -33,7 +33,7 @@ pub(super) struct Resource<'a, O> {
 /// Why an answer is not complete.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Incomplete {
-    reason: &'static str,
+    pub(super) reason: &'static str,
 }
 
 impl<'a, O> Resource<'a, O> {

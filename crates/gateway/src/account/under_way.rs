@@ -167,6 +167,7 @@ impl Account {
         };
         self.facts.stop = tally.stop;
         let (usage, estimated) = self.with_units(usage, estimated, &tally.units);
+        self.facts.changes.extend_from_slice(&tally.changes);
         let ending = Ending { outcome: Outcome::Answered, usage, estimated, status: Some(status), tally };
         self.end_attempt(ending, None);
         self.report(claim, router::Outcome::Served);

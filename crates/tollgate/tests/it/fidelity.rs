@@ -10,7 +10,7 @@ use bytes::Bytes;
 use dialects::{Conversational, Delivered, EncodeError, Head, PathSaid, Streams, conduit};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use types::Frame;
-use types::conversation::{Answer, ChangeKind, Conversation, Delivery, Target};
+use types::conversation::{Answer, Change, ChangeKind, Conversation, Delivery, Target};
 
 use crate::heard;
 use asked::Asked;
@@ -28,6 +28,20 @@ enum Outcome {
     Refused,
     /// The language it would come from has no word for it.
     Unsaid,
+}
+
+impl Outcome {
+    /// What these changes say.
+    fn of(changes: &[Change]) -> Self {
+        let is = |kind: ChangeKind| changes.iter().any(|change| change.kind == kind);
+        if is(ChangeKind::Dropped) || is(ChangeKind::Rewritten) {
+            Self::Lost
+        } else if is(ChangeKind::Emulated) {
+            Self::Emulated
+        } else {
+            Self::Exact
+        }
+    }
 }
 
 /// What is odd about no provider, and what an encoder needs to say everything that its language can.
@@ -94,14 +108,7 @@ fn ask(
     let heard = read(upstream, &body, said.delivery).map_err(|error| format!("{error}: {}", text(&body)))?;
     let differs: Vec<_> =
         features.iter().filter(|feature| (feature.hear)(&heard) != (feature.hear)(&said)).collect();
-    let is = |kind: ChangeKind| encoded.changes.iter().any(|change| change.kind == kind);
-    let outcome = if is(ChangeKind::Dropped) || is(ChangeKind::Rewritten) {
-        Outcome::Lost
-    } else if is(ChangeKind::Emulated) {
-        Outcome::Emulated
-    } else {
-        Outcome::Exact
-    };
+    let outcome = Outcome::of(&encoded.changes);
     let told: Vec<_> = encoded.changes.iter().map(ToString::to_string).collect();
     match (outcome, differs.first()) {
         (Outcome::Exact, Some(feature)) => Err(format!(
@@ -138,18 +145,19 @@ fn answer(
     let body = Bytes::from(out.concat());
     let read = heard::answer(caller, delivery.is_stream(), &body);
     let read = read.map_err(|fault| format!("{fault}: {}", text(&body)))?;
-    if (feature.hear)(&read) == (feature.hear)(&original) {
-        return Ok(Outcome::Exact);
-    }
-    // The caller's language itself can say it: then it must not get lost on the way.
-    match written(caller, &original, delivery, feature) {
-        Some(_) => Err(format!(
-            "{:?} became {:?} in {}",
-            (feature.hear)(&original),
-            (feature.hear)(&read),
-            text(&body)
-        )),
-        None => Ok(Outcome::Lost),
+    let (before, after) = ((feature.hear)(&original), (feature.hear)(&read));
+    let became = || format!("{before} became {after} in {}", text(&body));
+    let outcome = Outcome::of(&way.tally().changes);
+    match (outcome, before == after) {
+        (Outcome::Exact, false) => Err(format!("nobody is told: {}", became())),
+        (Outcome::Lost, true) => Err(format!("{:?} are reported: {}", way.tally().changes, became())),
+        // The caller's language itself can say it: then it must not get lost on the way.
+        (Outcome::Lost, false) if written(caller, &original, delivery, feature).is_some() => {
+            Err(format!("lost without need: {}", became()))
+        }
+        (Outcome::Exact | Outcome::Emulated | Outcome::Lost | Outcome::Refused | Outcome::Unsaid, _) => {
+            Ok(outcome)
+        }
     }
 }
 

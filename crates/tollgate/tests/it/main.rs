@@ -33,6 +33,7 @@ mod sdk;
 mod smoke;
 mod specs;
 mod splits;
+mod told;
 mod turns;
 mod units;
 

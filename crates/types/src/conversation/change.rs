@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-/// One difference between what was asked and what was sent.
+/// One difference between what was asked and what was sent, or between what was answered and what the caller reads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Change {
     /// What happened to it.
     pub kind: ChangeKind,
-    /// The field as the caller's own request has it, e.g. `logit_bias` or `messages[2].content[0]`.
+    /// The field as the caller's own request has it, e.g. `logit_bias` or `messages[2].content[0]`; of an answer, its
+    /// place there, e.g. `answer.logprobs`.
     pub field: String,
 }
 

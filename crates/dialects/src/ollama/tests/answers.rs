@@ -21,7 +21,7 @@ fn an_answer_is_read_into_canonical_words() {
         call("call_0", "f", r#"{"a":1.0}"#),
         call("x", "f", "{}"),
     ];
-    let logprobs = Json::parse(r#"{"content":[{"token":"hi","logprob":-0.5}]}"#);
+    let logprobs = Json::parse(r#"{"content":[{"token":"hi","logprob":-0.5}],"refusal":null}"#);
     let choice = Choice { content, stop: Some(StopReason::ToolUse), stop_sequence: None, logprobs };
     let expect = Answer {
         model: Some("upstream".into()),

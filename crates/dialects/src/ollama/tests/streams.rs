@@ -23,7 +23,8 @@ fn a_stream_says_what_a_whole_answer_would() {
         call("call_1", "get_time", "{}"),
     ];
     assert_eq!(choice.content, expect);
-    let logprobs = r#"{"content":[{"token":"I","logprob":-0.1,"bytes":[73],"top_logprobs":[]}]}"#;
+    let logprobs =
+        r#"{"content":[{"token":"I","logprob":-0.1,"bytes":[73],"top_logprobs":[]}],"refusal":null}"#;
     assert_eq!(choice.logprobs.as_ref().map(Json::as_str), Some(logprobs));
     assert_eq!((choice.stop, answer.usage), (Some(StopReason::ToolUse), Some(usage())));
     let essence = |answer: Answer| Answer { model: None, ..answer };

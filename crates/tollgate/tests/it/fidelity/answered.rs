@@ -196,7 +196,9 @@ fn proofs(answer: &Answer) -> String {
         Content::RedactedThinking { data } => Some(data.clone()),
         _ => None,
     };
-    format!("{:?}", content(answer).iter().filter_map(one).collect::<Vec<_>>())
+    // Who made a proof stands in front of it, and behind a colon the proof.
+    let bare = |proof: String| proof.rsplit(':').next().map(str::to_owned);
+    format!("{:?}", content(answer).iter().filter_map(one).filter_map(bare).collect::<Vec<_>>())
 }
 
 fn calls(answer: &Answer) -> String {

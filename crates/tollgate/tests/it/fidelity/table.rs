@@ -30,6 +30,13 @@ The same language on both sides is passed through byte by byte but for the model
 may take more away, and are reported in the same way.
 ";
 
+const ANSWERS: &str = "
+# Answers
+
+What an answer loses is named too: `dropped;answer.logprobs`. A whole answer has it in `x-tollgate-changed`; of a stream, whose head is gone by then, it stands in the
+access log's `changes`. No answer is refused for it: it has been paid for. Whole and streamed answers have one row where they fare alike.
+";
+
 /// Everything that becomes of everything; what is not as it should be goes to `problems`.
 pub(super) fn write(problems: &mut Vec<String>) -> String {
     let mut page = HEAD.to_owned();
@@ -44,7 +51,7 @@ pub(super) fn write(problems: &mut Vec<String>) -> String {
             })
         });
     }
-    page.push_str("\n# Answers\n\nWhole and streamed answers have one row where they fare alike.\n");
+    page.push_str(ANSWERS);
     for caller in dialects::conversational() {
         let _ = write!(page, "\n## Read in `{}` from a provider that speaks …\n\n", caller.id());
         rows(&mut page, caller, answered::FEATURES.iter().map(|feature| feature.name), |index, upstream| {

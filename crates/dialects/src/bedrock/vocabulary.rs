@@ -1,0 +1,33 @@
+//! What an answer in this language can say.
+
+use types::Usage;
+use types::conversation::StopReason;
+
+use super::answer::{self, stop_reason, stop_word};
+use super::usage::{UsageOut, WireUsage};
+use super::wire::is_own;
+use crate::media::is_base64;
+use crate::vocabulary::{Said, Vocabulary, read_again};
+
+/// What an answer in this language can say.
+pub(super) static VOCABULARY: Vocabulary = Vocabulary {
+    several: false,
+    logprobs: false,
+    refusals: false,
+    proofs: true,
+    redacted: is_base64,
+    call_proofs: false,
+    stop_sequence: false,
+    owns: is_own,
+    stop,
+    usage,
+};
+
+fn stop(reason: StopReason, said: Said) -> StopReason {
+    let said = answer::Said { tool_call: said.tool_call, refusal: said.refusal };
+    stop_reason(stop_word(Some(reason), said))
+}
+
+fn usage(usage: &Usage) -> Usage {
+    read_again::<WireUsage>(&UsageOut::from(*usage)).unwrap_or_default().canonical(None)
+}

@@ -1,0 +1,33 @@
+//! What an answer in this language can say.
+
+use types::Usage;
+use types::conversation::StopReason;
+
+use super::chunk::{finish_reason, refine, stop_reason};
+use super::usage::{ReadUsage, WriteUsage};
+use super::wire::is_own;
+use crate::splice::quoted;
+use crate::vocabulary::{Said, Vocabulary, read_again};
+
+/// What an answer in this language can say.
+pub(super) static VOCABULARY: Vocabulary = Vocabulary {
+    several: true,
+    logprobs: true,
+    refusals: false,
+    proofs: true,
+    redacted: |_| true,
+    call_proofs: true,
+    stop_sequence: false,
+    owns: is_own,
+    stop,
+    usage,
+};
+
+fn stop(reason: StopReason, said: Said) -> StopReason {
+    let read = stop_reason(&quoted(finish_reason(reason)));
+    refine(read.unwrap_or(StopReason::EndTurn), said.tool_call)
+}
+
+fn usage(usage: &Usage) -> Usage {
+    read_again::<ReadUsage>(&WriteUsage::from(usage)).unwrap_or_default().canonical()
+}

@@ -1,0 +1,35 @@
+//! What an answer in this language can say.
+
+use types::Usage;
+use types::conversation::StopReason;
+
+use super::answer::{self, finish_reason, refine, stop_reason};
+use super::message_decode::{MESSAGE_FIELD, OTHER_CALL};
+use super::usage::{ReadUsage, WriteUsage};
+use crate::Calls;
+use crate::vocabulary::{Said, Vocabulary, read_again};
+
+/// What an answer in this language can say.
+pub(super) static VOCABULARY: Vocabulary = Vocabulary {
+    several: true,
+    logprobs: true,
+    refusals: true,
+    proofs: true,
+    redacted: |_| true,
+    call_proofs: true,
+    stop_sequence: false,
+    owns: |kind| kind == OTHER_CALL || kind.starts_with(MESSAGE_FIELD),
+    stop,
+    usage,
+};
+
+fn stop(reason: StopReason, said: Said) -> StopReason {
+    let said = answer::Said { refusal: said.refusal, tool_call: said.tool_call };
+    let read = stop_reason(finish_reason(reason, said, Calls::Tools)).ok().flatten();
+    refine(read.unwrap_or(StopReason::EndTurn), said)
+}
+
+fn usage(usage: &Usage) -> Usage {
+    let read = read_again::<ReadUsage>(&WriteUsage::from(usage));
+    read.map(|read| read.to_usage(None)).unwrap_or_default()
+}

@@ -1,0 +1,256 @@
+//! What of an answer its caller's language has no word for, so that the caller can be told. A language says what it can
+//! say in a [`Vocabulary`]; one way of listening serves all pairs of them.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use types::conversation::{Change, Delivery, Delta, Event, Opening, StopReason};
+use types::{TokenClass, Usage};
+
+use crate::{Asked, Calls};
+
+/// What an answer in a language can say.
+#[expect(clippy::struct_excessive_bools, reason = "each is a word that a language has or has not")]
+pub struct Vocabulary {
+    /// Whether one request can have several answers.
+    pub(crate) several: bool,
+    /// Whether there are log probabilities.
+    pub(crate) logprobs: bool,
+    /// Whether a refusal is told as one; elsewhere it is a text.
+    pub(crate) refusals: bool,
+    /// Whether reasoning carries its proof.
+    pub(crate) proofs: bool,
+    /// Whether this encrypted reasoning can be told.
+    pub(crate) redacted: fn(&str) -> bool,
+    /// Whether a call carries its proof, or reasoning in front of it does.
+    pub(crate) call_proofs: bool,
+    /// Whether the text is named at which an answer stopped.
+    pub(crate) stop_sequence: bool,
+    /// Whether an opaque block is one of this language's.
+    pub(crate) owns: fn(&str) -> bool,
+    /// What a caller takes for the reason of an end that had this one.
+    pub(crate) stop: fn(StopReason, Said) -> StopReason,
+    /// What a caller reads of this usage.
+    pub(crate) usage: fn(&Usage) -> Usage,
+}
+
+/// What an answer holds, as far as the reason of its end depends on it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Said {
+    /// The model refused.
+    pub(crate) refusal: bool,
+    /// A tool was called.
+    pub(crate) tool_call: bool,
+}
+
+/// What is written, read again.
+pub(crate) fn read_again<T: DeserializeOwned>(written: &impl Serialize) -> Option<T> {
+    serde_json::from_slice(&serde_json::to_vec(written).ok()?).ok()
+}
+
+/// Listens to an answer on its way to a caller.
+pub(crate) struct Listener {
+    vocabulary: &'static Vocabulary,
+    calls: Calls,
+    /// Whether the caller wants to know the usage.
+    wants_usage: bool,
+    usage: Option<Usage>,
+    choices: Vec<Heard>,
+}
+
+/// What has been heard of one choice.
+#[derive(Clone, Copy, Default)]
+struct Heard {
+    said: Said,
+    calls: usize,
+}
+
+/// The most choices that are told apart; `OpenAI`'s own limit for `n`.
+const MAX_CHOICES: usize = 128;
+
+/// The most changes of one answer that are kept.
+const MAX_CHANGES: usize = 64;
+
+impl Listener {
+    /// A listener for the caller who asked this in a language with this vocabulary.
+    pub(crate) fn new(vocabulary: &'static Vocabulary, asked: &Asked) -> Self {
+        let wants_usage = asked.delivery != Delivery::Stream { include_usage: false };
+        Self { vocabulary, calls: asked.calls, wants_usage, usage: None, choices: Vec::new() }
+    }
+
+    /// Takes one event in, and appends what the caller will not read of it as it was said.
+    pub(crate) fn hear(&mut self, event: &Event, changes: &mut Vec<Change>) {
+        let mut tell = |change: Change| {
+            if changes.len() < MAX_CHANGES && !changes.contains(&change) {
+                changes.push(change);
+            }
+        };
+        match event {
+            Event::Open { choice, .. }
+            | Event::Delta { choice, .. }
+            | Event::Logprobs { choice, .. }
+            | Event::Finish { choice, .. }
+                if *choice > 0 && !self.vocabulary.several =>
+            {
+                tell(Change::dropped("answer.choices"));
+            }
+            Event::Open { choice, opening, .. } => self.open(*choice, opening).into_iter().for_each(tell),
+            Event::Delta { delta: Delta::Signature(proof), .. } => {
+                if !self.vocabulary.proofs && !proof.is_empty() {
+                    tell(Change::dropped("answer.signature"));
+                }
+            }
+            Event::Logprobs { .. } if !self.vocabulary.logprobs => tell(Change::dropped("answer.logprobs")),
+            Event::Finish { choice, reason, stop_sequence } => {
+                self.finish(*choice, *reason, stop_sequence.as_deref()).into_iter().for_each(tell);
+            }
+            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::End => self.uncounted().into_iter().for_each(tell),
+            Event::Start { .. }
+            | Event::Delta { .. }
+            | Event::Close { .. }
+            | Event::Logprobs { .. }
+            | Event::Failed(_)
+            | Event::Ping => {}
+        }
+    }
+
+    fn heard(&mut self, choice: u32) -> Option<&mut Heard> {
+        let index = choice as usize;
+        if index < MAX_CHOICES && self.choices.len() <= index {
+            self.choices.resize(index + 1, Heard::default());
+        }
+        self.choices.get_mut(index)
+    }
+
+    fn open(&mut self, choice: u32, opening: &Opening) -> Vec<Change> {
+        let (vocabulary, calls) = (self.vocabulary, self.calls);
+        let Some(heard) = self.heard(choice) else { return Vec::new() };
+        let mut changes = Vec::new();
+        match opening {
+            Opening::Opaque { kind, .. } if (vocabulary.owns)(kind) => {}
+            Opening::Opaque { kind, .. } => {
+                changes.push(Change::dropped(format!("answer.{}", word(kind))));
+            }
+            Opening::RedactedThinking { data } => {
+                if !(vocabulary.redacted)(data) {
+                    changes.push(Change::dropped("answer.redacted_thinking"));
+                }
+            }
+            Opening::Refusal => {
+                heard.said.refusal = true;
+                if !vocabulary.refusals {
+                    changes.push(Change::emulated("answer.refusal"));
+                }
+            }
+            Opening::ToolCall { signature, .. } => {
+                heard.said.tool_call = true;
+                heard.calls += 1;
+                if signature.is_some() && !vocabulary.call_proofs {
+                    changes.push(Change::dropped("answer.tool_calls.signature"));
+                }
+                // There is room for one.
+                if calls == Calls::Function && heard.calls > 1 {
+                    changes.push(Change::dropped("answer.tool_calls"));
+                }
+            }
+            Opening::Text | Opening::Thinking => {}
+        }
+        changes
+    }
+
+    fn finish(&mut self, choice: u32, reason: StopReason, stop_sequence: Option<&str>) -> Vec<Change> {
+        let said = self.heard(choice).map(|heard| heard.said).unwrap_or_default();
+        let meant = match reason {
+            StopReason::EndTurn if said.tool_call => StopReason::ToolUse,
+            StopReason::EndTurn if said.refusal => StopReason::Refusal,
+            StopReason::ContextFull
+            | StopReason::EndTurn
+            | StopReason::Filtered
+            | StopReason::MaxTokens
+            | StopReason::Pause
+            | StopReason::Refusal
+            | StopReason::StopSequence
+            | StopReason::ToolUse => reason,
+        };
+        if (self.vocabulary.stop)(reason, said) != meant {
+            return vec![Change::rewritten("answer.stop_reason")];
+        }
+        let is_lost = stop_sequence.is_some() && !self.vocabulary.stop_sequence;
+        is_lost.then(|| Change::dropped("answer.stop_sequence")).into_iter().collect()
+    }
+
+    /// The classes of tokens that the caller cannot tell from others.
+    fn uncounted(&self) -> Vec<Change> {
+        let Some(usage) = self.usage.filter(|_| self.wants_usage) else { return Vec::new() };
+        let read = (self.vocabulary.usage)(&usage);
+        let is_lost = |class: &&TokenClass| read.of(**class) < usage.of(**class);
+        let lost = TokenClass::ALL.iter().filter(is_lost);
+        lost.map(|class| Change::dropped(format!("answer.usage.{}", class.as_str()))).collect()
+    }
+}
+
+/// The word for an opaque block in its own language.
+fn word(kind: &str) -> &str {
+    kind.rsplit([':', '.']).next().unwrap_or(kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use types::conversation::{Answer, Choice, Content};
+    use types::{Json, RequestId, StreamForm, UnixTime};
+
+    use super::*;
+    use crate::{ToolNames, Vectors, unfold};
+
+    fn asked(calls: Calls) -> Asked {
+        Asked {
+            model: "m".into(),
+            delivery: Delivery::Whole,
+            calls,
+            form: StreamForm::default(),
+            vectors: Vectors::default(),
+            tool_names: ToolNames::default(),
+            request: RequestId::generate(),
+            at: UnixTime::from_secs(1),
+            echo: bytes::Bytes::new(),
+        }
+    }
+
+    #[track_caller]
+    fn check(caller: &str, calls: Calls, answer: &Answer, expect: &[&str]) {
+        let caller = crate::by_name(caller).unwrap().conversational().unwrap();
+        let mut listener = Listener::new(caller.vocabulary(), &asked(calls));
+        let mut changes = Vec::new();
+        for event in unfold(answer) {
+            listener.hear(&event, &mut changes);
+        }
+        assert_eq!(changes.iter().map(ToString::to_string).collect::<Vec<_>>(), expect);
+    }
+
+    #[test]
+    fn what_only_its_own_language_understands_is_told_under_its_word() {
+        let json = Json::parse(r#"{"type":"server_tool_use"}"#).unwrap();
+        let own = Content::Opaque { kind: "anthropic:server_tool_use".into(), json };
+        let answer = Answer {
+            choices: vec![Choice { content: vec![own.clone(), own], ..Choice::default() }],
+            ..Answer::default()
+        };
+        check("openai_chat", Calls::Tools, &answer, &["dropped;answer.server_tool_use"]);
+        check("anthropic", Calls::Tools, &answer, &[]);
+    }
+
+    #[test]
+    fn of_several_calls_a_caller_of_functions_is_told_one() {
+        let call = Content::ToolCall {
+            id: "c".into(),
+            name: "f".into(),
+            arguments: "{}".into(),
+            signature: None,
+            cache: None,
+        };
+        let choice = Choice { content: vec![call.clone(), call], ..Choice::default() };
+        let answer = Answer { choices: vec![choice], ..Answer::default() };
+        check("openai_chat", Calls::Function, &answer, &["dropped;answer.tool_calls"]);
+        check("openai_chat", Calls::Tools, &answer, &[]);
+    }
+}
