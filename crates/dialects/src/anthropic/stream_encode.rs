@@ -337,6 +337,6 @@ fn write(out: &mut Vec<u8>, name: &str, data: &impl Serialize) {
     out.extend_from_slice(b"event: ");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\ndata: ");
-    shape::write(out, data);
+    shape::write_line(out, data);
     out.extend_from_slice(b"\n\n");
 }

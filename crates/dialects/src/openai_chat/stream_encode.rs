@@ -12,6 +12,7 @@ use super::usage::WriteUsage;
 use super::wire::ThinkingBlock;
 use crate::extras::Named;
 use crate::openai_family::json_bytes;
+use crate::shape::write_line;
 use crate::{Asked, Calls, Encoder};
 
 /// The most choices that are told apart; `OpenAI`'s own limit for `n`.
@@ -85,7 +86,7 @@ impl StreamEncoder {
         out.extend(b"data: ");
         out.extend(&self.head);
         out.extend(b",\"choices\":");
-        out.extend(json_bytes(choices));
+        write_line(out, choices);
         if self.include_usage {
             out.extend(b",\"usage\":");
             out.extend(json_bytes(&usage.map(WriteUsage::from)));
