@@ -105,16 +105,25 @@ pub(super) fn assistant(object: &mut Object<'_, '_>) -> Result<Vec<Content>, Dec
     Ok(content)
 }
 
-/// `thinking_blocks` with their signatures where a caller kept them, else the bare text of the reasoning.
+/// `thinking_blocks` with their signatures where a caller kept them, and the bare text of the reasoning where it is not
+/// theirs.
 fn thinking(object: &mut Object<'_, '_>) -> Result<Vec<Content>, DecodeError> {
     let text = [reasoning_text(object, "reasoning_content")?, reasoning_text(object, "reasoning")?];
+    let text = text.into_iter().flatten().find(|text| !text.is_empty());
     let parent = Path::Field(object.path(), "thinking_blocks");
     let blocks = object.take_list("thinking_blocks")?;
-    if blocks.is_empty() {
-        let text = text.into_iter().flatten().find(|text| !text.is_empty());
-        return Ok(text.map(|text| Content::Thinking { text, signature: None }).into_iter().collect());
-    }
-    blocks.into_iter().enumerate().map(|(index, raw)| part(raw, &Path::Item(&parent, index))).collect()
+    let blocks = blocks.into_iter().enumerate().map(|(index, raw)| part(raw, &Path::Item(&parent, index)));
+    let mut blocks: Vec<Content> = blocks.collect::<Result<_, _>>()?;
+    let of_blocks: String = blocks.iter().filter_map(thought).collect();
+    let is_theirs =
+        |text: &str| of_blocks.contains(text) || (!of_blocks.is_empty() && text.contains(&of_blocks));
+    let bare = text.filter(|text| !is_theirs(text));
+    blocks.extend(bare.map(|text| Content::Thinking { text, signature: None }));
+    Ok(blocks)
+}
+
+fn thought(content: &Content) -> Option<&str> {
+    if let Content::Thinking { text, .. } = content { Some(text) } else { None }
 }
 
 /// The text of a reasoning field. Some upstreams put an object there: that is no text.

@@ -328,6 +328,17 @@ fn signatures_survive_a_caller_of_this_language() {
 }
 
 #[test]
+fn bare_reasoning_beside_a_proof_of_other_reasoning_is_heard() {
+    let body = r#"{"model":"m","messages":[{"role":"assistant","content":"yes","reasoning_content":"hm","thinking_blocks":[{"type":"redacted_thinking","data":"x"}]}]}"#;
+    let expect = vec![
+        Content::RedactedThinking { data: "x".to_owned() },
+        Content::Thinking { text: "hm".to_owned(), signature: None },
+        Content::text("yes"),
+    ];
+    assert_eq!(conversation(body).messages[0].content, expect);
+}
+
+#[test]
 fn calls_without_arguments_are_empty_objects() {
     let call = |arguments: &str| {
         format!(
