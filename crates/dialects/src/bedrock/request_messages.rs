@@ -171,6 +171,7 @@ impl<'a> Writer<'a> {
         }
         if inner.is_empty() {
             // The wire wants an answer, however little it says.
+            self.changes.push(Change::emulated(path));
             inner.push(Block::Text(NOTHING));
         }
         let status = is_error.then_some(ERROR);

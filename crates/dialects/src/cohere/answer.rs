@@ -57,6 +57,10 @@ pub(super) fn encode(answer: &Answer, asked: &Asked) -> Vec<u8> {
     for content in &choice.content {
         add(content, &mut message);
     }
+    if message.content.is_empty() && message.tool_calls.is_empty() {
+        // Clients look for a text where nothing is called.
+        message.content.push(Part::Text { text: "".into() });
+    }
     let finish_reason = stop_word(choice.stop, !message.tool_calls.is_empty());
     let usage = answer.usage.unwrap_or_default().into();
     let id = answer_id(answer.id.as_deref(), asked);

@@ -142,6 +142,7 @@ impl<'a> Writer<'a> {
         }
         if parts.is_empty() {
             // The wire wants an answer, however little it says.
+            self.changes.push(Change::emulated(path));
             parts.push(Part::Text { text: NOTHING.into() });
         }
         MessageOut { role: "tool", content: parts, tool_call_id: Some(call_id), ..MessageOut::default() }

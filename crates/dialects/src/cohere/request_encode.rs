@@ -95,14 +95,13 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
         return Err(EncodeError::Unsayable { field: "messages".to_owned(), problem });
     }
     let carried = carry(&conversation.extras, ID, &[])?;
-    let tool_choice = writer.tool_choice();
-    let strict_tools = writer.strict_tools();
+    let tools = writer.tools();
     let body = Body {
         model: target.model.as_str(),
         messages,
-        tools: writer.tools(),
-        strict_tools,
-        tool_choice,
+        strict_tools: writer.strict_tools(&tools),
+        tool_choice: writer.tool_choice(&tools),
+        tools,
         thinking: writer.thinking(),
         response_format: writer.format(),
         drawing: writer.drawing(),
@@ -123,13 +122,17 @@ impl<'a> Writer<'a> {
         self.changes.push(Change::dropped(field));
     }
 
+    /// The tool that is to be called, if it is one of the tools.
+    fn wanted(&self) -> Option<&'a str> {
+        let Some(ToolChoice::Named(wanted)) = &self.asked.tool_choice else { return None };
+        let is_wanted = |tool: &Tool| matches!(tool, Tool::Function { name, .. } if name == wanted);
+        self.asked.tools.iter().any(is_wanted).then_some(wanted)
+    }
+
     /// The tools; where one is to be called, it alone.
     fn tools(&mut self) -> Vec<ToolOut<'a>> {
         let asked = self.asked;
-        let wanted = match &asked.tool_choice {
-            Some(ToolChoice::Named(name)) => Some(name),
-            Some(ToolChoice::Any | ToolChoice::Auto | ToolChoice::Never) | None => None,
-        };
+        let wanted = self.wanted();
         let mut tools = Vec::with_capacity(asked.tools.len());
         for (index, tool) in asked.tools.iter().enumerate() {
             match tool {
@@ -137,7 +140,7 @@ impl<'a> Writer<'a> {
                     if cache.is_some() {
                         self.dropped(format!("tools[{index}].cache_control"));
                     }
-                    if wanted.is_some_and(|wanted| wanted != name) {
+                    if wanted.is_some_and(|wanted| wanted != name.as_str()) {
                         continue;
                     }
                     let description = description.as_deref();
@@ -153,7 +156,10 @@ impl<'a> Writer<'a> {
     }
 
     /// Whether arguments must match their schemas exactly: of all tools or of none.
-    fn strict_tools(&mut self) -> Option<bool> {
+    fn strict_tools(&mut self, tools: &[ToolOut<'_>]) -> Option<bool> {
+        if tools.is_empty() {
+            return None;
+        }
         let mut said = self.asked.tools.iter().filter_map(|tool| match tool {
             Tool::Function { strict, .. } => Some(*strict),
             Tool::Opaque { .. } => None,
@@ -171,9 +177,9 @@ impl<'a> Writer<'a> {
         None
     }
 
-    fn tool_choice(&mut self) -> Option<&'static str> {
+    fn tool_choice(&mut self, tools: &[ToolOut<'_>]) -> Option<&'static str> {
         let choice = self.asked.tool_choice.as_ref()?;
-        if self.asked.tools.is_empty() {
+        if tools.is_empty() {
             if matches!(choice, ToolChoice::Any | ToolChoice::Named(_)) {
                 self.dropped("tool_choice");
             }
@@ -182,9 +188,12 @@ impl<'a> Writer<'a> {
         match choice {
             ToolChoice::Any => Some("REQUIRED"),
             ToolChoice::Auto => None,
-            // The one tool is the only one that is offered.
             ToolChoice::Named(_) => {
-                self.changes.push(Change::emulated("tool_choice"));
+                // The one tool is the only one that is offered, unless nobody knows it.
+                self.changes.push(match self.wanted() {
+                    Some(_) => Change::emulated("tool_choice"),
+                    None => Change::rewritten("tool_choice"),
+                });
                 Some("REQUIRED")
             }
             ToolChoice::Never => Some("NONE"),

@@ -227,6 +227,7 @@ fn a_conversation_is_written_as_turns_that_alternate() {
         ("/toolConfig", json!({"tools": [spec], "toolChoice": {"tool": {"name": "f"}}})),
     ];
     let changes = [
+        "emulated;messages[4].content[1]",
         "rewritten;messages[4]",
         "rewritten;messages[5]",
         "rewritten;messages[6].content",
@@ -345,7 +346,7 @@ fn tools_that_only_the_history_knows_are_offered_again() {
     let history = vec![
         user("hi"),
         message(Role::Assistant, [call("t", "{}")]),
-        message(Role::User, [result("t", vec![])]),
+        message(Role::User, [result("t", vec![Content::text("ok")])]),
     ];
     let mut conversation = foreign(history);
     let stub = json!({"toolSpec": {

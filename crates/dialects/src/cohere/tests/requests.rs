@@ -187,7 +187,20 @@ fn a_conversation_is_written_in_this_language() {
         ("/tools/1", Value::Null),
         ("/tool_choice", json!("REQUIRED")),
     ];
-    check(&conversation, &[], &expect, &["emulated;tool_choice"]);
+    check(&conversation, &[], &expect, &["emulated;messages[3].content[1]", "emulated;tool_choice"]);
+}
+
+#[test]
+fn a_choice_is_made_among_the_tools_that_are_offered() {
+    let mut conversation = foreign(vec![message(Role::User, [Content::text("a")])]);
+    conversation.tools = vec![function("f", None), function("g", None)];
+    conversation.tool_choice = Some(ToolChoice::Named("h".into()));
+    let all = [("/tools/1/function/name", json!("g")), ("/tool_choice", json!("REQUIRED"))];
+    check(&conversation, &[], &all, &["rewritten;tool_choice"]);
+    let json = types::Json::parse(r#"{"type":"web_search"}"#).unwrap();
+    conversation.tools = vec![Tool::Opaque { kind: "other.web_search".into(), json }];
+    let none = [("/tools", Value::Null), ("/tool_choice", Value::Null), ("/strict_tools", Value::Null)];
+    check(&conversation, &[], &none, &["dropped;tools[0]", "dropped;tool_choice"]);
 }
 
 #[test]
@@ -239,6 +252,7 @@ fn what_the_wire_has_no_word_for_is_told() {
         "emulated;messages[0].content[2]",
         "dropped;messages[0].content[3].is_error",
         "dropped;messages[0].content[3].content[0]",
+        "emulated;messages[0].content[3]",
         "dropped;tools[0].function.strict",
         "emulated;reasoning_effort",
         "dropped;stop",
