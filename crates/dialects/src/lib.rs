@@ -39,6 +39,8 @@ mod surface;
 mod surrogates;
 mod thinking;
 mod translation;
+#[cfg(test)]
+mod trial;
 mod turns;
 mod vocabulary;
 

@@ -44,7 +44,7 @@ fn an_error_is_known_by_its_header() {
 
 #[track_caller]
 fn check_written(refusal: &Refusal, status: u16, name: &str) {
-    let id: RequestId = serde_json::from_value(Value::String(format!("{:032x}", 7))).unwrap();
+    let id = trial::request_id(7);
     let error = Bedrock.encode_error(refusal, id);
     let body: Value = serde_json::from_slice(&error.body).unwrap();
     let expect = serde_json::json!({"message": refusal.message, "tollgate_code": refusal.code.as_str()});

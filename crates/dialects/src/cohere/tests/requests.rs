@@ -197,7 +197,7 @@ fn a_choice_is_made_among_the_tools_that_are_offered() {
     conversation.tool_choice = Some(ToolChoice::Named("h".into()));
     let all = [("/tools/1/function/name", json!("g")), ("/tool_choice", json!("REQUIRED"))];
     check(&conversation, &[], &all, &["rewritten;tool_choice"]);
-    let json = types::Json::parse(r#"{"type":"web_search"}"#).unwrap();
+    let json = Json::parse(r#"{"type":"web_search"}"#).unwrap();
     conversation.tools = vec![Tool::Opaque { kind: "other.web_search".into(), json }];
     let none = [("/tools", Value::Null), ("/tool_choice", Value::Null), ("/strict_tools", Value::Null)];
     check(&conversation, &[], &none, &["dropped;tools[0]", "dropped;tool_choice"]);

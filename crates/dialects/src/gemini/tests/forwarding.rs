@@ -11,7 +11,7 @@ use crate::{Encoded, read_fault};
 
 fn forward(stream: &str, form: StreamForm) -> (String, Result<(), Fault>, Tally) {
     let conduit = Gemini.forwarder(&asked(STREAMED, form));
-    pass(conduit, events(stream).into_iter().map(Frame::Event))
+    pass(conduit, events(stream).into_iter().map(Frame::Event).collect())
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_refused_prompt_is_a_whole_answer() {
         assert_eq!((result, tally.stop, tally.has_content), (Ok(()), Some(StopReason::Filtered), true));
     }
     let conduit = Gemini.forwarder(&asked(Delivery::Whole, StreamForm::Array));
-    let (out, result, tally) = pass(conduit, [Frame::Whole(body.into())]);
+    let (out, result, tally) = pass(conduit, vec![Frame::Whole(body.into())]);
     assert_eq!((out.as_str(), result, tally.is_complete), (body, Ok(()), true));
 }
 
@@ -82,7 +82,7 @@ fn a_refused_prompt_is_a_whole_answer() {
 fn a_count_of_tokens_passes() {
     let body = "{\n  \"totalTokens\": 8\n}\n";
     let conduit = Gemini.forwarder(&asked(Delivery::Whole, StreamForm::Array));
-    let (out, result, _) = pass(conduit, [Frame::Whole(body.into())]);
+    let (out, result, _) = pass(conduit, vec![Frame::Whole(body.into())]);
     assert_eq!((out.as_str(), result), (body, Ok(())));
     assert_eq!(Gemini.encode_count(Tokens(8)), br#"{"totalTokens":8}"#);
 }

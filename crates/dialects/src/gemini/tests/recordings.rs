@@ -63,7 +63,7 @@ fn whole(body: &str) -> Result<(), String> {
     same(&answer, &again)?;
     same(&answer, &fold(unfold(&answer)))?;
     let (out, result, tally) =
-        pass(Gemini.forwarder(&asked), [Frame::Whole(Bytes::copy_from_slice(body.as_bytes()))]);
+        pass(Gemini.forwarder(&asked), vec![Frame::Whole(Bytes::copy_from_slice(body.as_bytes()))]);
     result.map_err(|fault| fault.to_string())?;
     if out != renamed(body, &answer) || tally.usage != answer.usage || tally.stop != answer.choices[0].stop {
         return Err(format!("passed on differently: {tally:?}"));
@@ -74,7 +74,7 @@ fn whole(body: &str) -> Result<(), String> {
 fn streamed(body: &str) -> Result<(), String> {
     let answer = fold(read(body).map_err(|fault| fault.to_string())?);
     let conduit = Gemini.forwarder(&asked(STREAMED, StreamForm::Events));
-    let (out, result, tally) = pass(conduit, events(body).into_iter().map(Frame::Event));
+    let (out, result, tally) = pass(conduit, events(body).into_iter().map(Frame::Event).collect());
     result.map_err(|fault| fault.to_string())?;
     if out != renamed(body, &answer) || tally.usage != answer.usage || tally.stop != answer.choices[0].stop {
         return Err(format!("passed on differently: {tally:?} {answer:?}"));

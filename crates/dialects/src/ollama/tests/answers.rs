@@ -103,7 +103,7 @@ fn what_is_no_answer_is_a_fault() {
 
 #[test]
 fn an_error_is_a_sentence() {
-    let id: RequestId = serde_json::from_value(Value::String(format!("{:032x}", 7))).unwrap();
+    let id = trial::request_id(7);
     let refusal = Refusal::new(Code::ModelNotFound, "no model `x`");
     let error = Ollama.encode_error(&refusal, id);
     let expect = json!({"error": "no model `x`", "tollgate_code": refusal.code.as_str()});
