@@ -29,5 +29,5 @@ fn stop(reason: StopReason, said: Said) -> StopReason {
 }
 
 fn usage(usage: &Usage) -> Usage {
-    read_again::<ReadUsage>(&WriteUsage::from(usage)).unwrap_or_default().canonical()
+    read_again::<ReadUsage>(&WriteUsage::from(usage)).unwrap_or_default().canonical(0)
 }

@@ -32,5 +32,5 @@ fn stop(reason: StopReason, said: Said) -> StopReason {
 
 fn usage(usage: &Usage) -> Usage {
     let read = read_again::<ReadUsage>(&WriteUsage::from(usage));
-    read.map(|read| read.to_usage(None)).unwrap_or_default()
+    read.map(|read| read.to_usage(None, 0)).unwrap_or_default()
 }
