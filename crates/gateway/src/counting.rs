@@ -4,6 +4,7 @@
 use providers::{Model, Price};
 use types::{Foreseen, Tokens, Unit, Units, Usage};
 
+use crate::media;
 use crate::receive::Request;
 
 /// Output to reserve for a request that names no limit of its own.
@@ -12,9 +13,15 @@ pub(crate) const USUAL_OUTPUT: u64 = 1024;
 /// Bytes of English JSON per token of the common vocabularies, rounded down: an estimate errs upwards.
 const BYTES_PER_TOKEN: u64 = 4;
 
-/// About how many tokens a request is. The files of a form are not counted: a recording's bytes say nothing of it.
+/// About how many tokens a request is. The files of a form are not counted, and media in a body only for what it is:
+/// the bytes of a recording or a picture say little of it.
 pub(crate) fn estimate(request: &Request) -> Tokens {
-    of_bytes(request.fields.text_length(&request.body) as u64)
+    let length = request.fields.text_length(&request.body) as u64;
+    if request.fields.is_form() {
+        return of_bytes(length);
+    }
+    let media = media::find(&request.body);
+    Tokens(of_bytes(length.saturating_sub(media.bytes)).0 + media.tokens)
 }
 
 /// About how many tokens so many bytes of text are.

@@ -16,6 +16,7 @@ mod destination;
 mod gate;
 mod heavy;
 mod identify;
+mod media;
 mod outbound;
 mod owned;
 mod panics;
