@@ -88,6 +88,13 @@ pub(crate) fn results_first<B>(blocks: &mut Vec<B>, standing: impl Fn(&B) -> Sta
     blocks.extend(first.into_iter().chain(later));
 }
 
+/// What stands around a prompt of the system's that comes between the turns, where those are the user's and the model's
+/// alone. It stays in its place: in front of them all it would change what every later request begins with, and no
+/// prompt cache would hold. The tag is the one that coding agents use for the same.
+pub(crate) const SYSTEM_BEGINS: &str = "<system-reminder>";
+/// The end of it.
+pub(crate) const SYSTEM_ENDS: &str = "</system-reminder>";
+
 /// One turn.
 #[derive(Debug, Serialize)]
 pub(crate) struct Turn<B> {
@@ -121,7 +128,7 @@ impl<'a, B: TurnBlock<'a>> Turns<B> {
     }
 
     /// Adds the message `index`, which is `content`.
-    pub(crate) fn add(&mut self, role: Role, index: usize, content: Vec<B>, changes: &mut Vec<Change>) {
+    pub(crate) fn add(&mut self, role: Role, index: usize, mut content: Vec<B>, changes: &mut Vec<Change>) {
         let role = match role {
             Role::Assistant => "assistant",
             Role::User => "user",
@@ -132,10 +139,11 @@ impl<'a, B: TurnBlock<'a>> Turns<B> {
             Role::Developer | Role::System if self.takes_system_between => "system",
             Role::Developer | Role::System => {
                 if !content.is_empty() {
-                    changes.push(Change::rewritten(format!("messages[{index}]")));
+                    changes.push(Change::emulated(format!("messages[{index}]")));
+                    content.insert(0, B::of_text(SYSTEM_BEGINS));
+                    content.push(B::of_text(SYSTEM_ENDS));
                 }
-                self.system.extend(content);
-                return;
+                "user"
             }
         };
         if content.is_empty() {

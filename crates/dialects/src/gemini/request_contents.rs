@@ -26,19 +26,24 @@ impl<'a> Writer<'a> {
         let mut turns: Vec<ContentOut<'a>> = Vec::new();
         let mut order = Order::new();
         for (index, message) in self.asked.messages.iter().enumerate() {
-            let parts = self.parts(message, index, &called);
+            let mut parts = self.parts(message, index, &called);
             if message.name.is_some() {
                 self.dropped(format!("messages[{index}].name"));
             }
             let role = match message.role {
                 Role::Assistant => MODEL,
                 Role::User => USER,
-                Role::Developer | Role::System => {
-                    if !turns.is_empty() && !parts.is_empty() {
-                        self.changes.push(Change::rewritten(format!("messages[{index}]")));
-                    }
+                Role::Developer | Role::System if turns.is_empty() => {
                     system.extend(parts);
                     continue;
+                }
+                Role::Developer | Role::System => {
+                    if !parts.is_empty() {
+                        self.changes.push(Change::emulated(format!("messages[{index}]")));
+                        parts.insert(0, PartOut::text(turns::SYSTEM_BEGINS));
+                        parts.push(PartOut::text(turns::SYSTEM_ENDS));
+                    }
+                    USER
                 }
             };
             if parts.is_empty() {

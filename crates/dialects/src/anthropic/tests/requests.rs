@@ -91,7 +91,7 @@ fn a_request_reads_and_writes_as_the_fixture_says() {
 }
 
 #[test]
-fn system_prompts_go_in_front_and_adjacent_turns_become_one() {
+fn system_prompts_go_in_front_but_late_ones_and_adjacent_turns_become_one() {
     let conversation = foreign(vec![
         message(Role::System, [Content::Text { text: "a".into(), cache: Some(CacheMark::FiveMinutes) }]),
         message(Role::Developer, [Content::text("b")]),
@@ -104,25 +104,22 @@ fn system_prompts_go_in_front_and_adjacent_turns_become_one() {
         json!({"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}),
         json!({"type": "text", "text": "b"}),
     ];
-    let late = json!({"type": "text", "text": "late"});
-    let hoisted = [&early[..], std::slice::from_ref(&late)].concat();
+    let text = |text: &str| json!({"type": "text", "text": text});
+    let in_place = ["one", "two", "<system-reminder>", "late", "</system-reminder>"].map(text);
     check(
         &conversation,
         &[],
         &[
-            ("/system", json!(hoisted)),
-            (
-                "/messages/0/content",
-                json!([{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]),
-            ),
+            ("/system", json!(early)),
+            ("/messages/0/content", json!(in_place)),
             ("/messages/1", json!({"role": "assistant", "content": [{"type": "text", "text": "prefill"}]})),
         ],
-        &["rewritten;messages[4]", "rewritten;messages[5].content"],
+        &["emulated;messages[4]", "rewritten;messages[5].content"],
     );
     check(
         &conversation,
         &["mid_conversation_system"],
-        &[("/system", json!(early)), ("/messages/1", json!({"role": "system", "content": [late]}))],
+        &[("/system", json!(early)), ("/messages/1", json!({"role": "system", "content": [text("late")]}))],
         &["rewritten;messages[5].content"],
     );
 }

@@ -212,7 +212,7 @@ fn a_conversation_is_written_as_turns_that_alternate() {
     let spec =
         json!({"toolSpec": {"name": "f", "inputSchema": {"json": {"type": "object"}}, "strict": true}});
     let expect = [
-        ("/system", json!([{"text": "Be brief."}, {"text": "Now in French."}])),
+        ("/system", json!([{"text": "Be brief."}])),
         ("/messages/0", json!({"role": "user", "content": [{"text": "a"}, {"text": "b"}]})),
         (
             "/messages/1",
@@ -220,7 +220,10 @@ fn a_conversation_is_written_as_turns_that_alternate() {
         ),
         (
             "/messages/2",
-            json!({"role": "user", "content": [answered("t1", "(no output)"), answered("t2", "ok"), {"text": "d"}]}),
+            json!({"role": "user", "content": [
+                answered("t1", "(no output)"), answered("t2", "ok"), {"text": "d"},
+                {"text": "<system-reminder>"}, {"text": "Now in French."}, {"text": "</system-reminder>"},
+            ]}),
         ),
         ("/messages/3", json!({"role": "assistant", "content": [{"text": "e"}]})),
         ("/messages/4", Value::Null),
@@ -229,7 +232,7 @@ fn a_conversation_is_written_as_turns_that_alternate() {
     let changes = [
         "emulated;messages[4].content[1]",
         "rewritten;messages[4]",
-        "rewritten;messages[5]",
+        "emulated;messages[5]",
         "rewritten;messages[6].content",
         "dropped;user",
         "dropped;parallel_tool_calls",

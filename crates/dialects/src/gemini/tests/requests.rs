@@ -273,7 +273,7 @@ fn another_language_s_history_is_written_as_turns() {
     assert_eq!(
         written,
         json!({
-            "systemInstruction": {"parts": [{"text": "Be brief."}, {"text": "Now."}]},
+            "systemInstruction": {"parts": [{"text": "Be brief."}]},
             "contents": [
                 {"role": "user", "parts": [{"text": "go"}, {"inlineData": {"mimeType": "image/png", "data": "iVBORw0KGgo="}}]},
                 {"role": "model", "parts": [
@@ -286,6 +286,9 @@ fn another_language_s_history_is_written_as_turns() {
                     {"functionResponse": {"id": "lost", "name": "tool", "response": {"output": ""}}},
                     {"text": "Attached to the result of tool call call_1:"},
                     {"inlineData": {"mimeType": "image/png", "data": "iVBORw0KGgo="}},
+                    {"text": "<system-reminder>"},
+                    {"text": "Now."},
+                    {"text": "</system-reminder>"},
                 ]},
                 {"role": "model", "parts": [{"text": "So"}]},
                 {"role": "user", "parts": [{"text": "Continue."}]},
@@ -302,7 +305,7 @@ fn another_language_s_history_is_written_as_turns() {
             "rewritten;messages[4]",
             "emulated;messages[5].content[0]",
             "rewritten;messages[5]",
-            "rewritten;messages[6]",
+            "emulated;messages[6]",
             "rewritten;messages[7]",
         ]
     );
