@@ -251,6 +251,12 @@ pub trait Conversational: Dialect {
         &[]
     }
 
+    /// The kind of a block that is nothing by itself, since it stands for something that a provider of this language
+    /// keeps, and what to say of it where it cannot be said.
+    fn indispensable_block(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
+
     /// Where in the request that was read as `conversation` the thing stands that the canonical conversation has
     /// at `place`, e.g. `system[0].cache_control`.
     fn place(&self, conversation: &Conversation, place: Place<'_>) -> String;

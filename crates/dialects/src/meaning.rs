@@ -1,9 +1,9 @@
 //! What a request means, in the canonical form of its kind: read once, said in as many languages as need be.
 
-use types::conversation::{Conversation, Target};
+use types::conversation::{Content, Conversation, Target};
 use types::{embedding, rerank};
 
-use crate::{DecodeError, Dialect, EncodeError, Encoded, Head};
+use crate::{Conversational, DecodeError, Dialect, EncodeError, Encoded, Head, Place, by_name};
 
 /// A request that can be said in more than one language.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,10 +32,28 @@ impl Meaning {
     pub fn say(&self, to: &dyn Dialect, target: &Target) -> Option<Result<Encoded, EncodeError>> {
         match self {
             Self::Conversation(conversation) => {
-                Some(to.conversational()?.encode_request(conversation, target))
+                let to = to.conversational()?;
+                Some(check_blocks(conversation, to).and_then(|()| to.encode_request(conversation, target)))
             }
             Self::Embedding(request) => Some(to.embedding()?.encode_request(request, target)),
             Self::Rerank(request) => Some(to.reranking()?.encode_request(request, target)),
         }
     }
+}
+
+/// Refuses what stands for something that only a provider of the caller's own language has.
+fn check_blocks(conversation: &Conversation, to: &dyn Conversational) -> Result<(), EncodeError> {
+    let caller = conversation.extras.dialect.filter(|caller| *caller != to.id());
+    let Some(caller) = caller.and_then(|id| by_name(id.as_str())?.conversational()) else { return Ok(()) };
+    let Some((kind, problem)) = caller.indispensable_block() else { return Ok(()) };
+    for (index, message) in conversation.messages.iter().enumerate() {
+        let is_one =
+            |content: &Content| matches!(content, Content::Opaque { kind: found, .. } if found == kind);
+        if let Some(block) = message.content.iter().position(is_one) {
+            let place = Place::Message { index, content: Some(block), rest: "" };
+            let field = caller.place(conversation, place);
+            return Err(EncodeError::Unsayable { field, problem: problem.to_owned() });
+        }
+    }
+    Ok(())
 }

@@ -20,6 +20,9 @@ const ITEM: &str = "openai_responses.item.";
 /// In front of it for a part of a message that is kept whole.
 const PART: &str = "openai_responses.part.";
 
+/// The kind of an item that stands for another, by its id.
+pub(super) const REFERENCE: &str = "openai_responses.item.item_reference";
+
 /// What stands between the parts of a summary where they become one text.
 pub(super) const BETWEEN_PARTS: &str = "\n\n";
 

@@ -142,6 +142,13 @@ impl Conversational for OpenAiResponses {
         request_encode::encode(conversation, target)
     }
 
+    fn indispensable_block(&self) -> Option<(&'static str, &'static str)> {
+        const KEPT: &str = "refers to an item that a provider of Responses keeps; the provider of this model is spoken to \
+                            in another language, and this gateway keeps no answers: send the items themselves \
+                            (clients do with `store: false`)";
+        Some((message_decode::REFERENCE, KEPT))
+    }
+
     fn indispensable(&self) -> &'static [(&'static str, &'static str)] {
         const KEPT: &str = "refers to what a provider of Responses keeps; the provider of this model is spoken to \
                             in another language, and this gateway keeps no answers: send the whole input";

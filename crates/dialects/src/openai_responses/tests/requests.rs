@@ -241,3 +241,17 @@ fn conversation_of_chat(body: &Value) -> Conversation {
     let headers = http::HeaderMap::new();
     crate::openai_chat::OpenAiChat.decode_request(Head::of(&headers), body.to_string().as_bytes()).unwrap()
 }
+
+#[test]
+fn what_stands_for_a_kept_item_goes_to_no_other_language() {
+    let body =
+        r#"{"model":"m","input":[{"role":"user","content":"a"},{"type":"item_reference","id":"msg_1"}]}"#;
+    let read = OpenAiResponses.decode_request(Head::of(&http::HeaderMap::new()), body.as_bytes()).unwrap();
+    let meant = crate::Meaning::Conversation(Box::new(read));
+    assert!(meant.say(&OpenAiResponses, &target(&[])).unwrap().is_ok());
+    for language in crate::conversational().filter(|language| language.id() != OpenAiResponses.id()) {
+        let dialect = crate::by_name(language.id().as_str()).unwrap();
+        let refused = meant.say(dialect, &target(&[])).unwrap().unwrap_err().to_string();
+        assert!(refused.contains("input[1]") && refused.contains("store: false"), "{refused}");
+    }
+}
