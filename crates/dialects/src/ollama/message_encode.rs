@@ -124,15 +124,14 @@ impl<'a> Writer<'a> {
             self.changes.push(Change::rewritten(path));
             broken_input(arguments)
         });
-        self.called.push((id, name));
+        self.called.insert(id, name);
         Some(CallOut { id, function: CalledOut { index: None, name: name.into(), arguments: object? } })
     }
 
     /// A tool's answer, as the message that it is on the wire.
     fn result(&mut self, call_id: &'a str, content: &'a [Content], path: &str) -> MessageOut<'a> {
         let mut message = MessageOut { role: "tool", tool_call_id: Some(call_id), ..MessageOut::default() };
-        let name = self.called.iter().rev().find(|(id, _)| *id == call_id).map(|(_, name)| *name);
-        message.tool_name = name.map(Cow::Borrowed);
+        message.tool_name = self.called.get(call_id).copied().map(Cow::Borrowed);
         for (at, content) in content.iter().enumerate() {
             self.block(content, &format!("{path}.content[{at}]"), &mut message);
         }

@@ -1,5 +1,7 @@
 //! Writes a request for an upstream that speaks this language.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use types::Json;
 use types::conversation::{Change, Conversation, Effort, OutputFormat, Sampling, Target, Tool, ToolChoice};
@@ -17,8 +19,8 @@ pub(super) struct Writer<'a> {
     pub(super) asked: &'a Conversation,
     pub(super) target: &'a Target,
     pub(super) changes: Vec<Change>,
-    /// The ids and names of the calls so far: a tool's answer goes by its name.
-    pub(super) called: Vec<(&'a str, &'a str)>,
+    /// The names of the calls so far, by their ids: a tool's answer goes by its name.
+    pub(super) called: HashMap<&'a str, &'a str>,
 }
 
 /// A request's body.
@@ -97,7 +99,7 @@ impl<'a> From<&'a Sampling> for Options<'a> {
 pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
     let sampling = &conversation.sampling;
     single_choice(sampling)?;
-    let mut writer = Writer { asked: conversation, target, changes: Vec::new(), called: Vec::new() };
+    let mut writer = Writer { asked: conversation, target, changes: Vec::new(), called: HashMap::new() };
     let messages = writer.messages();
     if messages.is_empty() && !writer.is_own() {
         let problem = "holds nothing that the provider's language can say".to_owned();
