@@ -20,10 +20,10 @@ pub(super) fn peek(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
         None => return Err(wrong("input", "is missing")),
     }
     let streams = flag(body, fields, "stream")?;
-    if flag(body, fields, "background")? && !streams {
-        // Its result could never be fetched through the gateway, and what it cost would never be known.
-        let problem = "is not served without `stream`: this gateway keeps no answers to be fetched later";
-        return Err(wrong("background", problem));
+    if flag(body, fields, "background")? {
+        // It goes on when the caller has left, streaming or not: what it cost would never be known, and its result
+        // could never be fetched through the gateway.
+        return Err(wrong("background", "is not served: this gateway keeps no answers to be fetched later"));
     }
     let max_tokens = whole(body, fields, "max_output_tokens")?;
     let delivery = if streams { Delivery::Stream { include_usage: true } } else { Delivery::Whole };

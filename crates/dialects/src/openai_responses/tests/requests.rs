@@ -115,6 +115,7 @@ fn what_is_wrong_is_named() {
     refused(&json!({"model": "m", "input": "hi", "stream": 1}), "stream");
     refused(&json!({"model": "m", "input": "hi", "max_output_tokens": -1}), "max_output_tokens");
     refused(&json!({"model": "m", "input": "hi", "background": true}), "background");
+    refused(&json!({"model": "m", "input": "hi", "background": true, "stream": true}), "background");
     refused(&json!({"model": "m", "input": [{"role": "critic", "content": "x"}]}), "input[0].role");
     refused(&json!({"model": "m", "input": [{"type": "function_call", "name": "f"}]}), "input[0].call_id");
     refused(
@@ -139,7 +140,7 @@ fn what_a_provider_keeps_stands_in_for_an_input() {
     let peek = OpenAiResponses.peek(Head::of(&headers), &body, &fields).unwrap();
     assert_eq!((peek.model.as_str(), peek.delivery, peek.max_tokens), ("m", Delivery::Whole, None));
     let body = Bytes::from_static(
-        br#"{"model":"m","input":"x","background":true,"stream":true,"max_output_tokens":7}"#,
+        br#"{"model":"m","input":"x","background":false,"stream":true,"max_output_tokens":7}"#,
     );
     let fields = Fields::scan(&body, 64).unwrap();
     let peek = OpenAiResponses.peek(Head::of(&headers), &body, &fields).unwrap();
