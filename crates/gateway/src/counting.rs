@@ -76,6 +76,9 @@ const TIMES_SEEN: u64 = 16;
 const MOST_UNITS: u64 = 100_000_000;
 
 impl Believable {
+    /// Any use at all.
+    pub(crate) const ANYTHING: Self = Self { input: Tokens(u64::MAX), output: Tokens(u64::MAX) };
+
     /// What can be believed of this model.
     pub(crate) fn of(model: Option<&Model>) -> Self {
         let window = model.and_then(|model| model.context_window).unwrap_or(LARGEST_WINDOW);

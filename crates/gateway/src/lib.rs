@@ -17,6 +17,7 @@ mod gate;
 mod heavy;
 mod identify;
 mod media;
+mod meter;
 mod outbound;
 mod owned;
 mod panics;

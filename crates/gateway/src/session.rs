@@ -2,21 +2,22 @@
 //! they end, and the session ends when its caller may use no more.
 
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use dialects::{DecodeError, Head, Metered, Peek, Tally};
+use dialects::{DecodeError, Head, Peek};
 use http::uri::PathAndQuery;
 use hyper::upgrade::Upgraded;
-use memchr::memmem;
 use net::websocket::{
     Closing, End, HandshakeError, Message, ReadError, Reading, Session, Socket, Violation, Writing,
 };
+use serde_json::json;
 use tokio::time::Interval;
 use types::{Code, Fault, FaultKind, ModelName, Refusal};
 
 use crate::account::{Account, given_up};
 use crate::answer::{self, Answer};
+use crate::meter::{Answers, Meter};
 use crate::rejection::{self, Cause};
 use crate::{deadline, paths};
 
@@ -25,14 +26,22 @@ const SWITCHED: u16 = 101;
 /// How long one side may take nothing of what is sent to it, and how long its goodbye is awaited.
 const STALLED: Duration = Duration::from_mins(1);
 pub(crate) const GOODBYE: Duration = Duration::from_secs(2);
+/// How long the end of an answer is waited for that its caller has called off by leaving.
+const LAST_ANSWER: Duration = Duration::from_secs(5);
 /// How often it is asked whether the caller's key is still good.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// The parameter that names a session's model.
 const MODEL: &str = "model";
+/// The parameter that joins a call which another request has begun.
+const CALL: &str = "call_id";
 
 /// What is known of a session before it begins: its model stands in the query.
 pub(crate) fn peek(head: Head<'_>) -> Result<Peek, Cause> {
+    if head.parameter(CALL).is_some() {
+        let problem = "is not served: nobody knows whose the call is".to_owned();
+        return Err(Cause::Decode(DecodeError::Field { field: CALL.to_owned(), problem }));
+    }
     let missing = || DecodeError::Field {
         field: MODEL.to_owned(),
         problem: "must stand in the query: `?model=…`".to_owned(),
@@ -105,9 +114,12 @@ enum Ended {
 async fn relay(account: &mut Account, caller: Socket, upstream: Socket) {
     let (mut from_caller, mut to_caller) = (caller.reading, caller.writing);
     let (mut from_upstream, mut to_upstream) = (upstream.reading, upstream.writing);
-    let (mut meter, taken) = (Meter::default(), AtomicU64::new(0));
+    let (answers, taken) = (Answers::default(), AtomicU64::new(0));
+    let mut meter = Meter::new(&answers, account);
+    let left = AtomicBool::new(false);
     let ended = 'ended: {
-        let mut upward = pin!(up(&mut from_caller, &mut to_upstream, &taken));
+        let caller = Caller { taken: &taken, left: &left, answers: &answers };
+        let mut upward = pin!(up(&mut from_caller, &mut to_upstream, caller));
         let mut downward = pin!(down(&mut from_upstream, &mut to_caller, account, &mut meter));
         // The other side's goodbye, and what was on its way before it, are waited for.
         tokio::select! {
@@ -126,6 +138,9 @@ async fn relay(account: &mut Account, caller: Socket, upstream: Socket) {
             }
         }
     };
+    // Whatever the upstream makes of it that its answer was called off: it was the caller who left.
+    let is_left = left.load(Ordering::Relaxed) && matches!(ended, Ended::Failed(_));
+    let ended = if is_left { Ended::Gone } else { ended };
     account.facts.bytes_in = taken.load(Ordering::Relaxed);
     account.look();
     let refusal = match &ended {
@@ -148,34 +163,69 @@ async fn relay(account: &mut Account, caller: Socket, upstream: Socket) {
         to_upstream.shut().await
     };
     drop(deadline::within(GOODBYE, leaving).await);
-    settle(account, &meter, &ended, refusal.map(|refusal| refusal.code));
+    settle(account, &mut meter, &ended, refusal.map(|refusal| refusal.code));
+}
+
+/// What is shared of the way from the caller.
+#[derive(Clone, Copy)]
+struct Caller<'a> {
+    /// How many bytes it has sent.
+    taken: &'a AtomicU64,
+    /// Whether it has left.
+    left: &'a AtomicBool,
+    answers: &'a Answers,
 }
 
 /// From the caller to the upstream.
-async fn up(from: &mut Reading, to: &mut Writing, taken: &AtomicU64) -> Ended {
+async fn up(from: &mut Reading, to: &mut Writing, caller: Caller<'_>) -> Ended {
     loop {
         let message = match from.next().await {
             Ok(message) => message,
-            Err(ReadError::Gone | ReadError::Network(_)) => return Ended::Gone,
-            Err(ReadError::Violation(violation)) => return Ended::Misspoken(violation),
+            Err(error) => {
+                caller.leave(to).await;
+                return match error {
+                    ReadError::Gone | ReadError::Network(_) => Ended::Gone,
+                    ReadError::Violation(violation) => Ended::Misspoken(violation),
+                };
+            }
         };
-        taken.fetch_add(length(&message), Ordering::Relaxed);
+        caller.taken.fetch_add(length(&message), Ordering::Relaxed);
+        let is_goodbye = matches!(message, Message::Close(_));
+        if is_goodbye {
+            caller.leave(to).await;
+        }
         if !is_sent(to, &message).await {
             return Ended::Failed(cut("takes nothing more"));
         }
-        if let Message::Close(_) = message {
+        if is_goodbye {
             return Ended::Closed;
         }
     }
 }
 
+impl Caller<'_> {
+    /// Calls off the answers under way and waits a little for their ends: only those tell what they used, and the caller
+    /// may have all it wants of them.
+    async fn leave(self, upstream: &mut Writing) {
+        self.left.store(true, Ordering::Relaxed);
+        for id in self.answers.ids() {
+            let cancel = json!({"type": "response.cancel", "response_id": id}).to_string();
+            if !is_sent(upstream, &Message::Text(cancel.into())).await {
+                return;
+            }
+        }
+        let _ = deadline::within(LAST_ANSWER, self.answers.none()).await;
+    }
+}
+
 /// From the upstream to the caller, with an eye on what is used.
-async fn down(from: &mut Reading, to: &mut Writing, account: &mut Account, meter: &mut Meter) -> Ended {
+async fn down(from: &mut Reading, to: &mut Writing, account: &mut Account, meter: &mut Meter<'_>) -> Ended {
     let mut look = tokio::time::interval(LOOK);
+    let mut is_read = true;
     loop {
         let next = tokio::select! {
             biased;
-            (cause, code) = over(account, meter.is_answering, &mut look) => return Ended::Over(cause, code),
+            (cause, code) = over(account, meter.is_answering(), &mut look) => return Ended::Over(cause, code),
             next = from.next() => next,
         };
         let message = match next {
@@ -187,9 +237,13 @@ async fn down(from: &mut Reading, to: &mut Writing, account: &mut Account, meter
                 return Ended::Failed(fault);
             }
         };
-        account.facts.bytes_out += length(&message);
-        let noted = note(&message, account, meter);
-        if !is_sent(to, &message).await {
+        let noted = meter.note(&message, account);
+        if is_read {
+            account.facts.bytes_out += length(&message);
+            is_read = is_sent(to, &message).await;
+        }
+        // An answer under way is heard out for what it uses.
+        if !is_read && !meter.is_answering() {
             return Ended::Gone;
         }
         if let Message::Close(_) = message {
@@ -226,41 +280,6 @@ async fn over(account: &Account, is_answering: bool, look: &mut Interval) -> (Ca
     }
 }
 
-/// What a session has come to so far.
-#[derive(Default)]
-struct Meter {
-    tally: Tally,
-    is_answering: bool,
-}
-
-/// Takes in what a message of the upstream\'s tells of what is used. An answer that ends is settled, and the next one\'s
-/// share of the limits is taken.
-fn note(message: &Message, account: &mut Account, meter: &mut Meter) -> Result<(), Cause> {
-    let Message::Text(text) = message else { return Ok(()) };
-    // Most messages are long and hold audio: none of them is parsed. What a model says cannot be taken for these words,
-    // since quotation marks are escaped in it.
-    let holds = |word: &str| memmem::find(text, word.as_bytes()).is_some();
-    if holds(r#""response.created""#) {
-        meter.is_answering = true;
-    }
-    if holds(r#""response.done""#) {
-        meter.is_answering = false;
-    }
-    if !holds(r#""usage""#) {
-        return Ok(());
-    }
-    let Metered { usage: Some(usage), id, model } = Metered::read(text) else { return Ok(()) };
-    let tally = &mut meter.tally;
-    let before = tally.usage.unwrap_or_default();
-    let used = before.plus(&usage);
-    (tally.usage, tally.has_content) = (Some(used), true);
-    tally.id = id.or(tally.id.take());
-    tally.model = model.or(tally.model.take());
-    account.look();
-    account.note(tally);
-    account.renew_hold(used.total())
-}
-
 fn length(message: &Message) -> u64 {
     match message {
         Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) | Message::Text(bytes) => {
@@ -286,11 +305,15 @@ fn last_words(account: &Account, ended: &Ended, refusal: Option<&Refusal>) -> Ve
 }
 
 /// Settles what the session has used, which is known but for an answer that was under way.
-fn settle(account: &mut Account, meter: &Meter, ended: &Ended, refused: Option<Code>) {
+fn settle(account: &mut Account, meter: &mut Meter<'_>, ended: &Ended, refused: Option<Code>) {
+    let is_answering = meter.is_answering();
+    if is_answering {
+        meter.estimate(account);
+    }
     match ended {
         Ended::Failed(fault) => account.fail_attempt(&account.classified(fault.clone())),
         Ended::Closed | Ended::Gone | Ended::Misspoken(_) | Ended::Over(..) | Ended::Unanswered
-            if meter.is_answering =>
+            if is_answering =>
         {
             account.fail_attempt(&given_up());
         }

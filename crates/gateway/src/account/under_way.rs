@@ -228,7 +228,8 @@ impl Account {
         attempt.price = charge.price.cloned();
     }
 
-    fn disbelieve(&self, reported: &Usage) {
+    /// An upstream reports more than can be.
+    pub(crate) fn disbelieve(&self, reported: &Usage) {
         let Some(served) = &self.facts.served_by else { return };
         UsageDisbelieved { request_id: self.id, target: &served.candidate.target, reported }
             .emit(&self.gateway.telemetry);

@@ -30,14 +30,49 @@ fn done(input: u64, output: u64) -> String {
     .to_string()
 }
 
+/// What a session says at the beginning of an answer.
+fn begun(id: &str) -> String {
+    json!({"type": "response.created", "response": {"id": id, "status": "in_progress"}}).to_string()
+}
+
+/// What it says when the caller's own words have been written down, by another model.
+fn transcribed() -> String {
+    json!({
+        "type": "conversation.item.input_audio_transcription.completed", "transcript": "hi",
+        "usage": {"type": "tokens", "total_tokens": 22, "input_tokens": 13, "output_tokens": 9},
+    })
+    .to_string()
+}
+
 /// Answers everything by its echo; `done` by an answer that ends, `bye` by a goodbye, `break` by breaking off.
 async fn echo(mut talk: Talk) {
     talk.say(r#"{"type":"session.created"}"#).await;
     loop {
         match talk.hear().await {
             Said::Text(text) => match text.as_str() {
-                "begin" => talk.say(r#"{"type":"response.created"}"#).await,
+                "begin" => talk.say(&begun("resp_1")).await,
+                "begin another" => talk.say(&begun("resp_2")).await,
                 "done" => talk.say(&done(20, 10)).await,
+                "done another" => talk.say(&done(20, 10).replace("resp_1", "resp_2")).await,
+                "long" => talk.say(&done(30_000, 10)).await,
+                "speak" => {
+                    talk.say(
+                        &json!({"type": "response.output_audio.delta", "delta": "A".repeat(32_000)})
+                            .to_string(),
+                    )
+                    .await;
+                }
+                "write" => {
+                    talk.say(r#"{"type":"response.output_text.delta","delta":"sixteen letters!"}"#).await;
+                }
+                "listen" => talk.say(&transcribed()).await,
+                "complain" => {
+                    talk.say(r#"{"type":"error","error":{"event_id":"response.done","message":"x"}}"#).await;
+                }
+                cancel if cancel.contains("response.cancel") => {
+                    assert!(cancel.contains("resp_1"), "{cancel}");
+                    talk.say(&done(20, 10)).await;
+                }
                 "bye" => talk.goodbye(1000, "enough").await,
                 "break" => return,
                 other => talk.say(&format!("heard {other}")).await,
@@ -203,6 +238,77 @@ async fn a_caller_that_leaves_ends_the_session_and_is_charged_for_what_was_used(
 }
 
 #[tokio::test]
+async fn a_caller_that_leaves_an_answer_has_it_called_off_and_pays_for_it() {
+    let (_upstream, gateway) = start("").await;
+    let mut talk = begin(&gateway).await;
+    talk.say("begin").await;
+    drop(talk.text().await);
+    drop(talk);
+    assert_eq!(line(&gateway).await["error"], "TG-1404");
+    let used = &gateway.usage()["total"]["usage"];
+    assert_eq!((&used["output"], &used["output_audio"]), (&6.into(), &4.into()), "{used}");
+    // A goodbye is no way around it.
+    let mut talk = begin(&gateway).await;
+    talk.say("begin").await;
+    drop(talk.text().await);
+    talk.goodbye(1000, "").await;
+    while !matches!(talk.hear().await, Said::Goodbye(_)) {}
+    gateway.logged(2, |line| line["operation"] == "realtime").await;
+    let used = &gateway.usage()["total"]["usage"];
+    assert_eq!((&used["output"], &used["output_audio"]), (&12.into(), &8.into()), "{used}");
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_estimated_by_what_was_heard() {
+    let (_upstream, gateway) = start("").await;
+    let mut talk = begin(&gateway).await;
+    for said in ["begin", "speak", "write"] {
+        talk.say(said).await;
+        drop(talk.text().await);
+    }
+    talk.say("break").await;
+    drop(talk.text().await);
+    line(&gateway).await;
+    let total = &gateway.usage()["total"];
+    assert_eq!(total["estimated"], 1, "{total}");
+    assert_eq!(
+        (&total["usage"]["output"], &total["usage"]["output_audio"]),
+        (&5.into(), &11.into()),
+        "{total}"
+    );
+}
+
+#[tokio::test]
+async fn each_answer_is_counted_by_itself_and_no_other_model_s_words() {
+    let (_upstream, gateway) = start("").await;
+    let mut talk = begin(&gateway).await;
+    talk.say("listen").await;
+    drop(talk.text().await);
+    // More than any one answer can have had.
+    for _ in 0..60 {
+        talk.say("long").await;
+        drop(talk.text().await);
+    }
+    talk.goodbye(1000, "").await;
+    while !matches!(talk.hear().await, Said::Goodbye(_)) {}
+    line(&gateway).await;
+    let used = &gateway.usage()["total"]["usage"];
+    let input: u64 =
+        ["input", "input_audio", "cache_read"].iter().map(|class| used[class].as_u64().unwrap()).sum();
+    assert_eq!(input, 60 * 30_000, "{used}");
+}
+
+#[tokio::test]
+async fn nobody_joins_a_call_that_another_has_begun() {
+    let (upstream, gateway) = start("").await;
+    for name in ["call_id", "call%5Fid"] {
+        let refused = gateway.get(&format!("{REALTIME}&{name}=rtc_1")).talk().await.unwrap_err();
+        assert_eq!((refused.status, &refused.json()["error"]["param"]), (400, &"call_id".into()));
+    }
+    assert!(upstream.received().is_empty());
+}
+
+#[tokio::test]
 async fn a_session_ends_when_the_limit_is_used_up() {
     let (_upstream, gateway) = start("security: {rate_limiting: {requests_per_minute: 2}}\n").await;
     let mut talk = begin(&gateway).await;
@@ -245,12 +351,15 @@ async fn a_session_ends_when_its_key_is_revoked() {
 async fn a_drain_ends_a_session_once_its_answer_has_ended() {
     let (_upstream, mut gateway) = start("server: {drain: 20s}\n").await;
     let mut talk = begin(&gateway).await;
-    talk.say("begin").await;
-    drop(talk.text().await);
+    // Two answers at once, of which one ends; what a caller's mistake is told with is no end.
+    for said in ["begin", "begin another", "done", "complain"] {
+        talk.say(said).await;
+        drop(talk.text().await);
+    }
     gateway.terminate();
     while gateway.get("/readyz").try_stream().await.is_some_and(|answer| answer.status == 200) {}
-    talk.say("done").await;
-    assert_eq!(talk.text().await, done(20, 10));
+    talk.say("done another").await;
+    assert_eq!(talk.text().await, done(20, 10).replace("resp_1", "resp_2"));
     let event: Value = serde_json::from_str(&talk.text().await).unwrap();
     assert_eq!(event["error"]["tollgate_code"], "TG-1403", "{event}");
     assert!(matches!(talk.hear().await, Said::Goodbye(Some((1001, _)))));
