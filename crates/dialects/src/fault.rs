@@ -24,6 +24,7 @@ const MESSAGE: &[&str] = &[
 ];
 /// Where the type or code stands: the more specific first.
 const KIND: &[&str] = &[
+    "/error/details/error_code",
     "/error/code",
     "/error/type",
     "/reason",

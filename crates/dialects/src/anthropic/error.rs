@@ -25,6 +25,19 @@ const TYPES: [(&str, u16); 12] = [
     ("policy_blocked", 400),
 ];
 
+/// The field that goes on with a conversation which the provider keeps. Sent to who does not, it is not found.
+pub(super) const PREVIOUS: &str = "thread.previous_message_id";
+const NOT_FOUND: &str = "thread_not_found";
+/// What can be wrong with such a conversation: of some of these, client libraries send the whole of it again
+/// (<https://docs.claude.com/en/api/errors>).
+const OF_THREADS: [&str; 5] = [
+    "thread_already_continued",
+    "thread_continue_in_flight",
+    "thread_fingerprint_mismatch",
+    NOT_FOUND,
+    "thread_unsupported_request",
+];
+
 #[derive(Serialize)]
 struct Envelope<'a> {
     r#type: &'static str,
@@ -38,15 +51,31 @@ struct Body<'a> {
     message: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     param: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details>,
     tollgate_code: &'static str,
+}
+
+#[derive(Serialize)]
+struct Details {
+    error_code: &'static str,
 }
 
 /// Writes an error as a whole answer.
 pub(super) fn whole(refusal: &Refusal, request: RequestId) -> ErrorAnswer {
+    let refusal = &worded(refusal);
     let mut body = Vec::new();
     write(refusal, request, &mut body);
     let status = upstream_status(refusal).unwrap_or_else(|| of_class(refusal.class).1);
     ErrorAnswer { status, headers: Vec::new(), body }
+}
+
+/// The refusal in the language's own word, where clients act on it.
+fn worded(refusal: &Refusal) -> Cow<'_, Refusal> {
+    if refusal.param.as_deref() != Some(PREVIOUS) || refusal.upstream_kind.is_some() {
+        return Cow::Borrowed(refusal);
+    }
+    Cow::Owned(Refusal { status: Some(404), upstream_kind: Some(NOT_FOUND.to_owned()), ..refusal.clone() })
 }
 
 /// Writes an error inside a stream.
@@ -83,10 +112,12 @@ pub(super) fn broke_off() -> Fault {
 }
 
 fn write(refusal: &Refusal, request: RequestId, out: &mut Vec<u8>) {
+    let of_threads = OF_THREADS.into_iter().find(|word| Some(*word) == refusal.upstream_kind.as_deref());
     let error = Body {
         r#type: type_of(refusal),
         message: message(refusal),
         param: refusal.param.as_deref(),
+        details: of_threads.map(|error_code| Details { error_code }),
         tollgate_code: refusal.code.as_str(),
     };
     shape::write(out, &Envelope { r#type: "error", error, request_id: request.to_string() });

@@ -126,6 +126,14 @@ impl Conversational for Anthropic {
         request_encode::encode(conversation, target)
     }
 
+    fn indispensable(&self) -> &'static [(&'static str, &'static str)] {
+        &[(
+            error::PREVIOUS,
+            "goes on with what a provider of Messages keeps; the provider of this model is spoken to in another language, \
+             and this gateway keeps no conversations: send the whole of it",
+        )]
+    }
+
     fn place(&self, conversation: &Conversation, place: Place<'_>) -> String {
         place::place(conversation, place)
     }

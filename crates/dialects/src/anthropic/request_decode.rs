@@ -10,6 +10,7 @@ use types::{Json, ModelName};
 
 use super::ID;
 use super::blocks::{Reader, cache};
+use super::error::PREVIOUS;
 use super::peek::{SAMPLING, Version, not_in_new_version};
 use super::wire::{Object, own_kind, wrong};
 use crate::surrogates::mend;
@@ -39,6 +40,7 @@ pub(super) fn decode(headers: &HeaderMap, body: &[u8]) -> Result<Conversation, D
     let (reasoning, format) = reasoning_and_format(&mut object, &mut reader.leftovers)?;
     let user = user(&mut object, &mut reader.leftovers)?;
     let stream: Option<bool> = object.value("stream", "must be true or false")?;
+    thread(&mut object, &mut reader.leftovers);
     object.leftovers(&mut reader.leftovers);
     Ok(Conversation {
         model: ModelName::from(model),
@@ -57,6 +59,21 @@ pub(super) fn decode(headers: &HeaderMap, body: &[u8]) -> Result<Conversation, D
         user,
         extras: Extras { dialect: Some(ID), fields: reader.leftovers },
     })
+}
+
+/// A conversation that the provider is to keep, or that it has kept and that is gone on with: the former can be done
+/// without.
+fn thread(object: &mut Object<'_>, leftovers: &mut Vec<(String, Json)>) {
+    #[derive(serde::Deserialize)]
+    struct Kept<'a> {
+        #[serde(borrow)]
+        previous_message_id: Option<&'a RawValue>,
+    }
+    let Some(raw) = object.take("thread") else { return };
+    let kept = serde_json::from_str::<Kept<'_>>(raw.get()).ok();
+    let goes_on = kept.and_then(|kept| kept.previous_message_id).is_some();
+    let name = if goes_on { PREVIOUS } else { "thread" };
+    leftovers.push((name.to_owned(), Json::from(raw.to_owned())));
 }
 
 fn messages(

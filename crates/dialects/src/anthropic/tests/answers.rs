@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use serde_json::{Value, json};
 use types::conversation::{Answer, Choice, Content, Delivery, StopReason};
 use types::{
@@ -233,6 +234,28 @@ fn errors_have_the_documented_types() {
     let blocked = Refusal { status: Some(400), upstream_kind: Some("policy_blocked".into()), ..kept };
     check_error(&blocked, 400, "policy_blocked");
     check_error(&Refusal { upstream_kind: None, ..blocked }, 400, "invalid_request_error");
+}
+
+#[test]
+fn what_is_wrong_with_a_thread_is_told_in_the_word_that_clients_act_on() {
+    #[track_caller]
+    fn check(refusal: &Refusal, status: u16, word: &str) {
+        let answer = Anthropic.encode_error(refusal, request_id(7));
+        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(
+            (answer.status, &body["error"]["details"]["error_code"]),
+            (status, &word.into()),
+            "{body}"
+        );
+        let fault = Anthropic.read_fault(status, &HeaderMap::new(), &answer.body);
+        assert_eq!((fault.kind, fault.upstream_kind.as_deref()), (FaultKind::Invalid, Some(word)));
+    }
+    let elsewhere =
+        Refusal::new(Code::Untranslatable, "send all of it").with_param("thread.previous_message_id");
+    check(&elsewhere, 404, "thread_not_found");
+    let word = "thread_already_continued";
+    let own = Refusal { status: Some(400), upstream_kind: Some(word.into()), ..elsewhere };
+    check(&own, 400, word);
 }
 
 #[test]

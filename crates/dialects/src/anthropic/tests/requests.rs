@@ -494,6 +494,23 @@ fn fields_of_this_dialect_are_named_as_its_own() {
 }
 
 #[test]
+fn a_thread_can_be_begun_by_who_keeps_none_and_not_gone_on_with() {
+    #[track_caller]
+    fn check(thread: &str, expect: &str) {
+        let body = format!(r#"{{"model":"m","max_tokens":1,"messages":[],"thread":{thread}}}"#);
+        let conversation =
+            Anthropic.decode_request(Head::of(&headers("2023-06-01")), body.as_bytes()).unwrap();
+        let [(name, _)] = &conversation.extras.fields[..] else { panic!("{conversation:?}") };
+        assert_eq!(name, expect);
+        let is_demanded = Anthropic.indispensable().iter().any(|(demanded, _)| demanded == name);
+        assert_eq!(is_demanded, thread.contains("continue"), "{thread}");
+    }
+    check(r#"{"type":"create"}"#, "thread");
+    check(r#"{"type":"continue","previous_message_id":"msg_1"}"#, "thread.previous_message_id");
+    check("7", "thread");
+}
+
+#[test]
 fn a_prefill_is_followed_by_a_turn_where_it_is_refused() {
     let prefilled = foreign(vec![user("go"), message(Role::Assistant, [Content::text("{ ")])]);
     let go_on = json!({"role": "user", "content": [{"type": "text", "text": "Continue."}]});
