@@ -230,10 +230,11 @@ pub trait Turns: Send {
     /// Remembers no more than this from here on, and takes no turn that is longer with what it goes on from.
     fn limit(&mut self, bytes: usize);
 
-    /// What a message asks for.
-    fn ask(&mut self, message: &Bytes) -> Result<Turn, DecodeError>;
+    /// What a message that comes at this time asks for.
+    fn ask(&mut self, message: &Bytes, at: UnixTime) -> Result<Turn, DecodeError>;
 
-    /// Takes in an event of the answer: a later turn may go on from it.
+    /// Takes in an event of the answer, an error among them: a later turn may go on from it, or no longer from what it
+    /// went on from itself.
     fn hear(&mut self, event: &[u8]);
 }
 

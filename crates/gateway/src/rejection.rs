@@ -253,7 +253,8 @@ pub(crate) fn classified(error: &impl Classify) -> Refusal {
     }
 }
 
-fn decode(error: &dialects::DecodeError) -> Refusal {
+/// The refusal of a request that cannot be read.
+pub(crate) fn decode(error: &dialects::DecodeError) -> Refusal {
     let refusal = classified(error);
     match error {
         dialects::DecodeError::Field { field, .. } => refusal.with_param(field.clone()),

@@ -106,7 +106,7 @@ impl Talk {
     }
 
     async fn turn(&mut self, message: Bytes, line: &mut Line) -> Result<(), Over> {
-        let arrival = match self.turns.ask(&message) {
+        let arrival = match self.turns.ask(&message, self.gateway.clock.wall()) {
             Ok(Turn::Answered(events)) => {
                 if let Err(rejection) = self.let_in() {
                     return line.say(rejection.into_event()).await;
@@ -121,7 +121,7 @@ impl Talk {
                 Arrival::of_turn(parts, CallerBody::Message(Some(body)), self.peer, &self.gateway)
             }
             Err(error) => {
-                let refusal = rejection::classified(&error);
+                let refusal = rejection::decode(&error);
                 return line.say(rejection::turn_event(&refusal, self.dialect)).await;
             }
         };
@@ -136,7 +136,7 @@ impl Talk {
         };
         match answer {
             Ok(answer) => self.relay(answer, line).await,
-            Err(rejection) => line.say(rejection.into_event()).await,
+            Err(rejection) => self.say(rejection.into_event().into(), line).await,
         }
     }
 

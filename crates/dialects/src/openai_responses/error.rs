@@ -1,6 +1,8 @@
 //! Errors, both ways. The only file of this language that knows HTTP statuses and error JSON; what it shares with the
 //! other languages of its family is in theirs.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use types::{ErrorClass, Fault, FaultKind, Refusal};
@@ -11,9 +13,21 @@ use crate::{ErrorAnswer, read_fault};
 
 /// Writes an error as a whole answer. A model that nobody knows is a wrong field here, not a wrong address.
 pub(super) fn encode(refusal: &Refusal) -> ErrorAnswer {
+    let refusal = &worded(refusal);
     let answer = encode_of_family(refusal);
     let is_model = refusal.class == ErrorClass::NotFound && refusal.param.as_deref() == Some("model");
     if is_model && refusal.status.is_none() { ErrorAnswer { status: 400, ..answer } } else { answer }
+}
+
+/// The refusal in the provider's own word, where clients act on it: of an answer that is not to be gone on from they send
+/// the whole conversation again.
+fn worded(refusal: &Refusal) -> Cow<'_, Refusal> {
+    let is_previous = refusal.param.as_deref() == Some("previous_response_id");
+    if !is_previous || refusal.upstream_kind.is_some() {
+        return Cow::Borrowed(refusal);
+    }
+    let upstream_kind = Some("previous_response_not_found".to_owned());
+    Cow::Owned(Refusal { upstream_kind, ..refusal.clone() })
 }
 
 /// The event that says that a stream has failed: flat as `OpenAI` documents it, and nested as Open Responses does and

@@ -217,6 +217,12 @@ fn errors_have_the_language_s_words() {
         "code": "model_not_found", "tollgate_code": "TG-1004"});
     assert_eq!(body, json!({ "error": error }));
     assert_eq!(whole(&Refusal::new(Code::RateLimited, "no")).status, 429);
+    let elsewhere = Refusal::new(Code::Untranslatable, "no").with_param("previous_response_id");
+    let body: Value = serde_json::from_slice(&whole(&elsewhere).body).unwrap();
+    assert_eq!(
+        (whole(&elsewhere).status, &body["error"]["code"]),
+        (400, &json!("previous_response_not_found"))
+    );
     let streamed = OpenAiResponses.encode_stream_error(&unknown, RequestId::generate(), StreamForm::Events);
     let event = &split(str::from_utf8(&streamed).unwrap())[0];
     let data: Value = serde_json::from_slice(&event.data).unwrap();
