@@ -3,10 +3,13 @@
 //! It is the demonstration, the documentation's example, and the upstream of benchmarks and chaos tests. It does no
 //! IO: given a request, it says what to answer and when; whoever holds it plays that out.
 //!
-//! `mock` greets and repeats what it was told; `echo` repeats the last message and nothing else. Behind a `?`
+//! `mock` greets and repeats what it was told; `echo` repeats the last message and nothing else. It calls a tool that
+//! the request demands, and by itself one that a short question names: asked "What's the weather in Rome?", it calls
+//! `get_weather` where that is declared. It keeps nothing, and refuses what refers to something kept. Behind a `?`
 //! stands a [`Program`]: `mock?ttft=300ms&tps=60&tokens=200`, `mock?fail=429@10%`, `mock?tool=get_weather`,
 //! `mock?tool=read&args={"path":"/tmp/note"}`.
 
+mod bounds;
 mod operations;
 mod program;
 mod sample;
@@ -115,6 +118,7 @@ fn respond(asked: &MockRequest, ordinal: u64) -> Result<Script, Refusal> {
     if let Some(failure) = program.failure_of(ordinal) {
         return Ok(script::failed(language, failure));
     }
+    bounds::check(language, &conversation)?;
     let answer = speech::answer(&conversation, &program);
     let echo = dialect.echo(body, &fields);
     Ok(script::played(language, &conversation, &answer, &program, (peek.form, echo)))

@@ -1,5 +1,7 @@
 //! What the model says.
 
+use std::collections::HashSet;
+
 use types::conversation::{
     Answer, Choice, Content, Conversation, Message, OutputFormat, Role, StopReason, Tool, ToolChoice,
 };
@@ -96,7 +98,8 @@ fn tokens_of(content: &Content) -> usize {
     }
 }
 
-/// The tools to call: those the program names, or the one the request demands. None once a tool has answered.
+/// The tools to call: those the program names, the one the request demands, or else the one that its question names.
+/// None once a tool has answered.
 fn calls(conversation: &Conversation, program: &Program) -> Vec<Content> {
     let answered = conversation.messages.last().is_some_and(|message| {
         message.content.iter().any(|content| matches!(content, Content::ToolResult { .. }))
@@ -107,7 +110,8 @@ fn calls(conversation: &Conversation, program: &Program) -> Vec<Content> {
     let demanded = match &conversation.tool_choice {
         Some(ToolChoice::Named(name)) => Some(name.clone()),
         Some(ToolChoice::Any) => conversation.tools.iter().find_map(name_of).map(str::to_owned),
-        Some(ToolChoice::Auto | ToolChoice::Never) | None => None,
+        Some(ToolChoice::Never) => None,
+        Some(ToolChoice::Auto) | None => meant(conversation, program).map(str::to_owned),
     };
     let names = if program.tools.is_empty() { demanded.into_iter().collect() } else { program.tools.clone() };
     let call = |(index, name): (usize, &String)| Content::ToolCall {
@@ -118,6 +122,42 @@ fn calls(conversation: &Conversation, program: &Program) -> Vec<Content> {
         cache: None,
     };
     names.iter().enumerate().map(call).collect()
+}
+
+/// A longer message is no question that names a tool: those of coding agents speak of everything.
+const SHORT: usize = 200;
+/// Shorter words say nothing: `get`, `a`, `in`.
+const TELLING: usize = 4;
+
+/// The first tool that a short question names: all the telling words of its name stand in it. A program that says what
+/// to answer, or a request that wants an object, wants no call.
+fn meant<'a>(conversation: &'a Conversation, program: &Program) -> Option<&'a str> {
+    let is_free = program.echo == Echo::Greet && program.tokens.is_none() && program.json == Json::AsAsked;
+    let last = conversation.messages.last().filter(|message| message.role == Role::User)?;
+    let [Content::Text { text, .. }] = last.content.as_slice() else { return None };
+    if !is_free || conversation.format != OutputFormat::Text || text.len() > SHORT {
+        return None;
+    }
+    let asked: HashSet<String> = words(text).collect();
+    let is_named = |name: &&str| {
+        let mut telling = words(name).filter(|word| word.len() >= TELLING).peekable();
+        telling.peek().is_some() && telling.all(|word| asked.contains(&word))
+    };
+    conversation.tools.iter().filter_map(name_of).find(is_named)
+}
+
+/// The words of a text or of a name, in lower case: `getWeather` has two, as `get_weather` has.
+fn words(text: &str) -> impl Iterator<Item = String> {
+    let mut spaced = String::with_capacity(text.len());
+    let mut follows_small = false;
+    for letter in text.chars() {
+        if (letter.is_uppercase() && follows_small) || !letter.is_alphanumeric() {
+            spaced.push(' ');
+        }
+        follows_small = letter.is_lowercase();
+        spaced.extend(letter.is_alphanumeric().then_some(letter).into_iter().flat_map(char::to_lowercase));
+    }
+    spaced.split_whitespace().map(str::to_owned).collect::<Vec<_>>().into_iter()
 }
 
 fn name_of(tool: &Tool) -> Option<&str> {
@@ -214,5 +254,13 @@ mod tests {
             assert_eq!(pieces(text).collect::<String>(), text);
         }
         assert_eq!(pieces("a bc  d").count(), 4);
+    }
+
+    #[test]
+    fn a_name_has_words_however_it_is_written() {
+        for name in ["get_weather", "getWeather", "Get-Weather", "weather.get's"] {
+            assert!(words(name).any(|word| word == "weather"), "{name}");
+        }
+        assert_eq!(words("What's HTTP2 like?").collect::<Vec<_>>(), ["what", "s", "http2", "like"]);
     }
 }
