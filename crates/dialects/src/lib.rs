@@ -83,7 +83,7 @@ pub use surface::Surface;
 pub use vocabulary::Vocabulary;
 
 /// Every wire language there is. A new one is a folder and a line here.
-static DIALECTS: [&dyn Dialect; 19] = [
+static DIALECTS: [&dyn Dialect; 20] = [
     &openai_chat::OpenAiChat,
     &anthropic::Anthropic,
     &openai_responses::OpenAiResponses,
@@ -96,6 +96,7 @@ static DIALECTS: [&dyn Dialect; 19] = [
     &embeddings::GEMINI,
     &embeddings::GEMINI_SINGLE,
     &embeddings::OLLAMA,
+    &openai::COMPACTIONS,
     &openai::COMPLETIONS,
     &openai::IMAGES,
     &openai::MODERATIONS,
@@ -252,9 +253,9 @@ pub trait Conversational: Dialect {
         &[]
     }
 
-    /// The kind of a block that is nothing by itself, since it stands for something that a provider of this language
-    /// keeps, and what to say of it where it cannot be said.
-    fn indispensable_block(&self) -> Option<(&'static str, &'static str)> {
+    /// Why a conversation makes no sense without a block of this kind, which only this language has, as a clause. It does
+    /// without most.
+    fn indispensable_block(&self, _kind: &str) -> Option<&'static str> {
         None
     }
 

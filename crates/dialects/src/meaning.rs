@@ -3,7 +3,7 @@
 use types::conversation::{Content, Conversation, Target};
 use types::{embedding, rerank};
 
-use crate::{Conversational, DecodeError, Dialect, EncodeError, Encoded, Head, Place, by_name};
+use crate::{DecodeError, Dialect, EncodeError, Encoded, Head, Place, by_name};
 
 /// A request that can be said in more than one language.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,8 +32,9 @@ impl Meaning {
     pub fn say(&self, to: &dyn Dialect, target: &Target) -> Option<Result<Encoded, EncodeError>> {
         match self {
             Self::Conversation(conversation) => {
-                let to = to.conversational()?;
-                Some(check_blocks(conversation, to).and_then(|()| to.encode_request(conversation, target)))
+                let language = to.conversational()?;
+                let said = check_blocks(conversation, to);
+                Some(said.and_then(|()| language.encode_request(conversation, target)))
             }
             Self::Embedding(request) => Some(to.embedding()?.encode_request(request, target)),
             Self::Rerank(request) => Some(to.reranking()?.encode_request(request, target)),
@@ -41,18 +42,19 @@ impl Meaning {
     }
 }
 
-/// Refuses what stands for something that only a provider of the caller's own language has.
-fn check_blocks(conversation: &Conversation, to: &dyn Conversational) -> Result<(), EncodeError> {
-    let caller = conversation.extras.dialect.filter(|caller| *caller != to.id());
+/// Refuses what would lose too much in another language.
+fn check_blocks(conversation: &Conversation, to: &dyn Dialect) -> Result<(), EncodeError> {
+    let caller = conversation.extras.dialect.filter(|id| *id != to.id());
     let Some(caller) = caller.and_then(|id| by_name(id.as_str())?.conversational()) else { return Ok(()) };
-    let Some((kind, problem)) = caller.indispensable_block() else { return Ok(()) };
     for (index, message) in conversation.messages.iter().enumerate() {
-        let is_one =
-            |content: &Content| matches!(content, Content::Opaque { kind: found, .. } if found == kind);
-        if let Some(block) = message.content.iter().position(is_one) {
-            let place = Place::Message { index, content: Some(block), rest: "" };
-            let field = caller.place(conversation, place);
-            return Err(EncodeError::Unsayable { field, problem: problem.to_owned() });
+        for (content, block) in message.content.iter().enumerate() {
+            if let Content::Opaque { kind, .. } = block
+                && let Some(problem) = caller.indispensable_block(kind)
+            {
+                let place = Place::Message { index, content: Some(content), rest: "" };
+                let (field, problem) = (caller.place(conversation, place), problem.to_owned());
+                return Err(EncodeError::Unsayable { field, problem });
+            }
         }
     }
     Ok(())

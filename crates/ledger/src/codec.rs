@@ -220,6 +220,7 @@ const fn operation_code(operation: Operation) -> u8 {
         Operation::Realtime => 21,
         Operation::Files => 22,
         Operation::Batches => 23,
+        Operation::Compaction => 24,
     }
 }
 
@@ -241,6 +242,7 @@ const fn operation(code: u8) -> Option<Operation> {
         21 => Some(Operation::Realtime),
         22 => Some(Operation::Files),
         23 => Some(Operation::Batches),
+        24 => Some(Operation::Compaction),
         _ => None,
     }
 }

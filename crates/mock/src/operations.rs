@@ -1,6 +1,7 @@
 //! What the model answers where there is no conversation: small, valid and always the same for the same request.
 
 mod audio;
+mod compaction;
 mod completion;
 mod images;
 mod judgement;
@@ -35,6 +36,7 @@ pub(crate) fn respond(ask: &Ask<'_>) -> Result<Script, Refusal> {
         | Operation::Files
         | Operation::Passthrough
         | Operation::Realtime => not_offered(),
+        Operation::Compaction => compaction::compacted(ask),
         Operation::Embeddings => vectors::embedded(ask),
         Operation::ImageEdit | Operation::ImageGeneration | Operation::ImageVariation => {
             Ok(images::drawn(ask))

@@ -143,6 +143,7 @@ operations! {
     AudioTranslation "audio_translation" "Text in English of what is said in a recording.";
     Batches "batches" "Requests that are answered together, later.";
     Chat "chat" "One turn of a conversation, whole or streamed.";
+    Compaction "compaction" "A conversation made shorter, to go on from.";
     CountTokens "count_tokens" "How many tokens a conversation would take.";
     Embeddings "embeddings" "Vectors that stand for texts.";
     Files "files" "Files that are kept at a provider.";

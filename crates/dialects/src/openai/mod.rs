@@ -12,10 +12,22 @@ use types::{DialectId, Operation};
 
 use crate::Route;
 use crate::openai_chat::OpenAiChat;
+use crate::openai_responses::OpenAiResponses;
 use crate::passage::{Answers, usage};
 use crate::surface::{Kind, Surface};
 
 pub(crate) use adapt::{model, rename};
+
+/// Conversations made shorter. A provider's answer holds what only the same provider can read again.
+pub static COMPACTIONS: Surface = Surface {
+    id: DialectId("openai_compactions"),
+    routes: &[Route::new("/v1/responses/compact", Operation::Compaction)],
+    family: &OpenAiResponses,
+    peek: peek::compactions,
+    adapt: model,
+    answers: Answers { needs: Some("output"), ..Answers::DEFAULT },
+    kind: Kind::Own,
+};
 
 /// How a text goes on: what there was before there were chats.
 pub static COMPLETIONS: Surface = Surface {

@@ -4,11 +4,23 @@ use types::conversation::Delivery;
 use types::{Foreseen, StreamForm, Units};
 
 use super::seconds;
-use crate::ask::Ask;
+use crate::ask::{Ask, wrong};
 use crate::{DecodeError, Peek, openai_chat};
 
 /// The model that moderates where the caller names none.
 const MODERATOR: &str = "omni-moderation-latest";
+
+/// What is to be made shorter stands in the request, or is kept at the provider.
+pub(super) fn compactions(ask: Ask<'_>) -> Result<Peek, DecodeError> {
+    let model = ask.model()?;
+    match ask.find("input")? {
+        Some([b'[' | b'"', ..]) => {}
+        Some(_) => return Err(wrong("input", "must be a string or an array")),
+        None if ask.find("previous_response_id")?.is_some() => {}
+        None => return Err(wrong("input", "is missing")),
+    }
+    Ok(Peek { max_tokens: None, ..Peek::of(model) })
+}
 
 pub(super) fn completions(ask: Ask<'_>) -> Result<Peek, DecodeError> {
     let delivery = openai_chat::delivery(ask.body, ask.fields)?;

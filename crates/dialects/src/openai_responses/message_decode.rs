@@ -20,8 +20,15 @@ const ITEM: &str = "openai_responses.item.";
 /// In front of it for a part of a message that is kept whole.
 const PART: &str = "openai_responses.part.";
 
-/// The kind of an item that stands for another, by its id.
-pub(super) const REFERENCE: &str = "openai_responses.item.item_reference";
+/// Whether an opaque block stands for the conversation before it.
+pub(super) fn is_compaction(kind: &str) -> bool {
+    kind.strip_prefix(ITEM) == Some("compaction")
+}
+
+/// Whether an opaque block stands for another item, by its id.
+pub(super) fn is_reference(kind: &str) -> bool {
+    kind.strip_prefix(ITEM) == Some("item_reference")
+}
 
 /// What stands between the parts of a summary where they become one text.
 pub(super) const BETWEEN_PARTS: &str = "\n\n";

@@ -65,15 +65,10 @@ impl Dialect for OpenAiResponses {
 
     fn declined(&self, path: &str) -> Option<&'static str> {
         const KEPT: &str = "this gateway keeps no answers: there is nothing to fetch, cancel or delete; what a \
-                            provider keeps is asked for there";
-        const COMPACT: &str =
-            "this gateway does not compact conversations; send the whole input to /v1/responses";
-        let (first, rest) = path.strip_prefix('/')?.split_once('/')?;
-        match (first, rest) {
-            ("responses", "compact") => Some(COMPACT),
-            ("responses", _) => Some(KEPT),
-            (_, _) => None,
-        }
+                            provider keeps is asked for there, or by way of `/passthrough/PROVIDER/v1/responses/…` \
+                            where the operator has allowed that";
+        let (first, _) = path.strip_prefix('/')?.split_once('/')?;
+        (first == "responses").then_some(KEPT)
     }
 
     fn turns(&self) -> Option<Box<dyn crate::Turns>> {
@@ -142,13 +137,6 @@ impl Conversational for OpenAiResponses {
         request_encode::encode(conversation, target)
     }
 
-    fn indispensable_block(&self) -> Option<(&'static str, &'static str)> {
-        const KEPT: &str = "refers to an item that a provider of Responses keeps; the provider of this model is spoken to \
-                            in another language, and this gateway keeps no answers: send the items themselves \
-                            (clients do with `store: false`)";
-        Some((message_decode::REFERENCE, KEPT))
-    }
-
     fn indispensable(&self) -> &'static [(&'static str, &'static str)] {
         const KEPT: &str = "refers to what a provider of Responses keeps; the provider of this model is spoken to \
                             in another language, and this gateway keeps no answers: send the whole input";
@@ -158,6 +146,18 @@ impl Conversational for OpenAiResponses {
             ("previous_response_id", KEPT),
             ("prompt", KEPT),
         ]
+    }
+
+    fn indispensable_block(&self, kind: &str) -> Option<&'static str> {
+        const ONLY_MAKER: &str = "holds what was said before, which only the provider that made it shorter can read; the \
+                                  provider of this model is another: send the whole input";
+        const KEPT: &str = "refers to an item that a provider of Responses keeps; the provider of this model is spoken to \
+                            in another language, and this gateway keeps no answers: send the items themselves \
+                            (clients do with `store: false`)";
+        if message_decode::is_reference(kind) {
+            return Some(KEPT);
+        }
+        message_decode::is_compaction(kind).then_some(ONLY_MAKER)
     }
 
     fn place(&self, conversation: &Conversation, place: Place<'_>) -> String {

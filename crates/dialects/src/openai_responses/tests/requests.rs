@@ -256,3 +256,14 @@ fn what_stands_for_a_kept_item_goes_to_no_other_language() {
         assert!(refused.contains("input[1]") && refused.contains("store: false"), "{refused}");
     }
 }
+
+#[test]
+fn what_stands_for_a_whole_conversation_is_not_left_out() {
+    let body = br#"{"model":"m","input":[{"role":"user","content":"a"},{"type":"compaction","encrypted_content":"x"}]}"#;
+    let headers = http::HeaderMap::new();
+    let read = crate::Meaning::read(&OpenAiResponses, Head::of(&headers), body).unwrap().unwrap();
+    let target = target(&[]);
+    let refused = read.say(&crate::openai_chat::OpenAiChat, &target).unwrap().unwrap_err().to_string();
+    assert!(refused.starts_with("`input[1]` holds what was said before"), "{refused}");
+    assert!(read.say(&OpenAiResponses, &target).unwrap().is_ok());
+}
