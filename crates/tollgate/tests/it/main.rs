@@ -4,6 +4,7 @@
 
 mod agents;
 mod caches;
+mod compliance;
 mod config;
 mod credentials;
 mod endings;

@@ -169,6 +169,14 @@ fn judge_event(path: &str, event: &Value) -> Result<(), String> {
     })
 }
 
+/// What is wrong with an event that is a message of its own, of a conversation at this path.
+pub(crate) fn judge_message(path: &str, event: &Value) -> Result<(), String> {
+    if event["type"] == "error" {
+        return SPECS.iter().try_for_each(|spec| spec.check_named("WebSocketErrorEvent", event));
+    }
+    judge_event(path.strip_prefix("/v1").unwrap_or(path), event)
+}
+
 /// What the built-in model is asked at every path that the documents have: whole, and streamed where it says so.
 fn questions() -> Vec<(&'static str, Value)> {
     let tool = json!({"name": "get_weather", "description": null, "parameters": {
@@ -221,6 +229,7 @@ fn questions() -> Vec<(&'static str, Value)> {
             json!({"model": "tollgate/mock", "input": "hi", "voice": "alloy", "stream_format": "sse"}),
         ),
         ("/v1/responses/input_tokens", json!({"model": "tollgate/mock", "input": "hi"})),
+        ("/v1/responses/compact", json!({"model": "tollgate/mock", "input": "hi"})),
     ]);
     asked
 }

@@ -53,7 +53,7 @@ fn ask(model: &str, input: &Value, previous: Option<&str>) -> String {
 }
 
 /// The events up to the one that ends a turn.
-async fn turn(talk: &mut Talk) -> Vec<Value> {
+pub(crate) async fn turn(talk: &mut Talk) -> Vec<Value> {
     let mut events = Vec::new();
     loop {
         let event: Value = serde_json::from_str(&talk.text().await).unwrap();
