@@ -176,6 +176,11 @@ pub trait Dialect: Send + Sync {
     /// Writes an error as a whole answer.
     fn encode_error(&self, refusal: &Refusal, request: RequestId) -> ErrorAnswer;
 
+    /// Writes an error as a message over a connection that goes on: as a whole answer, but for what only messages have.
+    fn encode_error_message(&self, refusal: &Refusal, request: RequestId) -> ErrorAnswer {
+        self.encode_error(refusal, request)
+    }
+
     /// Writes an error inside a stream of this form that has begun, and ends it.
     fn encode_stream_error(&self, refusal: &Refusal, request: RequestId, form: StreamForm) -> Vec<u8>;
 

@@ -228,7 +228,7 @@ pub(crate) fn written(refusal: &Refusal, dialect: &dyn Dialect, request: Request
 
 /// A refusal of a message that is no request, in a language.
 pub(crate) fn turn_event(refusal: &Refusal, dialect: &dyn Dialect) -> Vec<u8> {
-    as_event(&dialect.encode_error(refusal, RequestId::generate()))
+    as_event(&dialect.encode_error_message(refusal, RequestId::generate()))
 }
 
 /// The language's error, that it is one, and the status that it would have had.
@@ -239,7 +239,7 @@ fn as_event(error: &dialects::ErrorAnswer) -> Vec<u8> {
 
 /// A refusal as an event of a session: the language's error, and that it is one.
 pub(crate) fn event(refusal: &Refusal, account: &Account) -> Vec<u8> {
-    as_event(&account.caller.encode_error(refusal, account.id))
+    as_event(&account.caller.encode_error_message(refusal, account.id))
 }
 
 /// The refusal of an error that says all there is to say.

@@ -18,7 +18,7 @@ struct WireError<'a> {
 pub(crate) struct WireErrorBody<'a> {
     pub(crate) message: &'a str,
     #[serde(rename = "type")]
-    kind: &'static str,
+    pub(crate) kind: &'static str,
     pub(crate) param: Option<&'a str>,
     pub(crate) code: Option<&'a str>,
     /// The gateway's own stable code; client libraries ignore what they do not know.

@@ -19,6 +19,18 @@ pub(super) fn encode(refusal: &Refusal) -> ErrorAnswer {
     if is_model && refusal.status.is_none() { ErrorAnswer { status: 400, ..answer } } else { answer }
 }
 
+/// Writes an error as a message. Open Responses demands a code of one; where there is none, its type says most.
+pub(super) fn encode_message(refusal: &Refusal) -> ErrorAnswer {
+    let refusal = worded(refusal);
+    let body = body_of(&refusal);
+    match body.code {
+        Some(_) => encode(&refusal),
+        None => {
+            encode(&Refusal { upstream_kind: Some(body.kind.to_owned()), ..refusal.clone().into_owned() })
+        }
+    }
+}
+
 /// The refusal in the provider's own word, where clients act on it: of an answer that is not to be gone on from they send
 /// the whole conversation again.
 fn worded(refusal: &Refusal) -> Cow<'_, Refusal> {

@@ -115,6 +115,10 @@ impl Dialect for OpenAiResponses {
         error::encode(refusal)
     }
 
+    fn encode_error_message(&self, refusal: &Refusal, _request: RequestId) -> ErrorAnswer {
+        error::encode_message(refusal)
+    }
+
     fn encode_stream_error(&self, refusal: &Refusal, _request: RequestId, _form: StreamForm) -> Vec<u8> {
         error::encode_in_stream(refusal, 0)
     }

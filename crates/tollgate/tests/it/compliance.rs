@@ -208,6 +208,28 @@ async fn nothing_goes_on_from_what_is_not_remembered() {
     check_complete(&turn(&mut other, &create(&json!([said("user", &json!("Begin anew."))]), None)).await);
 }
 
+#[tokio::test]
+async fn what_no_turn_can_be_is_an_error_of_the_documented_form() {
+    let gateway = gateway().start().await;
+    let mut talk = begin(&gateway).await;
+    let messages = [
+        json!([]),
+        json!({"type": "response.cancel"}),
+        json!({"type": "response.create"}),
+        json!({"type": "response.create", "model": MODEL}),
+        json!({"type": "response.create", "model": MODEL, "input": 7}),
+        json!({"type": "response.create", "model": MODEL, "input": "a", "background": true}),
+        json!({"type": "response.create", "model": "nobody/knows", "input": "a"}),
+        json!({"type": "response.create", "model": "tollgate/mock?fail=429", "input": "a"}),
+        json!({"type": "response.create", "model": "tollgate/mock?fail=500", "input": "a"}),
+    ];
+    for message in messages {
+        let error = turn(&mut talk, &message).await;
+        assert_eq!(error["type"], "error", "{message}: {error}");
+    }
+    check_complete(&turn(&mut talk, &create(&json!("Go on all the same."), None)).await);
+}
+
 #[track_caller]
 fn check_not_found(error: &Value) {
     assert_eq!((&error["type"], &error["status"]), (&json!("error"), &json!(400)), "{error}");

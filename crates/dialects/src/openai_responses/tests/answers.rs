@@ -223,6 +223,12 @@ fn errors_have_the_language_s_words() {
         (whole(&elsewhere).status, &body["error"]["code"]),
         (400, &json!("previous_response_not_found"))
     );
+    let malformed = Refusal::new(Code::MalformedJson, "no");
+    let said: Value = serde_json::from_slice(&whole(&malformed).body).unwrap();
+    assert_eq!(said["error"]["code"], Value::Null);
+    let said = OpenAiResponses.encode_error_message(&malformed, RequestId::generate());
+    let said: Value = serde_json::from_slice(&said.body).unwrap();
+    assert_eq!(said["error"]["code"], "invalid_request_error", "a message has a code in any case");
     let streamed = OpenAiResponses.encode_stream_error(&unknown, RequestId::generate(), StreamForm::Events);
     let event = &split(str::from_utf8(&streamed).unwrap())[0];
     let data: Value = serde_json::from_slice(&event.data).unwrap();
