@@ -34,7 +34,7 @@ use serde::Serialize;
 use types::conversation::{Answer, Conversation, Target};
 use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamForm, Tokens, UnixTime};
 
-use crate::openai_family::{FILES, error, json_bytes, limits};
+use crate::openai_family::{FILES, NOTHING_KEPT, error, json_bytes, limits};
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
     ErrorAnswer, Fields, FileNames, Head, Peek, Place, Route, Vocabulary,
@@ -71,6 +71,10 @@ impl Dialect for OpenAiChat {
 
     fn file_names(&self) -> FileNames {
         FILES
+    }
+
+    fn declined(&self, path: &str) -> Option<&'static str> {
+        path.starts_with("/chat/completions/").then_some(NOTHING_KEPT)
     }
 
     fn is_spoken_by(&self, headers: &HeaderMap) -> bool {

@@ -29,6 +29,11 @@ pub(crate) const MAX_NAME: usize = 64;
 /// The longest name of an end user.
 pub(crate) const MAX_USER: usize = 64;
 
+/// Why the paths of answers and conversations that a provider keeps are not served.
+pub(crate) const NOTHING_KEPT: &str = "this gateway keeps no answers and no conversations: there is nothing to list, \
+                                       fetch, cancel or delete; what a provider keeps is asked for there, or by way of \
+                                       `/passthrough/PROVIDER/…` where the operator has allowed that";
+
 /// `value` as JSON.
 #[expect(clippy::expect_used, reason = "what is written has text for keys and no serialiser that fails")]
 pub(crate) fn json_bytes(value: &impl Serialize) -> Vec<u8> {

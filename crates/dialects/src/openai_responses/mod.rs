@@ -36,7 +36,7 @@ use serde::Serialize;
 use types::conversation::{Answer, Conversation, Target};
 use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamForm, Tokens, UnixTime};
 
-use crate::openai_family::{FILES, json_bytes, limits};
+use crate::openai_family::{FILES, NOTHING_KEPT, json_bytes, limits};
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
     ErrorAnswer, Fields, FileNames, Head, Peek, Place, Route, Vocabulary,
@@ -64,11 +64,9 @@ impl Dialect for OpenAiResponses {
     }
 
     fn declined(&self, path: &str) -> Option<&'static str> {
-        const KEPT: &str = "this gateway keeps no answers: there is nothing to fetch, cancel or delete; what a \
-                            provider keeps is asked for there, or by way of `/passthrough/PROVIDER/v1/responses/…` \
-                            where the operator has allowed that";
-        let (first, _) = path.strip_prefix('/')?.split_once('/')?;
-        (first == "responses").then_some(KEPT)
+        let is_kept = |root| path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
+        let is_of_conversations = path == "/conversations" || is_kept("/conversations");
+        (is_of_conversations || is_kept("/responses")).then_some(NOTHING_KEPT)
     }
 
     fn turns(&self) -> Option<Box<dyn crate::Turns>> {

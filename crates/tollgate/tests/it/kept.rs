@@ -346,3 +346,25 @@ async fn everything_is_listed_only_where_anything_may_be_asked() {
     let listed = listed.json();
     assert_eq!((text(&listed["data"][0]["id"]), text(&listed["last_id"])), (id.clone(), id));
 }
+
+#[tokio::test]
+async fn answers_are_kept_nowhere_and_the_way_to_a_provider_s_own_is_named() {
+    let stage = Stage::set().await;
+    let asked = [
+        (Method::GET, "/v1/responses/resp_1"),
+        (Method::DELETE, "/v1/responses/resp_1"),
+        (Method::POST, "/v1/responses/resp_1/cancel"),
+        (Method::GET, "/v1/responses/resp_1/input_items?limit=2"),
+        (Method::POST, "/v1/conversations"),
+        (Method::GET, "/v1/chat/completions/chatcmpl-1"),
+    ];
+    for (method, path) in asked {
+        let refused = stage.gateway.call(method, path, Bytes::new()).send().await;
+        assert_eq!((refused.status, refused.header("x-tollgate-code")), (404, "TG-0106"), "{path}");
+        let message = text(&refused.json()["error"]["message"]);
+        assert!(message.contains("/passthrough/PROVIDER/"), "{path}: {message}");
+    }
+    let found = stage.gateway.get("/passthrough/b/v1/responses/resp_1").send().await;
+    assert_eq!((found.status, stage.b.last().path.as_str()), (200, "/v1/responses/resp_1"));
+    assert!(stage.a.received().is_empty());
+}

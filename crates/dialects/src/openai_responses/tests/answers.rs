@@ -240,10 +240,14 @@ fn errors_have_the_language_s_words() {
 
 #[test]
 fn a_path_to_what_is_kept_is_declined_with_a_reason() {
-    for path in ["/responses/resp_1", "/responses/resp_1/cancel", "/responses/resp_1/input_items"] {
+    let conversations = ["/conversations", "/conversations/conv_1/items"];
+    let answers = ["/responses/resp_1", "/responses/resp_1/cancel", "/responses/resp_1/input_items"];
+    for path in conversations.into_iter().chain(answers) {
         assert!(OpenAiResponses.declined(path).unwrap().contains("keeps no answers"), "{path}");
     }
-    assert_eq!(OpenAiResponses.declined("/nonsense"), None);
+    for path in ["/nonsense", "/responses", "/responsesx/a", "/conversationsx"] {
+        assert_eq!(OpenAiResponses.declined(path), None, "{path}");
+    }
 }
 
 #[test]
