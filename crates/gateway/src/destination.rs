@@ -9,7 +9,7 @@ use dialects::Dialect;
 use foldhash::fast::RandomState;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use net::client::Origin;
-use providers::{Model, Provider};
+use providers::{Model, Provider, Speakers};
 use types::conversation::Delivery;
 use types::{Fault, FaultKind, ModelName, Operation, ProviderName};
 
@@ -89,8 +89,8 @@ pub struct Endpoint {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The key, where it stands in another place in this language.
     pub key: Option<EndpointKey>,
-    /// How the names of the models begin that speak it; all do where there is none.
-    pub models: Vec<String>,
+    /// Which models speak it.
+    pub speakers: Speakers,
 }
 
 /// A provider's key in the place that one of its languages has for it.
@@ -104,10 +104,10 @@ pub struct EndpointKey {
     pub value: HeaderValue,
 }
 
-impl Endpoint {
-    /// Whether this model speaks the language here.
-    fn is_of(&self, model: &ModelName) -> bool {
-        self.models.is_empty() || self.models.iter().any(|beginning| model.as_str().starts_with(beginning))
+impl KnownModel {
+    /// The one language in which conversations with it are held, where it has one.
+    fn dialect(&self) -> Option<&str> {
+        self.model.as_ref()?.dialect.as_deref()
     }
 }
 
@@ -238,8 +238,8 @@ impl Destination {
     }
 
     /// The language to speak to this model for a caller of `dialect`: the caller's own where it can be, the provider's
-    /// preferred one otherwise. `None` where it has no path for the operation. A count of tokens is not
-    /// translated.
+    /// preferred one otherwise; the model's where it has but one. `None` where there is no path for the operation. A
+    /// count of tokens is not translated.
     pub fn endpoint(
         &self,
         dialect: &dyn Dialect,
@@ -247,7 +247,12 @@ impl Destination {
         operation: Operation,
         delivery: Delivery,
     ) -> Option<(&Endpoint, &UpstreamPath)> {
-        let all = || self.endpoints.iter().filter(|endpoint| endpoint.is_of(model));
+        let only = self.known(model).dialect().filter(|_| operation.is_conversation());
+        let is_spoken = |endpoint: &&Endpoint| match only {
+            Some(only) => endpoint.dialect.id().as_str() == only,
+            None => endpoint.speakers.include(model.as_str()),
+        };
+        let all = || self.endpoints.iter().filter(is_spoken);
         let own = all().find(|endpoint| endpoint.dialect.id() == dialect.id());
         let others = all().filter(|_| operation != Operation::CountTokens);
         own.into_iter()

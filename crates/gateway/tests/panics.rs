@@ -159,7 +159,7 @@ fn built_in() -> Destination {
         },
         headers: Vec::new(),
         key: None,
-        models: Vec::new(),
+        speakers: providers::Speakers::default(),
     };
     Destination::new(DestinationConfig {
         passthrough: None,

@@ -19,6 +19,6 @@ pub use price::Price;
 pub use problem::Problem;
 pub use provider::{
     CredentialScheme, CredentialVariant, Endpoint, KeyPlace, Keyless, Kind, Limited, Probe, Provider,
-    RateLimit, Reset, ResetUnit, Variable, url,
+    RateLimit, Reset, ResetUnit, Speakers, Variable, url,
 };
 pub use quirks::QUIRKS;

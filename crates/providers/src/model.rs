@@ -15,6 +15,8 @@ pub struct Model {
     pub aliases: Vec<ModelName>,
     /// What it is for.
     pub task: Task,
+    /// The one language that it is spoken to in; `None` where it speaks what its provider does.
+    pub dialect: Option<String>,
     /// The most tokens of input and output together.
     pub context_window: Option<u64>,
     /// The most tokens of output, reasoning included.

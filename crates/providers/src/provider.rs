@@ -124,15 +124,14 @@ pub(crate) fn variables_in(address: &str) -> impl Iterator<Item = &str> {
     address.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name)
 }
 
-/// The address of `path` under `base_url`. A version segment that both have (`/v1`) counts once, since people give
-/// base URLs in either form.
+/// The address of `path` under `base_url`. What stands in `path` up to its version segment (`/v1`, `/openai/v1`) and ends
+/// `base_url` too counts once, since people give base URLs in either form.
 pub fn url(base_url: &str, path: &str) -> String {
     let base = base_url.trim_end_matches('/');
-    let doubled = path
-        .split('/')
-        .nth(1)
-        .filter(|segment| is_version(segment) && base.ends_with(&format!("/{segment}")));
-    let rest = doubled.and_then(|segment| path.get(segment.len() + 1..)).unwrap_or(path);
+    let version = path.split('/').skip(1).find(|segment| is_version(segment));
+    let end = version.and_then(|segment| Some(path.find(&format!("/{segment}"))? + segment.len() + 1));
+    let doubled = end.and_then(|end| path.split_at_checked(end)).filter(|(start, _)| base.ends_with(start));
+    let rest = doubled.map_or(path, |(_, rest)| rest);
     format!("{base}{rest}")
 }
 
@@ -251,8 +250,26 @@ pub struct Endpoint {
     pub versions: Vec<String>,
     /// Where a key goes in this language, if that is another place than the provider's usual one.
     pub key: Option<KeyPlace>,
-    /// How the names of the models begin that are spoken to in it; all are where there is none.
-    pub models: Vec<String>,
+    /// Which models are spoken to in it.
+    pub speakers: Speakers,
+}
+
+/// Which models a provider speaks a language for, by how their names begin: names that no catalogue lists, such as those
+/// of deployments, begin like it too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Speakers {
+    /// How the names begin; all do where there is none.
+    pub beginnings: Vec<String>,
+    /// How the names begin that are left out of these.
+    pub except: Vec<String>,
+}
+
+impl Speakers {
+    /// Whether the model of this name is among them.
+    pub fn include(&self, model: &str) -> bool {
+        let begins = |beginning: &String| model.starts_with(beginning);
+        (self.beginnings.is_empty() || self.beginnings.iter().any(begins)) && !self.except.iter().any(begins)
+    }
 }
 
 /// A header for a key.

@@ -99,6 +99,8 @@ pub(crate) struct RawEndpoint {
     pub(crate) key: Option<RawKeyPlace>,
     #[serde(default)]
     pub(crate) models: Vec<String>,
+    #[serde(default)]
+    pub(crate) except: Vec<String>,
 }
 
 /// `[dialects.<id>.key]`.
@@ -171,6 +173,7 @@ pub(crate) struct RawModel {
     pub(crate) name: String,
     pub(crate) aliases: Option<Vec<String>>,
     pub(crate) task: Option<String>,
+    pub(crate) dialect: Option<String>,
     pub(crate) context_window: Option<u64>,
     pub(crate) max_output_tokens: Option<u64>,
     pub(crate) input: Option<Vec<String>>,

@@ -66,6 +66,18 @@ fn every_hosted_provider_lists_models_that_can_what_they_take() {
 }
 
 #[test]
+fn a_model_with_a_language_of_its_own_has_a_provider_that_speaks_it() {
+    for provider in catalogue().providers() {
+        for model in provider.models() {
+            let Some(dialect) = &model.dialect else { continue };
+            let endpoint = provider.endpoint(dialect).unwrap();
+            assert!(endpoint.path(Operation::Chat).is_some(), "{}/{}", provider.name, model.name);
+            assert!(endpoint.speakers.include(model.name.as_str()), "{}/{}", provider.name, model.name);
+        }
+    }
+}
+
+#[test]
 fn every_table_of_models_says_which_prices_it_has() {
     for provider in catalogue().providers() {
         for price in provider.models().iter().filter_map(|model| model.price.as_deref()) {
@@ -168,6 +180,9 @@ fn base_and_path_join_with_one_version_segment() {
         ("https://api.test/v1", "/chat/completions", "https://api.test/v1/chat/completions"),
         ("https://api.test/v1", "/v1beta/chat", "https://api.test/v1/v1beta/chat"),
         ("https://api.test/chat", "/chat/completions", "https://api.test/chat/chat/completions"),
+        ("https://api.test/openai/v1", "/openai/v1/responses", "https://api.test/openai/v1/responses"),
+        ("https://api.test/v1", "/openai/v1/responses", "https://api.test/v1/openai/v1/responses"),
+        ("https://api.test/x/v1", "/v10/v1/responses", "https://api.test/x/v1/v10/v1/responses"),
         ("builtin:mock", "/chat/completions", "builtin:mock/chat/completions"),
     ] {
         assert_eq!(url(base, path), expect);

@@ -90,8 +90,8 @@ fn endpoints(
         let headers = header_list(&endpoint.headers)?;
         let key = credentials::placed(setting, provider, endpoint.key.as_ref())
             .with_context(|| format!("providers.{}.key", setting.name))?;
-        let (paths, models) = (Paths { operations, chat_stream }, endpoint.models.clone());
-        endpoints.push(Endpoint { dialect, paths, headers, key, models });
+        let (paths, speakers) = (Paths { operations, chat_stream }, endpoint.speakers.clone());
+        endpoints.push(Endpoint { dialect, paths, headers, key, speakers });
     }
     if endpoints.is_empty() {
         bail!("provider `{}` speaks no language that this gateway knows", setting.name);

@@ -165,6 +165,11 @@ impl Operation {
         self.is_kept() || matches!(self, Self::Passthrough)
     }
 
+    /// Whether it is about a conversation.
+    pub const fn is_conversation(self) -> bool {
+        matches!(self, Self::Chat | Self::CountTokens)
+    }
+
     /// Whether it is about what is kept at a provider, which knows it by an id.
     pub const fn is_kept(self) -> bool {
         matches!(self, Self::Batches | Self::Files)

@@ -51,7 +51,7 @@ fn tables(root: &Path) -> Result<BTreeMap<PathBuf, String>> {
     for (name, source) in &sources.providers {
         let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
         for (model, facts) in tables.of(source) {
-            if let Some(entry) = Entry::read(&facts, source) {
+            if let Some(entry) = Entry::read(&model, &facts, source) {
                 entries.entry(model).or_insert(entry);
             }
         }

@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::price::Prices;
-use super::sources::Source;
+use super::sources::{Family, Source};
 use super::tables::Facts;
 
 /// A model as it is written.
 pub(super) struct Entry {
     task: &'static str,
+    dialect: Option<String>,
     context_window: Option<u64>,
     max_output_tokens: Option<u64>,
     input: Vec<&'static str>,
@@ -66,7 +67,7 @@ const TOLD: &[(&str, &str, bool)] = &[
 
 impl Entry {
     /// The model that `facts` describe; none for what is no model.
-    pub(super) fn read(facts: &Facts, source: &Source) -> Option<Self> {
+    pub(super) fn read(name: &str, facts: &Facts, source: &Source) -> Option<Self> {
         let mode = facts.get("mode").and_then(Value::as_str)?;
         let task = TASKS.iter().find(|(known, _)| *known == mode)?.1;
         let count = |name: &str| facts.get(name).and_then(number).filter(|count| *count > 0);
@@ -77,6 +78,7 @@ impl Entry {
         let is_talk = matches!(task, "chat" | "completion" | "realtime");
         let mut entry = Self {
             task,
+            dialect: source.responses.clone().filter(|_| task == "chat" && is_for_responses(facts)),
             context_window,
             max_output_tokens: max_output_tokens.filter(|_| is_talk),
             input: input(task, facts),
@@ -89,7 +91,7 @@ impl Entry {
             entry.capabilities = capabilities(facts, &entry.input);
         }
         if task == "chat" {
-            entry.quirks = quirks(facts, source);
+            entry.quirks = source.family(name).map(|family| quirks(facts, family)).unwrap_or_default();
         }
         Some(entry)
     }
@@ -104,6 +106,9 @@ impl Entry {
         let _ = writeln!(text, "\n[[models]]\nname = {}", quoted(name));
         if self.task != "chat" {
             let _ = writeln!(text, "task = \"{}\"", self.task);
+        }
+        if let Some(dialect) = &self.dialect {
+            let _ = writeln!(text, "dialect = {}", quoted(dialect));
         }
         for (key, count) in
             [("context_window", self.context_window), ("max_output_tokens", self.max_output_tokens)]
@@ -188,14 +193,23 @@ fn capabilities(facts: &Facts, input: &[&str]) -> Vec<&'static str> {
     capabilities
 }
 
-fn quirks(facts: &Facts, source: &Source) -> Vec<String> {
+/// Whether the model is for Responses alone. Of some a table says only that another path than the usual one is theirs.
+fn is_for_responses(facts: &Facts) -> bool {
+    let paths = facts.get("supported_endpoints").and_then(Value::as_array);
+    let has = |path: &str| paths.is_some_and(|paths| paths.iter().any(|known| known.as_str() == Some(path)));
+    facts.get("mode").and_then(Value::as_str) == Some("responses")
+        || is(facts, "use_openai_responses_path") == Some(true)
+        || has("/v1/responses") && !has("/v1/chat/completions")
+}
+
+fn quirks(facts: &Facts, family: &Family) -> Vec<String> {
     let reasons = is(facts, "supports_reasoning") == Some(true);
     let told = TOLD.iter().filter(|(quirk, flag, when)| {
-        source.told.iter().any(|wanted| wanted == quirk) && is(facts, flag) == Some(*when)
+        family.told.iter().any(|wanted| wanted == quirk) && is(facts, flag) == Some(*when)
     });
     let told = told.map(|(quirk, _, _)| (*quirk).to_owned());
     let mut quirks: Vec<_> =
-        if reasons { &source.reasoning } else { &source.unreasoning }.iter().cloned().chain(told).collect();
+        if reasons { &family.reasoning } else { &family.unreasoning }.iter().cloned().chain(told).collect();
     quirks.sort_unstable();
     quirks.dedup();
     quirks
@@ -227,20 +241,28 @@ pub(super) fn grouped(count: u64) -> String {
 mod tests {
     use super::*;
 
+    fn of_family(begin: &str, family: Family) -> Source {
+        let family = Family { begins: vec![begin.to_owned()], ..family };
+        Source { families: vec![family], ..Source::default() }
+    }
+
     fn written(facts: &str, source: &Source) -> String {
         let facts: Facts = serde_json::from_str(facts).unwrap();
         let mut text = String::new();
-        Entry::read(&facts, source).unwrap().write("m", &mut text);
+        Entry::read("m", &facts, source).unwrap().write("m", &mut text);
         text
     }
 
     #[test]
     fn a_model_is_written_in_the_catalogue_s_words() {
-        let source = Source {
-            reasoning: vec!["no_stop".to_owned()],
-            told: vec!["no_sampling".to_owned()],
-            ..Source::default()
-        };
+        let source = of_family(
+            "m",
+            Family {
+                reasoning: vec!["no_stop".to_owned()],
+                told: vec!["no_sampling".to_owned()],
+                ..Family::default()
+            },
+        );
         let facts = r#"{"mode": "chat", "max_input_tokens": 200000, "max_output_tokens": 64000.0,
             "supports_vision": true, "supports_reasoning": true, "supports_sampling_params": false,
             "input_cost_per_token": 3e-06, "output_cost_per_token": 1.5e-05,
@@ -279,6 +301,33 @@ units = { web_search = "10" }
     #[test]
     fn what_is_no_model_is_left_out() {
         let facts: Facts = serde_json::from_str(r#"{"mode": "guardrail"}"#).unwrap();
-        assert!(Entry::read(&facts, &Source::default()).is_none());
+        assert!(Entry::read("m", &facts, &Source::default()).is_none());
+    }
+
+    #[test]
+    fn what_is_for_responses_alone_is_asked_in_no_other_language() {
+        let source = Source { responses: Some("latin".to_owned()), ..Source::default() };
+        let check = |facts: &str, expect: bool| {
+            assert_eq!(written(facts, &source).contains("dialect = \"latin\""), expect, "{facts}");
+            assert!(!written(facts, &Source::default()).contains("dialect"), "{facts}");
+        };
+        check(r#"{"mode": "responses"}"#, true);
+        check(r#"{"mode": "chat", "supported_endpoints": ["/v1/batch", "/v1/responses"]}"#, true);
+        check(r#"{"mode": "chat", "use_openai_responses_path": true}"#, true);
+        check(r#"{"mode": "chat", "supported_endpoints": ["/v1/chat/completions", "/v1/responses"]}"#, false);
+        check(r#"{"mode": "chat"}"#, false);
+        check(r#"{"mode": "image_generation", "supported_endpoints": ["/v1/responses"]}"#, false);
+    }
+
+    #[test]
+    fn a_family_of_models_has_habits_of_its_own() {
+        let quirky = |begin: &str, quirk: &str| {
+            of_family(begin, Family { unreasoning: vec![quirk.to_owned()], ..Family::default() })
+        };
+        let mut source = quirky("n", "no_stop");
+        assert!(!written(r#"{"mode": "chat"}"#, &source).contains("quirks"));
+        source.families.extend(quirky("", "no_user").families);
+        source.families.extend(quirky("m", "no_image").families);
+        assert!(written(r#"{"mode": "chat"}"#, &source).contains(r#"quirks = ["no_user"]"#));
     }
 }

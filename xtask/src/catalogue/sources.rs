@@ -45,11 +45,23 @@ pub(super) struct Source {
     pub(super) only: Vec<String>,
     /// Whether a price of nothing means that the model costs nothing. Elsewhere it means that nobody knows.
     pub(super) zero_is_free: bool,
-    /// Quirks of the models that reason.
+    /// The language of the models that are for Responses alone.
+    pub(super) responses: Option<String>,
+    /// Conversational models by how their names begin; the first that fits counts.
+    pub(super) families: Vec<Family>,
+}
+
+/// Models that are alike, and unlike others of their provider.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Family {
+    /// How their names begin; all are meant where there is none.
+    pub(super) begins: Vec<String>,
+    /// Quirks of those that reason.
     pub(super) reasoning: Vec<String>,
-    /// Quirks of the conversational models that do not.
+    /// Quirks of those that do not.
     pub(super) unreasoning: Vec<String>,
-    /// Quirks that follow from what the table says of single models.
+    /// Quirks that follow from what the table says of single ones.
     pub(super) told: Vec<String>,
 }
 
@@ -61,6 +73,12 @@ impl Sources {
 }
 
 impl Source {
+    /// The family of the model of this name, if it has one.
+    pub(super) fn family(&self, name: &str) -> Option<&Family> {
+        let begins = |begin: &String| name.starts_with(begin.as_str());
+        self.families.iter().find(|family| family.begins.is_empty() || family.begins.iter().any(begins))
+    }
+
     /// The provider's own name for a model of a table; none for what is left out.
     pub(super) fn name(&self, listed: &str) -> Option<String> {
         let stripped = self.strip.iter().find_map(|prefix| listed.strip_prefix(prefix.as_str()));

@@ -11,7 +11,7 @@ use types::{FaultKind, Operation};
 use crate::models::Models;
 use crate::provider::{KINDS, LIMITED, RESET_UNITS, variables_in};
 use crate::raw::{RawEndpoint, RawKeyPlace, RawProbe, RawProvider, RawRateLimit, RawVariable};
-use crate::{Endpoint, KeyPlace, Kind, Probe, Problem, Provider, RateLimit, Reset, Variable};
+use crate::{Endpoint, KeyPlace, Kind, Probe, Problem, Provider, RateLimit, Reset, Speakers, Variable};
 use findings::Findings;
 
 pub(crate) use models::{ModelTexts, read as models};
@@ -136,15 +136,18 @@ fn dialects(
             let inherited =
                 shared.iter().filter(|(name, _)| own.iter().all(|(taken, _)| taken != name)).cloned();
             let headers = inherited.chain(own.iter().cloned()).collect();
-            let RawEndpoint { chat_stream, versions, key, models, .. } = endpoint;
-            for (index, beginning) in models.iter().enumerate() {
-                findings.filled(&format!("{field}.models[{index}]"), beginning);
+            let RawEndpoint { chat_stream, versions, key, models, except, .. } = endpoint;
+            for (key, beginnings) in [("models", &models), ("except", &except)] {
+                for (index, beginning) in beginnings.iter().enumerate() {
+                    findings.filled(&format!("{field}.{key}[{index}]"), beginning);
+                }
             }
             let key = key.map(|RawKeyPlace { header, prefix }| {
                 findings.header(&format!("{field}.key"), &header);
                 KeyPlace { header, prefix }
             });
-            Endpoint { dialect, paths, chat_stream, headers, versions, key, models }
+            let speakers = Speakers { beginnings: models, except };
+            Endpoint { dialect, paths, chat_stream, headers, versions, key, speakers }
         })
         .collect();
     endpoints.sort_by_key(|endpoint| prefers != Some(endpoint.dialect.as_str()));

@@ -99,6 +99,7 @@ fn merge(model: &mut Read, correction: Read) {
         name: new.name,
         aliases: new.aliases.or(old.aliases),
         task: new.task.or(old.task),
+        dialect: new.dialect.or(old.dialect),
         context_window: new.context_window.or(old.context_window),
         max_output_tokens: new.max_output_tokens.or(old.max_output_tokens),
         input: new.input.or(old.input),
@@ -125,6 +126,9 @@ fn model(Read { raw, version, .. }: Read, findings: &mut Findings) -> Model {
     if raw.max_output_tokens.zip(raw.context_window).is_some_and(|(output, window)| output > window) {
         findings.report(&format!("{field}.max_output_tokens"), "is larger than the context window");
     }
+    if let Some(dialect) = &raw.dialect {
+        findings.filled(&format!("{field}.dialect"), dialect);
+    }
     let text = || vec!["text".to_owned()];
     let task = raw.task.as_deref().and_then(|word| findings.word(&format!("{field}.task"), word, TASKS));
     Model {
@@ -143,6 +147,7 @@ fn model(Read { raw, version, .. }: Read, findings: &mut Findings) -> Model {
         price: price(&field, &raw, version, findings).map(Arc::new),
         name: raw.name.into(),
         aliases: raw.aliases.into_iter().flatten().map(Into::into).collect(),
+        dialect: raw.dialect,
         context_window: raw.context_window,
         max_output_tokens: raw.max_output_tokens,
         quirks,

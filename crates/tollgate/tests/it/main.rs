@@ -34,6 +34,7 @@ mod sdk;
 mod smoke;
 mod specs;
 mod splits;
+mod spoken;
 mod told;
 mod turns;
 mod units;
