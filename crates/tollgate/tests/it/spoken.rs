@@ -74,6 +74,32 @@ async fn a_model_of_several_languages_is_asked_in_its_caller_s_own() {
 }
 
 #[tokio::test]
+async fn the_limit_of_an_answer_has_the_name_that_the_model_of_its_maker_knows() {
+    let upstream = FakeUpstream::start(|_| Reply::json(400, "{}")).await;
+    let gateway = of_kinds(&upstream, &["azure-foundry", "digitalocean"], "key: sk-a").await;
+    let cases = [
+        ("azure-foundry/gpt-5.4", "max_completion_tokens"),
+        ("azure-foundry/gpt-6.1-sol", "max_completion_tokens"),
+        ("azure-foundry/a-deployment-of-ours", "max_completion_tokens"),
+        ("azure-foundry/grok-4", "max_tokens"),
+        ("azure-foundry/deepseek-v4-pro", "max_tokens"),
+        ("digitalocean/openai-o3", "max_completion_tokens"),
+        ("digitalocean/llama3.3-70b-instruct", "max_tokens"),
+    ];
+    for (model, name) in cases {
+        let limited = format!(
+            r#"{{"model":"{model}","max_completion_tokens":9,"temperature":0.5,"messages":[{{"role":"user","content":"hi"}}]}}"#
+        );
+        gateway.post(CHAT, limited).send().await;
+        let sent = upstream.last().json();
+        let named: Vec<&str> =
+            ["max_completion_tokens", "max_tokens"].into_iter().filter(|name| sent[name] == 9).collect();
+        assert_eq!(named, [name], "{model}");
+        assert_eq!(sent["temperature"].is_null(), model.contains("/gpt-"), "{model}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_goes_where_the_language_of_its_model_has_it() {
     let upstream = FakeUpstream::start(|_| Reply::json(400, "{}")).await;
     let gateway = of_kinds(&upstream, &["azure-foundry", "bedrock-mantle"], "key: sk-a").await;
