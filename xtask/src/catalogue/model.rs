@@ -65,6 +65,12 @@ const TOLD: &[(&str, &str, bool)] = &[
     ("reasoning_none", "supports_none_reasoning_effort", true),
 ];
 
+/// Quirks of models for which a table says yes to none of these.
+const UNTOLD: &[(&str, &[&str])] = &[(
+    "no_json_schema",
+    &["supports_bedrock_native_structured_output", "supports_native_structured_output"],
+)];
+
 impl Entry {
     /// The model that `facts` describe; none for what is no model.
     pub(super) fn read(name: &str, facts: &Facts, source: &Source) -> Option<Self> {
@@ -207,7 +213,12 @@ fn quirks(facts: &Facts, family: &Family) -> Vec<String> {
     let told = TOLD.iter().filter(|(quirk, flag, when)| {
         family.told.iter().any(|wanted| wanted == quirk) && is(facts, flag) == Some(*when)
     });
-    let told = told.map(|(quirk, _, _)| (*quirk).to_owned());
+    let untold = UNTOLD.iter().filter(|(quirk, flags)| {
+        family.told.iter().any(|wanted| wanted == quirk)
+            && flags.iter().all(|flag| is(facts, flag) != Some(true))
+    });
+    let told = told.map(|(quirk, _, _)| quirk).chain(untold.map(|(quirk, _)| quirk));
+    let told = told.map(|quirk| (*quirk).to_owned());
     let mut quirks: Vec<_> =
         if reasons { &family.reasoning } else { &family.unreasoning }.iter().cloned().chain(told).collect();
     quirks.sort_unstable();
@@ -296,6 +307,21 @@ units = { web_search = "10" }
         assert!(!written(facts, &Source::default()).contains("price"));
         let generous = Source { zero_is_free: true, ..Source::default() };
         assert!(written(facts, &generous).contains(r#"price = { input = "0", output = "0" }"#));
+    }
+
+    #[test]
+    fn what_no_flag_promises_is_told_too() {
+        let told = vec!["no_json_schema".to_owned()];
+        let source = of_family("m", Family { told, ..Family::default() });
+        for (flag, expect) in [
+            ("\"supports_native_structured_output\": true", false),
+            ("\"supports_bedrock_native_structured_output\": true", false),
+            ("\"supports_native_structured_output\": false", true),
+            ("\"supports_response_schema\": true", true),
+        ] {
+            let facts = format!("{{\"mode\": \"chat\", {flag}}}");
+            assert_eq!(written(&facts, &source).contains("no_json_schema"), expect, "{flag}");
+        }
     }
 
     #[test]
