@@ -63,6 +63,8 @@ quirks! {
     NO_STOP = "no_stop";
     /// Does not know `stream_options`.
     NO_STREAM_OPTIONS = "no_stream_options";
+    /// Refuses prompt-cache marks behind tools.
+    NO_TOOL_CACHE = "no_tool_cache";
     /// Refuses `user` and `safety_identifier`.
     NO_USER = "no_user";
     /// Calls `dimensions` `output_dimension`.

@@ -58,6 +58,7 @@ const INPUTS: &[(&str, &str, &str)] = &[
 /// Quirks that follow from a flag.
 const TOLD: &[(&str, &str, bool)] = &[
     ("adaptive_thinking", "supports_adaptive_thinking", true),
+    ("cache_control", "supports_prompt_caching", true),
     ("mid_conversation_system", "supports_mid_conversation_system", true),
     ("no_forced_tool_when_thinking", "supports_forced_tool_use", false),
     ("no_prefill", "supports_assistant_prefill", false),

@@ -173,7 +173,7 @@ impl<'a> Writer<'a> {
             surplus_marks: 0,
         };
         if writer.takes_marks() {
-            writer.surplus_marks = marks(asked).saturating_sub(MAX_MARKS);
+            writer.surplus_marks = writer.marks().saturating_sub(MAX_MARKS);
         }
         writer
     }
@@ -186,6 +186,19 @@ impl<'a> Writer<'a> {
     /// Whether prompt-cache marks are taken: a model that does not know them refuses the request.
     pub(super) fn takes_marks(&self) -> bool {
         self.is_own() || self.target.has_quirk(quirks::CACHE_CONTROL)
+    }
+
+    /// Whether they are taken behind tools as well.
+    pub(super) fn takes_tool_marks(&self) -> bool {
+        self.is_own() || !self.target.has_quirk(quirks::NO_TOOL_CACHE)
+    }
+
+    /// How many prompt-cache marks there are that the target takes.
+    fn marks(&self) -> usize {
+        let tools = self.asked.tools.iter().filter(|_| self.takes_tool_marks());
+        let of_tools = tools.filter(|tool| super::request_tools::mark(tool).is_some());
+        let blocks = self.asked.messages.iter().flat_map(|message| &message.content);
+        of_tools.count() + blocks.map(super::place::marks).sum::<usize>()
     }
 
     pub(super) fn dropped(&mut self, field: impl Into<String>) {
@@ -285,11 +298,4 @@ impl<'a> Writer<'a> {
             self.dropped("parallel_tool_calls");
         }
     }
-}
-
-/// How many prompt-cache marks a conversation has.
-fn marks(asked: &Conversation) -> usize {
-    let of_tools = asked.tools.iter().filter(|tool| super::request_tools::mark(tool).is_some());
-    let blocks = asked.messages.iter().flat_map(|message| &message.content);
-    of_tools.count() + blocks.map(super::place::marks).sum::<usize>()
 }

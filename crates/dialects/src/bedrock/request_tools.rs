@@ -115,7 +115,7 @@ impl<'a> Writer<'a> {
                         input_schema,
                         strict: *strict,
                     }));
-                    if let Some(cache) = self.mark(*cache, &format!("tools[{index}]")) {
+                    if let Some(cache) = self.tool_mark(*cache, index) {
                         tools.push(ToolOut::CachePoint(cache.into()));
                     }
                 }
@@ -124,6 +124,18 @@ impl<'a> Writer<'a> {
             }
         }
         tools
+    }
+
+    /// The mark behind a tool, if the target takes it there.
+    fn tool_mark(&mut self, mark: Option<CacheMark>, index: usize) -> Option<CacheMark> {
+        let path = format!("tools[{index}]");
+        if self.takes_tool_marks() {
+            return self.mark(mark, &path);
+        }
+        if mark.is_some() {
+            self.dropped(format!("{path}.cache_control"));
+        }
+        None
     }
 
     /// A tool that only the history knows.

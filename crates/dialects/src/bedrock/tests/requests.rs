@@ -403,6 +403,24 @@ fn only_the_last_four_marks_are_written_where_marks_are_taken() {
 }
 
 #[test]
+fn marks_behind_tools_are_left_out_alone_where_only_content_has_them() {
+    let marked = |text: &str| Content::Text { text: text.into(), cache: Some(CacheMark::FiveMinutes) };
+    let mut conversation = foreign(vec![message(Role::User, ["a", "b", "c", "d"].map(marked))]);
+    conversation.tools = vec![function("f", Some(CacheMark::OneHour))];
+    let point = json!({"cachePoint": {"type": "default"}});
+    let expect = [
+        ("/toolConfig/tools/1", Value::Null),
+        ("/messages/0/content/1", point.clone()),
+        ("/messages/0/content/7", point),
+    ];
+    let quirks = ["cache_control", "no_tool_cache"];
+    check(&conversation, &quirks, &expect, &["dropped;tools[0].cache_control"]);
+    // Three marks are fewer than the most there may be.
+    conversation.messages[0].content.truncate(2);
+    check(&conversation, &quirks, &expect[..2], &["dropped;tools[0].cache_control"]);
+}
+
+#[test]
 fn a_schema_is_text_and_closed() {
     let mut conversation = foreign(vec![user("hi")]);
     let schema = Json::parse(r#"{"type":"object","properties":{"a":{"type":"string"}}}"#).unwrap();
