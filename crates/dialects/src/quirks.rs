@@ -23,6 +23,8 @@ quirks! {
     CACHE_CONTROL = "cache_control";
     /// Refuses a call in the history that comes without a proof that its model made it.
     CALL_PROOFS = "call_proofs";
+    /// Thinks by `enable_thinking` and `thinking_budget`, and hears no effort.
+    ENABLE_THINKING = "enable_thinking";
     /// Takes a call's proof back as `extra_content` on the call.
     EXTRA_CONTENT = "extra_content";
     /// Knows `max_completion_tokens` and refuses the older `max_tokens`.

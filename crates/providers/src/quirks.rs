@@ -8,6 +8,7 @@ pub const QUIRKS: &[(&str, &str)] = &[
     ("budget_thinking", "thinks up to `thinking.budget_tokens` among the model's own fields"),
     ("cache_control", "takes prompt-cache marks on content and tools where the language alone does not promise it"),
     ("call_proofs", "a model's call in the history without its `thoughtSignature` is a 400"),
+    ("enable_thinking", "thinking is `enable_thinking` and, at most, `thinking_budget` tokens: `reasoning_effort` says nothing"),
     ("extra_content", "a call's proof goes back as `extra_content` on the tool call"),
     ("max_completion_tokens_only", "`max_tokens` is a 400: the limit is named `max_completion_tokens`"),
     ("max_tokens_only", "knows `max_tokens` and not `max_completion_tokens`"),

@@ -5,6 +5,7 @@ use types::conversation::{Change, Effort, Reasoning, Target};
 
 use crate::openai_family::effort::effort_of;
 use crate::quirks;
+use crate::thinking::budget_of;
 
 /// What is said about thinking.
 #[derive(Default, Serialize)]
@@ -15,6 +16,10 @@ pub(super) struct Plan {
     thinking: Option<Switch>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning: Option<Wish>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enable_thinking: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking_budget: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -46,6 +51,9 @@ pub(super) fn plan(reasoning: Option<&Reasoning>, target: &Target, changes: &mut
     if target.has_quirk(quirks::REASONING_OBJECT) {
         return Plan { reasoning: Some(wish(reasoning, is_off, target, changes)), ..Plan::default() };
     }
+    if target.has_quirk(quirks::ENABLE_THINKING) {
+        return budgeted(reasoning, is_off, changes);
+    }
     let is_switch = target.has_quirk(quirks::THINKING_SWITCH);
     match (is_off, is_switch) {
         (true, true) => Plan { thinking: Some(Switch::Disabled), ..Plan::default() },
@@ -59,9 +67,28 @@ pub(super) fn plan(reasoning: Option<&Reasoning>, target: &Target, changes: &mut
         (false, _) => Plan {
             reasoning_effort: effort(reasoning, target, changes),
             thinking: is_switch.then_some(Switch::Enabled),
-            reasoning: None,
+            ..Plan::default()
         },
     }
+}
+
+/// Thinking by a switch and a budget. A budget says more than an effort.
+fn budgeted(reasoning: &Reasoning, is_off: bool, changes: &mut Vec<Change>) -> Plan {
+    if is_off {
+        return Plan { enable_thinking: Some(false), ..Plan::default() };
+    }
+    let budget = match (reasoning.effort, reasoning.budget_tokens) {
+        (Some(_), Some(budget)) => {
+            changes.push(Change::dropped("reasoning_effort"));
+            Some(budget)
+        }
+        (Some(effort), None) => {
+            changes.push(Change::emulated("reasoning_effort"));
+            Some(budget_of(Some(effort)))
+        }
+        (None, budget) => budget,
+    };
+    Plan { enable_thinking: Some(true), thinking_budget: budget, ..Plan::default() }
 }
 
 /// The object that holds either an effort or a budget.

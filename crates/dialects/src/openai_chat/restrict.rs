@@ -5,10 +5,11 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use types::conversation::Change;
+use types::conversation::{Change, Effort};
 
 use crate::openai_family::edit::Edit;
 use crate::splice::quoted;
+use crate::thinking::budget_of;
 use crate::{quirks, shape};
 
 /// A quirk, a field that is a 4xx under it, and the values of the field that ask for nothing.
@@ -93,6 +94,7 @@ impl Edit<'_> {
         }
         self.json_schema();
         self.thinking_switch();
+        self.thinking_budget();
         self.forced_tool();
     }
 
@@ -144,6 +146,29 @@ impl Edit<'_> {
             self.splice.replace(value, SWITCHED_OFF);
             self.changes.push(Change::emulated("reasoning_effort"));
         }
+    }
+
+    /// Says `reasoning_effort` with the switch and the budget that stands for it where there is one.
+    fn thinking_budget(&mut self) {
+        let is_budget =
+            self.target.has_quirk(quirks::ENABLE_THINKING) && !self.target.has_quirk(quirks::NO_REASONING);
+        let Some((span, value)) = self.find("reasoning_effort").filter(|_| is_budget) else { return };
+        let word = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
+        let known = Effort::ALL.into_iter().find(|effort| Some(effort.as_str().as_bytes()) == word);
+        let Some(effort) = known else { return };
+        let is_said = ["enable_thinking", "thinking_budget"].iter().any(|name| self.find(name).is_some());
+        let Some(key) = self.fields.key_span(self.body, "reasoning_effort").filter(|_| !is_said) else {
+            self.remove("reasoning_effort", &[]);
+            return;
+        };
+        self.splice.replace(key, "enable_thinking");
+        let said = if effort == Effort::None {
+            "false".to_owned()
+        } else {
+            format!(r#"true,"thinking_budget":{}"#, budget_of(Some(effort)))
+        };
+        self.splice.replace(span, said);
+        self.changes.push(Change::emulated("reasoning_effort"));
     }
 
     /// Where thinking and a forced call exclude each other, what the caller asked for goes first: thinking that

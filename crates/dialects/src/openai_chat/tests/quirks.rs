@@ -163,6 +163,22 @@ fn no_effort_is_said_with_the_switch_where_there_is_one() {
     check(&["thinking_switch"], &both, off, &["dropped;reasoning_effort"]);
 }
 
+#[test]
+fn an_effort_is_said_with_a_budget_where_nothing_else_is_heard() {
+    let quirks = ["enable_thinking"];
+    let emulated = ["emulated;reasoning_effort"];
+    check(&quirks, r#","reasoning_effort":"none""#, r#","enable_thinking":false"#, &emulated);
+    let low = r#","enable_thinking":true,"thinking_budget":2048"#;
+    check(&quirks, r#","reasoning_effort":"low""#, low, &emulated);
+    check(&quirks, low, low, &[]);
+    let both = r#","reasoning_effort":"low","enable_thinking":false"#;
+    check(&quirks, both, r#","enable_thinking":false"#, &["dropped;reasoning_effort"]);
+    for unknown in [r#","reasoning_effort":"vast""#, r#","reasoning_effort":null"#] {
+        check(&quirks, unknown, unknown, &[]);
+    }
+    check(&["enable_thinking", "no_reasoning"], r#","reasoning_effort":"none""#, "", &[]);
+}
+
 /// What a target with these quirks reads of a request that another language's caller sent, at these places.
 #[track_caller]
 fn check_foreign(quirks: &[&str], asked: &Value, expect: &[(&str, Value)], changes: &[&str]) {
@@ -219,6 +235,19 @@ fn thinking_is_asked_for_in_the_target_s_own_words() {
         &emulated,
     );
     check_foreign(&["thinking_switch"], &adaptive, &[("/reasoning_effort", json!("max"))], &[]);
+    check_foreign(&["enable_thinking"], &off, &[("/enable_thinking", json!(false)), none()], &[]);
+    check_foreign(
+        &["enable_thinking"],
+        &budget,
+        &[("/enable_thinking", json!(true)), ("/thinking_budget", json!(2000)), none()],
+        &[],
+    );
+    check_foreign(
+        &["enable_thinking"],
+        &adaptive,
+        &[("/enable_thinking", json!(true)), ("/thinking_budget", json!(65536)), none()],
+        &["emulated;output_config.effort"],
+    );
     check_foreign(
         &[],
         &adaptive,
