@@ -63,15 +63,22 @@ impl Provider {
         Price::dearest(self.models().iter().filter_map(|model| model.price.as_deref()))
     }
 
-    /// Its address with each variable replaced by what `value` says, or the variable for which it says nothing.
+    /// Its address, or that of one of the values, with each variable replaced by what `value` says.
     ///
     /// # Errors
     /// The first variable without a value.
     pub fn address(&self, value: impl Fn(&str) -> Option<String>) -> Result<String, &Variable> {
         let mut address = self.base_url.clone();
+        let mut values = Vec::new();
         for variable in &self.variables {
             let value = value(&variable.name).or_else(|| variable.default.clone()).ok_or(variable)?;
-            address = address.replace(&format!("{{{}}}", variable.name), &value);
+            if let Some((_, other)) = variable.addresses.iter().find(|(special, _)| *special == value) {
+                address.clone_from(other);
+            }
+            values.push((&variable.name, value));
+        }
+        for (name, value) in values {
+            address = address.replace(&format!("{{{name}}}"), &value);
         }
         Ok(address)
     }
@@ -150,6 +157,8 @@ pub struct Variable {
     pub env: Vec<String>,
     /// What it is unless someone says otherwise.
     pub default: Option<String>,
+    /// Values of it with which the address is another one, and that address.
+    pub addresses: Vec<(String, String)>,
 }
 
 /// Where a provider runs.

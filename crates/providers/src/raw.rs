@@ -40,6 +40,8 @@ pub(crate) struct RawVariable {
     #[serde(default)]
     pub(crate) env: Vec<String>,
     pub(crate) default: Option<String>,
+    #[serde(default)]
+    pub(crate) addresses: BTreeMap<String, String>,
 }
 
 /// `[credential]`.

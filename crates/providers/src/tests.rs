@@ -636,18 +636,29 @@ fn an_address_is_completed_by_what_it_leaves_open() {
         "https://us-central1-aiplatform.googleapis.com/v1/projects/acme/locations/us-central1"
     );
     assert_eq!(vertex.address(|_| None).unwrap_err().name, "project");
+    for (location, host) in [
+        ("global", "aiplatform.googleapis.com"),
+        ("eu", "aiplatform.eu.rep.googleapis.com"),
+        ("us", "aiplatform.us.rep.googleapis.com"),
+        ("europe-west4", "europe-west4-aiplatform.googleapis.com"),
+    ] {
+        let said = |name: &str| Some(if name == "location" { location } else { "acme" }.to_owned());
+        let expect = format!("https://{host}/v1/projects/acme/locations/{location}");
+        assert_eq!(vertex.address(said).unwrap(), expect);
+    }
     for provider in catalogue().providers() {
         let address = provider.address(|name| Some(format!("some-{name}"))).unwrap();
         assert!(!address.contains(['{', '}']), "{address}");
     }
     let open = SMALL.replace("https://acme.test/v1", "https://{region}.acme.test/v1");
-    let declared = "[variables.regoin]\nmeaning = \"a region\"\nenv = [\"a\"]\n";
+    let declared = "[variables.regoin]\nmeaning = \"a region\"\nenv = [\"a\"]\naddresses = { x = \"https://{z}.test\" }\n";
     check_problems(
         &[("acme/provider.toml", &format!("{open}{declared}"))],
         &[
             "acme/provider.toml: base_url: there is no variable `region`",
             "acme/provider.toml: variables.regoin: does not occur in `base_url`",
             "acme/provider.toml: variables.regoin.env: `a` is not the name of an environment variable",
+            "acme/provider.toml: variables.regoin.addresses.x: there is no variable `z`",
         ],
     );
 }

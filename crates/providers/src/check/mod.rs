@@ -48,12 +48,12 @@ pub(crate) fn provider(folder: Folder<'_>) -> Result<Provider, Vec<Problem>> {
 
 fn checked(name: &str, raw: RawProvider, models: Models, findings: &mut Findings) -> Provider {
     let kind = findings.word("kind", &raw.kind, KINDS).unwrap_or(Kind::Hosted);
-    address(kind, &raw.base_url, findings);
+    address("base_url", kind, &raw.base_url, findings);
     for (field, value) in [("title", &raw.title), ("docs", &raw.docs), ("semconv", &raw.semconv)] {
         findings.filled(field, value);
     }
     findings.variables("base_url_env", &raw.base_url_env);
-    let variables = variables(raw.variables, &raw.base_url, findings);
+    let variables = variables(raw.variables, kind, &raw.base_url, findings);
     let headers = headers("headers", raw.headers, findings);
     findings.quirks("quirks", &raw.quirks);
     Provider {
@@ -76,26 +76,30 @@ fn checked(name: &str, raw: RawProvider, models: Models, findings: &mut Findings
     }
 }
 
-fn address(kind: Kind, base_url: &str, findings: &mut Findings) {
+fn address(field: &str, kind: Kind, address: &str, findings: &mut Findings) {
     let wanted: &[&str] = match kind {
         Kind::Builtin => &["builtin:"],
         Kind::Hosted => &["https://"],
         Kind::Local => &["http://", "https://"],
     };
-    let host = wanted.iter().find_map(|scheme| base_url.strip_prefix(scheme));
+    let host = wanted.iter().find_map(|scheme| address.strip_prefix(scheme));
     if host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
-        findings.report(
-            "base_url",
-            format!("`{base_url}` is not an address that begins with {}", wanted.join(" or ")),
-        );
+        findings
+            .report(field, format!("`{address}` is not an address that begins with {}", wanted.join(" or ")));
     }
-    if base_url.ends_with('/') {
-        findings.report("base_url", "ends in a slash");
+    if address.ends_with('/') {
+        findings.report(field, "ends in a slash");
     }
 }
 
 /// The variables of the base URL: each is declared, and each that is declared occurs.
-fn variables(raw: BTreeMap<String, RawVariable>, base_url: &str, findings: &mut Findings) -> Vec<Variable> {
+fn variables(
+    raw: BTreeMap<String, RawVariable>,
+    kind: Kind,
+    base_url: &str,
+    findings: &mut Findings,
+) -> Vec<Variable> {
+    let known: Vec<String> = raw.keys().cloned().collect();
     for name in variables_in(base_url).filter(|name| !raw.contains_key(*name)) {
         findings.report("base_url", format!("there is no variable `{name}`"));
     }
@@ -107,8 +111,15 @@ fn variables(raw: BTreeMap<String, RawVariable>, base_url: &str, findings: &mut 
         }
         findings.filled(&format!("{field}.meaning"), &variable.meaning);
         findings.variables(&format!("{field}.env"), &variable.env);
-        let RawVariable { meaning, env, default } = variable;
-        variables.push(Variable { name, meaning, env, default });
+        let RawVariable { meaning, env, default, addresses } = variable;
+        for (value, other) in &addresses {
+            let field = format!("{field}.addresses.{value}");
+            address(&field, kind, other, findings);
+            for name in variables_in(other).filter(|name| !known.iter().any(|known| known == name)) {
+                findings.report(&field, format!("there is no variable `{name}`"));
+            }
+        }
+        variables.push(Variable { name, meaning, env, default, addresses: addresses.into_iter().collect() });
     }
     variables
 }
