@@ -18,7 +18,11 @@ use crate::{DecodeError, shape};
 pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
     let text = mend(std::str::from_utf8(body).map_err(|_| not_json())?);
     let mut object = Object::read(&text, &Path::Root).map_err(|_| not_json())?;
-    answer(&mut object).map_err(|error| unreadable(&error))
+    let word = object.take_text("stopReason").map_err(|error| unreadable(&error))?;
+    if let Some(word) = word.as_deref().filter(|word| has_failed(word)) {
+        return Err(failed(word));
+    }
+    answer(&mut object, word.as_deref().map(stop_reason)).map_err(|error| unreadable(&error))
 }
 
 #[derive(Deserialize)]
@@ -26,7 +30,7 @@ struct Tier {
     r#type: String,
 }
 
-fn answer(object: &mut Object<'_, '_>) -> Result<Answer, DecodeError> {
+fn answer(object: &mut Object<'_, '_>, stop: Option<StopReason>) -> Result<Answer, DecodeError> {
     let output = Path::Field(&Path::Root, "output");
     let said = Path::Field(&output, "message");
     let content = Path::Field(&said, "content");
@@ -42,7 +46,6 @@ fn answer(object: &mut Object<'_, '_>) -> Result<Answer, DecodeError> {
     let usage = object.take("usage")?.and_then(|raw| serde_json::from_str::<WireUsage>(raw.get()).ok());
     let tier = object.take("serviceTier")?.and_then(|raw| serde_json::from_str::<Tier>(raw.get()).ok());
     let tier = tier.and_then(|tier| tier_of_word(&tier.r#type));
-    let stop = object.take_text("stopReason")?.map(|word| stop_reason(&word));
     let choice = Choice { content, stop, stop_sequence: None, logprobs: None };
     Ok(Answer { choices: vec![choice], usage: usage.map(|usage| usage.canonical(tier)), ..Answer::default() })
 }
@@ -144,6 +147,16 @@ pub(super) const fn stop_word(stop: Option<StopReason>, said: Said) -> &'static 
         Some(StopReason::StopSequence) => "stop_sequence",
         Some(StopReason::ToolUse) => "tool_use",
     }
+}
+
+/// Whether the wire's word says that the model has failed: it wrote what is no answer, or no call.
+pub(super) fn has_failed(word: &str) -> bool {
+    matches!(word, "malformed_model_output" | "malformed_tool_use")
+}
+
+/// An answer that ended because the model failed.
+pub(super) fn failed(word: &str) -> Fault {
+    Fault::new(FaultKind::Server, format!("the provider ended the answer with an error: {word}"))
 }
 
 /// Why an answer ended, by the wire's word. A word of tomorrow is an end like any other.

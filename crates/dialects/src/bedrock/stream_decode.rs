@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use types::conversation::{Delta, Event, Opening};
 use types::{Fault, Json, StreamEvent};
 
-use super::answer::stop_reason;
+use super::answer::{failed, has_failed, stop_reason};
 use super::blocks::SERVER_TOOL;
 use super::error::{broke_off, fault_in_stream, is_failure, not_json};
 use super::usage::{WireUsage, tier_of_word};
@@ -137,7 +137,7 @@ impl Decoder for StreamDecoder {
             b"contentBlockStart" => self.open(read(&text)?, events),
             b"contentBlockDelta" => self.extend(read(&text)?, events),
             b"contentBlockStop" => self.close(events),
-            b"messageStop" => self.stop(&read(&text)?, events),
+            b"messageStop" => self.stop(&read(&text)?, events)?,
             b"metadata" => self.metadata(&read(&text)?, events),
             _ => {} // An event of tomorrow says nothing the canonical stream has a word for.
         }
@@ -285,13 +285,17 @@ impl StreamDecoder {
         events.push(Event::Close { choice: 0, block });
     }
 
-    fn stop(&mut self, stop: &Stop, events: &mut Vec<Event>) {
+    fn stop(&mut self, stop: &Stop, events: &mut Vec<Event>) -> Result<(), Fault> {
+        if has_failed(&stop.reason) {
+            return Err(failed(&stop.reason));
+        }
         self.start(events);
         self.close(events);
         if !std::mem::replace(&mut self.stopped, true) {
             let reason = stop_reason(&stop.reason);
             events.push(Event::Finish { choice: 0, reason, stop_sequence: None });
         }
+        Ok(())
     }
 
     fn metadata(&mut self, metadata: &Metadata<'_>, events: &mut Vec<Event>) {

@@ -121,6 +121,23 @@ pub(super) fn stop_reason(written: &[u8]) -> Option<StopReason> {
     })
 }
 
+/// Whether the wire's word or number says that the model has failed: what there is of the answer is nothing or a part.
+pub(super) fn has_failed(written: &[u8]) -> bool {
+    matches!(
+        written,
+        b"\"IMAGE_OTHER\""
+            | b"\"MALFORMED_FUNCTION_CALL\""
+            | b"\"MALFORMED_RESPONSE\""
+            | b"\"MISSING_THOUGHT_SIGNATURE\""
+            | b"\"NO_IMAGE\""
+            | b"\"OTHER\""
+            | b"\"TOO_MANY_TOOL_CALLS\""
+            | b"\"UNEXPECTED_TOOL_CALL\""
+            | b"5"
+            | b"9"
+    )
+}
+
 /// The reason with what the answer holds: the wire's words tell calls from nothing.
 pub(super) const fn refine(reason: StopReason, has_calls: bool) -> StopReason {
     match reason {

@@ -101,6 +101,12 @@ pub(super) fn unreadable(error: &dyn std::fmt::Display) -> Fault {
     Fault::new(FaultKind::Unreadable, format!("the provider's answer cannot be read: {error}"))
 }
 
+/// An answer that ended because the model failed, by the wire's word for it.
+pub(super) fn failed(written: &str) -> Fault {
+    let word = written.trim_matches('"');
+    Fault::new(FaultKind::Server, format!("the provider ended the answer with an error: {word}"))
+}
+
 /// A stream that ended before its answer did.
 pub(super) fn broke_off() -> Fault {
     Fault::new(FaultKind::Cut, "the provider's stream broke off")

@@ -2,11 +2,12 @@
 //! when each begins and ends. Nothing on the wire says that a stream is complete but the end of its body behind a
 //! reason.
 
+use serde_json::value::RawValue;
 use types::conversation::{Content, Delta, Event, Opening, StopReason};
 use types::{Fault, FaultKind, StreamEvent};
 
-use super::chunk::{Candidate, Chunk, Feedback, later, refine, stop_reason};
-use super::error::{broke_off, fault_in_answer, unreadable};
+use super::chunk::{Candidate, Chunk, Feedback, has_failed, later, refine, stop_reason};
+use super::error::{broke_off, failed, fault_in_answer, unreadable};
 use super::parts::{Reader, Speaker};
 use super::usage::searches;
 use super::{ids, logprobs, wire};
@@ -157,7 +158,11 @@ impl StreamDecoder {
         if let Some(json) = candidate.logprobs_result.and_then(logprobs::read) {
             events.push(Event::Logprobs { choice, json });
         }
-        let reason = candidate.finish_reason.and_then(|reason| stop_reason(reason.get().as_bytes()));
+        let written = candidate.finish_reason.map_or("null", RawValue::get);
+        if has_failed(written.as_bytes()) {
+            return Err(failed(written));
+        }
+        let reason = stop_reason(written.as_bytes());
         if let Some(reason) = reason {
             open.close(choice, events);
             open.reason = Some(later(open.reason, reason));

@@ -108,12 +108,25 @@ fn own_fields(message: Object<'_, '_>) -> impl Iterator<Item = Content> {
     known.map(message_field)
 }
 
-/// The reason behind a `finish_reason`; `None` for an empty one, a fault where the provider says that it failed.
+/// The reason behind a `finish_reason`; `None` for an empty one, a fault where the provider says that it failed. Some
+/// providers say more behind a colon: `content_filter: PROHIBITED_CONTENT`.
 pub(super) fn stop_reason(word: &str) -> Result<Option<StopReason>, Fault> {
-    Ok(Some(match word.to_ascii_lowercase().as_str() {
+    let word = word.to_ascii_lowercase();
+    Ok(Some(match word.split_once(':').map_or(word.as_str(), |(word, _)| word) {
         "" => return Ok(None),
-        "content_filter" | "safety" => StopReason::Filtered,
-        "error" => return Err(Fault::new(FaultKind::Server, "the provider ended the answer with an error")),
+        "content_filter" | "safety" | "sensitive" => StopReason::Filtered,
+        "abort"
+        | "aborted"
+        | "error"
+        | "function_call_filter"
+        | "insufficient_system_resource"
+        | "network_error" => {
+            return Err(Fault::new(
+                FaultKind::Server,
+                format!("the provider ended the answer with an error: {word}"),
+            ));
+        }
+        "model_context_window_exceeded" => StopReason::ContextFull,
         "function_call" | "tool_calls" | "tool_use" => StopReason::ToolUse,
         "length" | "max_tokens" | "model_length" => StopReason::MaxTokens,
         _ => StopReason::EndTurn,

@@ -89,7 +89,6 @@ fn reasons_to_stop_have_a_word_each_way() {
         ("content_filtered", StopReason::Filtered, "content_filtered"),
         ("refusal", StopReason::Refusal, "content_filtered"),
         ("model_context_window_exceeded", StopReason::ContextFull, "model_context_window_exceeded"),
-        ("malformed_tool_use", StopReason::EndTurn, "end_turn"),
         ("a word of tomorrow", StopReason::EndTurn, "end_turn"),
     ];
     for (word, reason, again) in cases {
@@ -99,6 +98,21 @@ fn reasons_to_stop_have_a_word_each_way() {
         let written: Value =
             serde_json::from_slice(&Bedrock.encode_answer(&answer, &asked(Delivery::Whole))).unwrap();
         assert_eq!(written["stopReason"], again);
+    }
+}
+
+#[test]
+fn an_answer_of_a_model_that_failed_is_a_fault() {
+    for word in ["malformed_model_output", "malformed_tool_use"] {
+        let message = json!({"role": "assistant", "content": []});
+        let body = json!({"output": {"message": message}, "stopReason": word}).to_string();
+        let fault = Bedrock.decode_answer(body.as_bytes()).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Server, "{word}");
+        assert!(fault.message.ends_with(word), "{}", fault.message);
+        // Whoever speaks this language reads the word.
+        let forwarder = Bedrock.forwarder(&asked(Delivery::Whole));
+        let (out, result, _) = pass(forwarder, vec![Frame::Whole(body.clone().into())]);
+        assert_eq!((String::from_utf8(out).unwrap(), result), (body, Ok(())));
     }
 }
 

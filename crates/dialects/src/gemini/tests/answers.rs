@@ -22,8 +22,18 @@ fn every_word_and_number_for_an_end_is_understood() {
     for word in ["\"SAFETY\"", "\"RECITATION\"", "\"PROHIBITED_CONTENT\"", "\"SPII\"", "\"BLOCKLIST\"", "3"] {
         check_end(word, StopReason::Filtered);
     }
-    for word in ["\"MALFORMED_FUNCTION_CALL\"", "\"OTHER\"", "\"OF_TOMORROW\"", "null"] {
+    for word in ["\"OF_TOMORROW\"", "null"] {
         check_end(word, StopReason::EndTurn);
+    }
+}
+
+#[test]
+fn an_answer_of_a_model_that_failed_is_a_fault() {
+    let words = ["MALFORMED_FUNCTION_CALL", "MISSING_THOUGHT_SIGNATURE", "NO_IMAGE", "OTHER"];
+    for written in words.map(|word| format!("\"{word}\"")).iter().map(String::as_str).chain(["5", "9"]) {
+        let body = format!(r#"{{"candidates":[{{"content":{{"parts":[]}},"finishReason":{written}}}]}}"#);
+        let fault = Gemini.decode_answer(body.as_bytes()).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Server, "{written}");
     }
 }
 

@@ -118,7 +118,10 @@ fn every_word_for_the_end_has_its_reason() {
     check_stop(plain, "null", StopReason::EndTurn, "stop");
     check_stop(plain, "\"length\"", StopReason::MaxTokens, "length");
     check_stop(plain, "\"model_length\"", StopReason::MaxTokens, "length");
-    check_stop(plain, "\"content_filter\"", StopReason::Filtered, "content_filter");
+    for word in ["content_filter", "content_filter: PROHIBITED_CONTENT", "SAFETY", "sensitive"] {
+        check_stop(plain, &format!("\"{word}\""), StopReason::Filtered, "content_filter");
+    }
+    check_stop(plain, "\"model_context_window_exceeded\"", StopReason::ContextFull, "length");
     check_stop(r#"{"refusal":"no"}"#, "\"stop\"", StopReason::Refusal, "stop");
     let call = r#"{"tool_calls":[{"id":"a","function":{"name":"f","arguments":""}}]}"#;
     check_stop(call, "\"stop\"", StopReason::ToolUse, "tool_calls");
@@ -184,7 +187,15 @@ fn a_success_that_is_none_is_a_fault() {
         r#"{"error":{"message":"filtered","code":"content_filter","status":400}}"#,
         FaultKind::Filtered,
     );
-    check_fault(r#"{"choices":[{"message":{},"finish_reason":"error"}]}"#, FaultKind::Server);
+}
+
+#[test]
+fn an_answer_that_its_provider_broke_off_is_a_fault() {
+    let words = ["error", "abort", "aborted", "insufficient_system_resource", "network_error"];
+    for word in words.into_iter().chain(["function_call_filter: MALFORMED_FUNCTION_CALL"]) {
+        let body = format!(r#"{{"choices":[{{"message":{{"content":"x"}},"finish_reason":"{word}"}}]}}"#);
+        check_fault(&body, FaultKind::Server);
+    }
 }
 
 #[test]
