@@ -1,5 +1,7 @@
 //! Writes a request for an upstream that speaks this language.
 
+use std::ops::RangeInclusive;
+
 use serde::Serialize;
 use types::Json;
 use types::conversation::{Change, Conversation, Effort, OutputFormat, Target, Tool, ToolChoice};
@@ -14,8 +16,8 @@ use crate::{EncodeError, Encoded, quirks, schema};
 
 /// The most texts to stop at.
 const MAX_STOPS: usize = 5;
-/// The most of nucleus sampling.
-const MAX_P: f64 = 0.99;
+/// What nucleus sampling may be.
+const P: RangeInclusive<f64> = 0.01..=0.99;
 /// The most of the likeliest to draw from.
 const MAX_K: u64 = 500;
 
@@ -245,25 +247,24 @@ impl<'a> Writer<'a> {
         }
         Drawing {
             temperature: sampling.temperature,
-            p: self.bounded("top_p", sampling.top_p, MAX_P),
+            p: self.bounded("top_p", sampling.top_p, P),
             k: sampling.top_k.map(|k| k.min(top_k)),
-            frequency_penalty: self.bounded("frequency_penalty", sampling.frequency_penalty, 1.0),
-            presence_penalty: self.bounded("presence_penalty", sampling.presence_penalty, 1.0),
+            frequency_penalty: self.bounded("frequency_penalty", sampling.frequency_penalty, 0.0..=1.0),
+            presence_penalty: self.bounded("presence_penalty", sampling.presence_penalty, 0.0..=1.0),
             seed: sampling.seed,
             max_tokens: sampling.max_tokens,
             stop_sequences: sampling.stop.get(..stops).unwrap_or(&sampling.stop),
         }
     }
 
-    /// A number between zero and what the wire takes; what came in this language is said as it came.
-    fn bounded(&mut self, field: &str, value: Option<f64>, most: f64) -> Option<f64> {
+    /// A number within what the wire takes; what came in this language is said as it came.
+    fn bounded(&mut self, field: &str, value: Option<f64>, taken: RangeInclusive<f64>) -> Option<f64> {
         let value = value?;
-        let is_within = (0.0..=most).contains(&value);
-        if self.is_own() || is_within {
+        if self.is_own() || taken.contains(&value) {
             return Some(value);
         }
         self.changes.push(Change::rewritten(field));
-        Some(value.clamp(0.0, most))
+        Some(value.clamp(*taken.start(), *taken.end()))
     }
 
     /// Reports what this language has no word for.

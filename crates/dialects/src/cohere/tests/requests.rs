@@ -274,6 +274,17 @@ fn what_the_wire_has_no_word_for_is_told() {
 }
 
 #[test]
+fn nucleus_sampling_is_between_what_the_wire_takes() {
+    let mut conversation = foreign(vec![user("hi")]);
+    for (asked, sent, changes) in
+        [(0.0, 0.01, &["rewritten;top_p"][..]), (0.001, 0.01, &["rewritten;top_p"]), (0.01, 0.01, &[])]
+    {
+        conversation.sampling.top_p = Some(asked);
+        check(&conversation, &[], &[("/p", json!(sent))], changes);
+    }
+}
+
+#[test]
 fn things_are_named_by_where_they_stand_in_what_the_caller_sent() {
     let conversation = decode(REQUEST).unwrap();
     let check = |place, expect: &str| assert_eq!(Cohere.place(&conversation, place), expect);
