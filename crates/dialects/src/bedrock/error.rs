@@ -3,7 +3,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
-use types::{ErrorClass, Fault, FaultKind, Refusal};
+use types::{ErrorClass, Fault, FaultKind, Refusal, StreamEvent};
 
 use crate::frames::{self, FrameKind};
 use crate::{DecodeError, ErrorAnswer, read_fault, shape};
@@ -67,9 +67,24 @@ pub(super) fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Fault {
     Fault { kind, upstream_kind: Some(name.to_owned()), ..fault }
 }
 
-/// Whether an event of a stream with this name is a failure.
-pub(super) fn is_failure(name: &[u8]) -> bool {
-    name.ends_with(b"Exception") || name.ends_with(b"Error")
+/// Whether an event of a stream is a failure. Errors may have names of any form, and only their frames tell them.
+pub(super) fn is_failure(event: &StreamEvent) -> bool {
+    let name = event.name.as_ref();
+    let is_named_so = name.ends_with(b"Exception") || name.ends_with(b"Error");
+    is_named_so || (!is_known(name) && frames::is_failure(&event.raw))
+}
+
+/// Whether it is the name of an event that belongs to an answer.
+pub(super) fn is_known(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"messageStart"
+            | b"contentBlockStart"
+            | b"contentBlockDelta"
+            | b"contentBlockStop"
+            | b"messageStop"
+            | b"metadata"
+    )
 }
 
 /// What a failure inside a stream means. Its payload is JSON, or nothing but a sentence.

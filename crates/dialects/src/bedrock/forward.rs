@@ -19,10 +19,10 @@ pub(super) struct Forwarder {
 
 impl Forwarder {
     fn event(&mut self, event: &StreamEvent, out: &mut Vec<Bytes>) -> Result<(), Fault> {
-        if is_failure(&event.name) && !self.tally.is_complete {
+        if is_failure(event) && !self.tally.is_complete {
             return Err(fault_in_stream(&event.name, &event.data));
         }
-        if is_known(&event.name) && !event.data.is_empty() && !self.tally.is_complete {
+        if is_noted(&event.name) && !event.data.is_empty() && !self.tally.is_complete {
             self.read(&event.data, MAX_DEPTH, |this, said| {
                 this.note(&event.name, said.map_err(|_| not_json())?);
                 Ok(())
@@ -114,7 +114,7 @@ impl Conduit for Forwarder {
 }
 
 /// Whether events with this name say something of the answer. The others are passed on, whatever they hold.
-fn is_known(name: &[u8]) -> bool {
+fn is_noted(name: &[u8]) -> bool {
     matches!(name, b"contentBlockStart" | b"contentBlockDelta" | b"messageStop" | b"metadata")
 }
 

@@ -124,7 +124,7 @@ impl Decoder for StreamDecoder {
         if self.ended {
             return Ok(());
         }
-        if is_failure(&event.name) {
+        if is_failure(event) {
             return Err(fault_in_stream(&event.name, &event.data));
         }
         if event.data.is_empty() {

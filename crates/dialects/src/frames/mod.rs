@@ -195,6 +195,14 @@ fn event(raw: Bytes, lengths: Lengths) -> Result<StreamEvent, FrameError> {
     Ok(StreamEvent { raw, name, data })
 }
 
+/// Whether a whole frame says that it is an error or an exception, whatever its name is.
+pub(crate) fn is_failure(raw: &Bytes) -> bool {
+    let length = number(raw, 4).map_or(0, |length| length as usize);
+    let headers = PRELUDE..PRELUDE.saturating_add(length).min(raw.len()).max(PRELUDE);
+    let read = raw.get(headers.clone()).and_then(|_| Headers::read(&raw.slice(headers)).ok());
+    read.is_some_and(|said| matches!(said.message_type.as_ref(), b"error" | b"exception"))
+}
+
 /// The number of four bytes at this place.
 fn number(bytes: &[u8], at: usize) -> Option<u32> {
     let (number, _) = bytes.get(at..)?.split_first_chunk()?;

@@ -109,6 +109,20 @@ fn an_error_without_a_model_says_so_in_its_headers() {
 }
 
 #[test]
+fn a_failure_is_known_by_its_frame_and_by_no_name() {
+    let frame = |kind: &str, name: &'static str| {
+        let (kind, value) = (text(kind), text("Throttled"));
+        framed(&[(":message-type", 7, &kind), (name, 7, &value)], b"{}").into()
+    };
+    assert!(is_failure(&frame("error", ":error-code")));
+    assert!(is_failure(&frame("exception", ":exception-type")));
+    assert!(!is_failure(&frame("event", ":event-type")));
+    for odd in [&b""[..], b"short", &[0xff; 40]] {
+        assert!(!is_failure(&Bytes::copy_from_slice(odd)));
+    }
+}
+
+#[test]
 fn what_is_damaged_is_noticed() {
     let whole = written(&[(FrameKind::Event, "metadata", "{}")]);
     for at in 0..whole.len() {

@@ -190,6 +190,21 @@ fn a_stream_that_breaks_off_says_so() {
 }
 
 #[test]
+fn a_failure_of_any_name_is_one() {
+    let mut frame = Vec::new();
+    frames::write(&mut frame, FrameKind::Exception, "Throttled", |out| out.extend_from_slice(b"slow down"));
+    let event = frames([&frame]).remove(0);
+    let read = Bedrock.decoder().push(&event, &mut Vec::new()).unwrap_err();
+    let passed = Bedrock.forwarder(&asked(STREAMED)).push(Frame::Event(event), &mut Vec::new()).unwrap_err();
+    for fault in [read, passed] {
+        let said = (fault.kind, fault.message.as_str(), fault.upstream_kind.as_deref());
+        assert_eq!(said, (FaultKind::Server, "slow down", Some("Throttled")));
+    }
+    let tomorrow = frames([stream(&[("somethingNew", json!({}))])]).remove(0);
+    assert_eq!(Bedrock.decoder().push(&tomorrow, &mut Vec::new()), Ok(()));
+}
+
+#[test]
 fn what_follows_the_end_changes_nothing() {
     let more = stream(&[("throttlingException", json!({"message": "too late"}))]);
     let whole = [STREAM, &more].concat();
