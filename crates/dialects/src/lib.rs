@@ -129,6 +129,11 @@ pub trait Dialect: Send + Sync {
     /// The paths callers use for it.
     fn routes(&self) -> &'static [Route];
 
+    /// The field of a request by which it goes on from an answer that its provider keeps.
+    fn continued(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Why a path of this language's, given without prefixes, is not served; `None` of a path that it does not know.
     fn declined(&self, _path: &str) -> Option<&'static str> {
         None

@@ -18,6 +18,7 @@ mod heavy;
 mod identify;
 mod media;
 mod meter;
+mod origins;
 mod outbound;
 mod owned;
 mod panics;
@@ -51,6 +52,7 @@ use types::Clock;
 pub use answer::Answer;
 pub use arrival::Arrival;
 pub use destination::{Destination, DestinationConfig, Directory, Endpoint, EndpointKey, KnownModel};
+pub use origins::Origins;
 pub use passing::is_right;
 pub use paths::{Paths, UpstreamPath};
 pub use pricing::UnknownPrice;
@@ -69,6 +71,8 @@ pub struct Gateway {
     pub auth: Arc<Authenticator>,
     /// Whose what is kept at providers is.
     pub marks: Arc<Marks>,
+    /// Who gave which answer.
+    pub origins: Arc<Origins>,
     /// How much they may.
     pub limits: Arc<Limiter>,
     /// Where requests go.

@@ -81,6 +81,7 @@ impl Rig {
         let gateway = Arc::new(Gateway {
             auth: Arc::new(auth::Authenticator::anonymous()),
             marks: Arc::new(auth::Marks::open(data.path()).unwrap()),
+            origins: Arc::default(),
             limits: Arc::new(limits::Limiter::new(limits::RateLimit::default())),
             room: Arc::new(net::body::Room::new(CAPS.body)),
             router: Arc::new(router()),

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use admin::{Listing, MetricsPage, Readers, Readiness, Site};
 use auth::{Authenticator, Marks, Tokens};
 use credentials::{Credential, Egress, ObtainError, Plan, Surroundings};
-use gateway::{Directory, Gateway, Upstream};
+use gateway::{Directory, Gateway, Origins, Upstream};
 use ledger::Ledger;
 use limits::Limiter;
 use net::body::Room;
@@ -28,6 +28,7 @@ pub(crate) struct Lasting {
     pub(crate) tokens: Option<Arc<Tokens>>,
     pub(crate) limits: Arc<Limiter>,
     pub(crate) marks: Arc<Marks>,
+    pub(crate) origins: Arc<Origins>,
     pub(crate) room: Arc<Room>,
     pub(crate) egress: Arc<Egress>,
     pub(crate) ledger: Ledger,
@@ -135,6 +136,7 @@ impl Generation {
             auth: Arc::clone(&lasting.auth),
             limits: Arc::clone(&lasting.limits),
             marks: Arc::clone(&lasting.marks),
+            origins: Arc::clone(&lasting.origins),
             router: Arc::<Local>::clone(&table.router),
             directory: Arc::clone(&table.directory),
             retries: Arc::clone(&table.retries),

@@ -84,6 +84,7 @@ fn start(configuration: &Configuration, keys: Arc<Keys>, clock: &Arc<dyn Clock>)
         auth: Arc::new(authenticator(settings, &ring, tokens.as_ref())),
         tokens,
         marks: Arc::new(Marks::open(&settings.server.data).context("the key of ids cannot be opened")?),
+        origins: Arc::default(),
         limits: Arc::new(Limiter::new(wiring::rate_limit(settings))),
         room: Arc::new(Room::new(wiring::room(settings))),
         egress: Arc::new(egress),

@@ -63,6 +63,10 @@ impl Dialect for OpenAiResponses {
         }
     }
 
+    fn continued(&self) -> Option<&'static str> {
+        Some("previous_response_id")
+    }
+
     fn declined(&self, path: &str) -> Option<&'static str> {
         let is_kept = |root| path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
         let is_of_conversations = path == "/conversations" || is_kept("/conversations");

@@ -194,6 +194,11 @@ impl Account {
         self.facts.cost = self.facts.cost.plus(cost);
         let duration = self.now.since(attempt.at);
         self.emit_attempt(&attempt, &ending, fault, duration);
+        if let (Some(_), Some(id), Some(served)) =
+            (self.caller.continued(), &ending.tally.id, &self.facts.served_by)
+        {
+            self.gateway.origins.remember(id, &served.destination.name);
+        }
         attempt.record.settle(Settlement {
             outcome: ending.outcome,
             at: self.wall,

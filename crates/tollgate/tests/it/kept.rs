@@ -368,3 +368,42 @@ async fn answers_are_kept_nowhere_and_the_way_to_a_provider_s_own_is_named() {
     assert_eq!((found.status, stage.b.last().path.as_str()), (200, "/v1/responses/resp_1"));
     assert!(stage.a.received().is_empty());
 }
+
+#[tokio::test]
+async fn a_turn_goes_on_where_the_answer_was_given_from_which_it_does() {
+    let answered = |name: &'static str| {
+        FakeUpstream::start(move |request| {
+            let went_on = request.json()["previous_response_id"].as_str().unwrap_or(name).to_owned();
+            let message = json!({"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+                "content": [{"type": "output_text", "text": went_on, "annotations": []}]});
+            let body = json!({"id": format!("{went_on}{name}"), "object": "response", "created_at": 1, "model": "m",
+                "status": "completed", "output": [message],
+                "usage": {"input_tokens": 3, "output_tokens": 5, "total_tokens": 8}});
+            Reply::json(200, body.to_string())
+        })
+    };
+    let (a, b) = (answered("a").await, answered("b").await);
+    let provider =
+        |name: &str, url: String| format!("{name}: {{kind: openai, url: \"{url}/v1\", key: sk-a}}");
+    let config = format!(
+        "providers: {{{}, {}}}\nmodels: {{m: {{targets: [a/m, b/m]}}}}\n",
+        provider("a", a.url()),
+        provider("b", b.url())
+    );
+    let gateway = gateway().config(&config).start().await;
+    for _ in 0..4 {
+        let mut chain = String::new();
+        // An odd number: the next chain begins at the other provider.
+        for _ in 0..3 {
+            let mut asked = json!({"model": "m", "input": "hi"});
+            if !chain.is_empty() {
+                asked["previous_response_id"] = chain.as_str().into();
+            }
+            let response = gateway.post("/v1/responses", asked.to_string()).send().await;
+            assert_eq!(response.status, 200, "{}", response.text());
+            chain = text(&response.json()["id"]);
+        }
+        assert!(chain == "aaaa" || chain == "bbbb", "one provider has all of it: {chain}");
+    }
+    assert!(!a.received().is_empty() && !b.received().is_empty());
+}
