@@ -70,6 +70,9 @@ struct Talk {
     turns: Box<dyn Turns>,
 }
 
+/// What a connection is closed with whose next message would be too large (RFC 6455, section 7.4.1).
+const TOO_LARGE: u16 = 1009;
+
 /// Nothing more is said: the caller has gone, or has been told why.
 struct Over;
 
@@ -161,7 +164,8 @@ impl Talk {
     /// Says the events of an answer, one message each, as they come.
     async fn relay(&mut self, answer: Answer, line: &mut Line) -> Result<(), Over> {
         let mut body = answer.into_body();
-        let mut parser = SseParser::new(self.gateway.caps.event);
+        // An event here may repeat the whole answer.
+        let mut parser = SseParser::new(self.gateway.caps.answer);
         loop {
             let frame = tokio::select! {
                 biased;
@@ -174,8 +178,12 @@ impl Talk {
             let Some(Ok(frame)) = frame else { break };
             let Ok(bytes) = frame.into_data() else { continue };
             parser.push(bytes);
-            while let Ok(Some(event)) = parser.next() {
-                self.say(event.data, line).await?;
+            loop {
+                match parser.next() {
+                    Ok(Some(event)) => self.say(event.data, line).await?,
+                    Ok(None) => break,
+                    Err(_) => return Err(line.close(TOO_LARGE, "an event of the answer is too large").await),
+                }
             }
         }
         match parser.finish() {

@@ -41,8 +41,8 @@ section! {
         body: ByteSize = ByteSize::mebibytes(32),
         /// All callers' request bodies in memory at once; those up to 64KiB do not count. Never less than one `body`.
         bodies_in_memory: ByteSize = ByteSize::mebibytes(512),
-        /// One event of an upstream's stream.
-        event: ByteSize = ByteSize::mebibytes(1),
+        /// One event of an upstream's stream. A picture comes in one.
+        event: ByteSize = ByteSize::mebibytes(16),
         /// The body of an upstream's error.
         error_body: ByteSize = ByteSize::kibibytes(64),
         /// An upstream's whole answer.

@@ -214,3 +214,20 @@ async fn a_large_body_of_tiny_fields_is_refused_and_fills_no_memory() {
     let peak: usize = peak.trim().trim_end_matches(" kB").parse().unwrap();
     assert!(peak * 1024 < 8 * LARGE, "{peak} KiB for {LARGE} bytes");
 }
+
+#[tokio::test]
+async fn a_picture_in_one_event_comes_through_by_default() {
+    let picture = "A".repeat(4 << 20);
+    let event = json!({
+        "type": "image_generation.completed", "b64_json": picture,
+        "usage": {"input_tokens": 5, "output_tokens": 7, "total_tokens": 12},
+    });
+    let drawn = format!("event: image_generation.completed\ndata: {event}\n\n");
+    let upstream = FakeUpstream::start(move |_| Reply::sse(drawn.clone())).await;
+    let config = format!("providers: {{a: {{kind: openai, url: \"{}\", key: sk-a}}}}\n", upstream.url());
+    let gateway = gateway().config(&config).start().await;
+    let asked = json!({"model": "a/gpt-image-1", "prompt": "a cat", "stream": true}).to_string();
+    let response = gateway.post("/v1/images/generations", asked).send().await;
+    assert!(response.status == 200 && response.text().contains(&picture), "{:.300}", response.text());
+    assert_eq!(gateway.usage()["total"]["failures"], 0);
+}

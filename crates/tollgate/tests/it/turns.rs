@@ -192,3 +192,23 @@ async fn a_message_that_asks_for_no_answer_counts_against_the_limit() {
     talk.say(&warm_up(1, None)).await;
     assert_eq!(turn(&mut talk).await[0]["status"], 429);
 }
+
+#[tokio::test]
+async fn an_event_that_repeats_a_long_answer_is_said_too() {
+    let piece =
+        json!({"id": "1", "model": "x", "choices": [{"index": 0, "delta": {"content": "a".repeat(2000)}}]});
+    let end =
+        json!({"id": "1", "model": "x", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
+    let chunks = format!("{}data: {end}\n\ndata: [DONE]\n\n", format!("data: {piece}\n\n").repeat(8));
+    let upstream = FakeUpstream::start(move |_| Reply::sse(chunks.clone())).await;
+    let config = format!(
+        "server: {{caps: {{event: 8KiB}}}}\nproviders: {{a: {{kind: cerebras, url: \"{}/v1\", key: sk-a, models: [m]}}}}\n",
+        upstream.url()
+    );
+    let gateway = gateway().config(&config).start().await;
+    let mut talk = gateway.get(RESPONSES).talk().await.unwrap();
+    talk.say(&ask("a/m", &json!("hi"), None)).await;
+    let events = turn(&mut talk).await;
+    let text = events.last().unwrap()["response"]["output"][0]["content"][0]["text"].as_str().map(str::len);
+    assert_eq!(text, Some(16_000), "{:.900}", json!(events).to_string());
+}
