@@ -2,6 +2,7 @@
 
 use memchr::memmem;
 
+use crate::media::is_web;
 use crate::outline::{Outline, Part};
 use crate::scanner::Keep;
 use crate::{ScanError, Span};
@@ -15,53 +16,71 @@ pub struct FileNames {
     pub fields: &'static [&'static str],
     /// Fields in which nothing names a file: they hold what is between a model and its tools.
     pub apart: &'static [&'static str],
+    /// The fields that hold a file's address.
+    pub addresses: &'static [&'static str],
+}
+
+/// The files that a request names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamedFiles {
+    /// Where their ids lie in its body, quotes included, in order.
+    pub ids: Vec<Span>,
+    /// Whether the address of any is not the web's: it is opened with the account of whoever asks.
+    pub in_storage: bool,
 }
 
 impl FileNames {
     /// Those of a language that names none.
-    pub const NONE: Self = Self { types: &[], fields: &[], apart: &[] };
+    pub const NONE: Self = Self { types: &[], fields: &[], apart: &[], addresses: &[] };
 }
 
 const ID: &str = "file_id";
 const IDS: &str = "file_ids";
+/// How the escape sequences begin of what these names are made of: letters, in either case, and the underscore.
+const ESCAPES: [&str; 4] = [r"\u004", r"\u005", r"\u006", r"\u007"];
 /// Deeper than any language has a file; a batch holds whole requests.
 const KEEP: Keep = Keep { levels: 16, most: 1 << 18 };
 
-/// Where the ids of files lie in a request's body, quotes included, in order. What is no text is no id.
+/// Looks through a request's body for the files that it names. What is no text is no id.
 ///
 /// # Errors
 /// A body that is no JSON object, or is too deep or too crowded to be looked through.
-pub fn file_ids(body: &[u8], names: FileNames, max_depth: usize) -> Result<Vec<Span>, ScanError> {
-    if names == FileNames::NONE || !may_name(body) {
-        return Ok(Vec::new());
+pub fn named_files(body: &[u8], names: FileNames, max_depth: usize) -> Result<NamedFiles, ScanError> {
+    let (mut outline, mut found) = (Outline::default(), NamedFiles::default());
+    if names == FileNames::NONE || !may_name(body, names) {
+        return Ok(found);
     }
-    let (mut outline, mut found) = (Outline::default(), Vec::new());
     look(outline.read_within(body, max_depth, KEEP)?, names, &mut found);
-    found.sort_unstable_by_key(|span| span.start);
-    found.dedup();
+    found.ids.sort_unstable_by_key(|span| span.start);
+    found.ids.dedup();
     Ok(found)
 }
 
 /// Whether the field's name may stand there at all, be it spelled with escape sequences. Most bodies have none.
-fn may_name(body: &[u8]) -> bool {
+fn may_name(body: &[u8], names: FileNames) -> bool {
     let holds = |text: &str| memmem::find(body, text.as_bytes()).is_some();
-    holds(ID) || (holds(r"\u00") && [r"\u006", r"\u005f", r"\u005F"].into_iter().any(holds))
+    let begins = |at: usize| at.checked_sub(1).and_then(|before| body.get(before)) == Some(&b'"');
+    let holds_name = |name: &&str| memmem::find_iter(body, name.as_bytes()).any(begins);
+    let is_spelled = || holds(r"\u00") && ESCAPES.iter().any(|escape| holds(escape));
+    holds(ID) || names.addresses.iter().any(holds_name) || is_spelled()
 }
 
 /// Looks through a value and all that is in it. The depth is bounded by what is kept.
-fn look(value: Part<'_>, names: FileNames, found: &mut Vec<Span>) {
+fn look(value: Part<'_>, names: FileNames, found: &mut NamedFiles) {
     let is_named = |kind: Part<'_>| kind.text().is_some_and(|kind| names.types.contains(&&*kind));
     if value.all("type").any(is_named) {
-        found.extend(ids(value));
+        found.ids.extend(ids(value));
     }
     for field in names.fields {
         for held in value.all(field) {
-            found.extend(ids(held));
-            found.extend(held.items().flat_map(ids));
+            found.ids.extend(ids(held));
+            found.ids.extend(held.items().flat_map(ids));
         }
     }
     let listed = value.all(IDS).flat_map(Part::items);
-    found.extend(listed.filter(|id| id.text().is_some()).map(Part::span));
+    found.ids.extend(listed.filter(|id| id.text().is_some()).map(Part::span));
+    let mut addresses = names.addresses.iter().flat_map(|name| value.all(name));
+    found.in_storage |= addresses.any(|address| address.text().is_some_and(|text| !is_web(&text)));
     for inside in value.inside(names.apart) {
         look(inside, names, found);
     }
@@ -75,13 +94,18 @@ fn ids(object: Part<'_>) -> impl Iterator<Item = Span> {
 mod tests {
     use super::*;
 
-    const NAMES: FileNames = FileNames { types: &["input_file"], fields: &["file"], apart: &["input"] };
+    const NAMES: FileNames = FileNames {
+        types: &["input_file"],
+        fields: &["file"],
+        apart: &["input"],
+        addresses: &["fileUri", "uri"],
+    };
 
     #[track_caller]
     fn check(body: &str, expect: &[&str]) {
-        let found = file_ids(body.as_bytes(), NAMES, 64).unwrap();
-        assert_eq!(found.into_iter().map(|span| &body[span]).collect::<Vec<_>>(), expect, "{body}");
-        assert_eq!(file_ids(body.as_bytes(), FileNames::NONE, 64), Ok(Vec::new()));
+        let found = named_files(body.as_bytes(), NAMES, 64).unwrap();
+        assert_eq!(found.ids.into_iter().map(|span| &body[span]).collect::<Vec<_>>(), expect, "{body}");
+        assert_eq!(named_files(body.as_bytes(), FileNames::NONE, 64), Ok(NamedFiles::default()));
     }
 
     #[test]
@@ -106,6 +130,21 @@ mod tests {
             r#"{"type":"other","type":"input_file","file_id":"f1","file_id":"f2"}"#,
             &[r#""f1""#, r#""f2""#],
         );
-        assert!(file_ids(b"{\"file_id\":", NAMES, 64).is_err());
+        assert!(named_files(b"{\"file_id\":", NAMES, 64).is_err());
+    }
+
+    #[test]
+    fn addresses_in_a_storage_are_told_from_those_of_the_web() {
+        #[track_caller]
+        fn check(body: &str, expect: bool) {
+            let found = named_files(body.as_bytes(), NAMES, 64).unwrap();
+            assert_eq!(found.in_storage, expect, "{body}");
+        }
+        check(r#"{"a":[{"fileData":{"fileUri":"gs://bucket/x"}}]}"#, true);
+        check(r#"{"a":{"s3Location":{"uri":"s3:\/\/bucket/x"}}}"#, true);
+        check(r#"{"a":{"file\u0055ri":"gs://bucket/x"}}"#, true);
+        check(r#"{"a":{"\u0075ri":"https://x","uri":"\u0067s://bucket"}}"#, true);
+        check(r#"{"a":{"fileUri":"HTTPS://example.com/x"},"b":"my uri gs://bucket"}"#, false);
+        check(r#"{"input":{"uri":"gs://bucket/x"},"uri":null}"#, false);
     }
 }

@@ -67,7 +67,7 @@ use types::{
 
 pub use conduit::{Conduit, Tally};
 pub use fault::read_fault;
-pub use files::{FileNames, file_ids};
+pub use files::{FileNames, NamedFiles, named_files};
 pub use fold::{Fold, unfold};
 pub use form::FormError;
 pub use meaning::Meaning;

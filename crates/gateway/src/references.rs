@@ -10,8 +10,8 @@ use types::{Operation, ProviderName};
 use crate::destination::Destination;
 use crate::rejection::Cause;
 
-/// The field that an id stands in.
-const FIELD: &str = "file_id";
+/// What a refusal names.
+const FIELD: &str = "file";
 
 /// Whose files a request may name.
 #[derive(Clone)]
@@ -25,8 +25,12 @@ pub(crate) struct Whose {
 pub(crate) struct Files {
     /// Who keeps those whose ids say so.
     keeper: Option<ProviderName>,
-    /// Who names one by a provider's own id, of which nobody knows whose it is.
-    unproven: Option<Arc<Principal>>,
+    /// Whether any has a provider's own id, of which nobody knows whose it is.
+    is_unproven: bool,
+    /// Whether any is in a storage that is opened with the gateway's own account.
+    in_storage: bool,
+    /// Who names them, where that matters.
+    who: Option<Arc<Principal>>,
 }
 
 impl Files {
@@ -46,11 +50,13 @@ impl Files {
             return Ok((files, body));
         }
         let (mut written, mut at) = (Vec::new(), 0);
-        for place in dialects::file_ids(&body, dialect.file_names(), depth).map_err(Cause::Json)? {
+        let named = dialects::named_files(&body, dialect.file_names(), depth).map_err(Cause::Json)?;
+        (files.in_storage, files.who) = (named.in_storage, Some(Arc::clone(&whose.principal)));
+        for place in named.ids {
             let id = body.get(place.clone()).and_then(|id| serde_json::from_slice::<String>(id).ok());
             let known = id.as_ref().and_then(|id| whose.marks.read(id, &whose.principal.tenant));
             let Some((provider, own)) = known else {
-                files.unproven = Some(Arc::clone(&whose.principal));
+                files.is_unproven = true;
                 continue;
             };
             files.keep_at(provider)?;
@@ -85,16 +91,23 @@ impl Files {
             return Err(elsewhere(keeper));
         }
         let right = || format!("{}/{}", Operation::Passthrough.as_str(), destination.name);
-        let may_all =
-            |principal: &Principal| destination.passthrough.is_some() && principal.may_use(&right());
-        match &self.unproven {
-            Some(principal) if destination.keeps_files() && !may_all(principal) => Err(Cause::NotKept),
-            Some(_) | None => Ok(()),
+        let may_use = |who: &Arc<Principal>| who.may_use(&right());
+        if destination.passthrough.is_some() && self.who.as_ref().is_some_and(may_use) {
+            return Ok(());
         }
+        if self.in_storage {
+            return Err(unsayable(
+                "is opened with the gateway's own account, which this key may not use for that",
+            ));
+        }
+        if self.is_unproven && destination.keeps_files() { Err(Cause::NotKept) } else { Ok(()) }
     }
 }
 
 fn elsewhere(keeper: &ProviderName) -> Cause {
-    let problem = format!("is kept at {keeper}, and goes nowhere else");
-    Cause::Encode(EncodeError::Unsayable { field: FIELD.to_owned(), problem })
+    unsayable(&format!("is kept at {keeper}, and goes nowhere else"))
+}
+
+fn unsayable(problem: &str) -> Cause {
+    Cause::Encode(EncodeError::Unsayable { field: FIELD.to_owned(), problem: problem.to_owned() })
 }

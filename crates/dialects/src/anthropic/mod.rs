@@ -72,7 +72,11 @@ impl Dialect for Anthropic {
     }
 
     fn file_names(&self) -> FileNames {
-        FileNames { types: &["container_upload", "file"], fields: &[], apart: &["input", "input_schema"] }
+        FileNames {
+            types: &["container_upload", "file"],
+            apart: &["input", "input_schema"],
+            ..FileNames::NONE
+        }
     }
 
     fn is_spoken_by(&self, headers: &HeaderMap) -> bool {

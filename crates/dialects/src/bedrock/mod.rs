@@ -31,7 +31,7 @@ use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamFor
 use crate::in_turn::BlockEncoder;
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
-    ErrorAnswer, Fields, Head, Peek, Place, Route, Splice, Streams, Vocabulary,
+    ErrorAnswer, Fields, FileNames, Head, Peek, Place, Route, Splice, Streams, Vocabulary,
 };
 
 /// Deeper than anything that is read.
@@ -56,6 +56,10 @@ impl Dialect for Bedrock {
                 Route::new("/model/{model}/converse-stream", Operation::Chat).streaming(Streams::Always),
             ]
         }
+    }
+
+    fn file_names(&self) -> FileNames {
+        FileNames { addresses: &["uri"], apart: &["input", "inputSchema", "json"], ..FileNames::NONE }
     }
 
     fn is_spoken_by(&self, headers: &HeaderMap) -> bool {

@@ -36,7 +36,7 @@ use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamFor
 
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
-    ErrorAnswer, Fields, Head, Peek, Place, Route, Streams, Vocabulary,
+    ErrorAnswer, Fields, FileNames, Head, Peek, Place, Route, Streams, Vocabulary,
 };
 
 /// The language's name.
@@ -78,6 +78,14 @@ impl Dialect for Gemini {
                 "/v1beta1/publishers",
                 "/v1/publishers"
             ]
+        }
+    }
+
+    fn file_names(&self) -> FileNames {
+        FileNames {
+            addresses: &["fileUri", "file_uri"],
+            apart: &["args", "parameters", "parametersJsonSchema"],
+            ..FileNames::NONE
         }
     }
 

@@ -23,6 +23,7 @@ pub(crate) const FILES: FileNames = FileNames {
     types: &["computer_screenshot", "input_file", "input_image"],
     fields: &["file", "image", "images", "input_image_mask", "mask"],
     apart: &["metadata"],
+    addresses: &[],
 };
 /// The longest name of a tool.
 pub(crate) const MAX_NAME: usize = 64;

@@ -407,3 +407,36 @@ async fn a_turn_goes_on_where_the_answer_was_given_from_which_it_does() {
     }
     assert!(!a.received().is_empty() && !b.received().is_empty());
 }
+
+#[tokio::test]
+async fn no_conversation_is_about_a_file_that_only_the_gateway_s_account_may_open() {
+    let upstream = FakeUpstream::start(|_| Reply::json(400, "{}")).await;
+    let url = upstream.url();
+    let config = format!(
+        "providers:\n  a: {{kind: gemini, url: \"{url}\", key: k}}\n  b: {{kind: gemini, url: \"{url}\", key: k, passthrough: true}}\n  c: {{kind: bedrock, url: \"{url}\", key: k}}\n",
+    );
+    let gateway = gateway().config(&config).start().await;
+    let gemini = |uri: &str| json!({"contents": [{"role": "user", "parts": [{"fileData": {"mimeType": "text/plain", "fileUri": uri}}]}]});
+    let film = json!({"format": "mp4", "source": {"s3Location": {"uri": "s3://bucket/x"}}});
+    let bedrock = json!({"messages": [{"role": "user", "content": [{"video": film}]}]});
+    let private = [
+        ("/v1beta/models/a%2Fm:generateContent", gemini("gs://bucket/x").to_string()),
+        (
+            "/v1beta/models/a%2Fm:generateContent",
+            gemini("gs://bucket/x").to_string().replace("fileUri", "file\\u0055ri"),
+        ),
+        ("/model/c%2Fm/converse", bedrock.to_string()),
+    ];
+    for (path, body) in private {
+        let refused = gateway.post(path, body).send().await;
+        assert_eq!(refused.status, 400, "{path}");
+        assert!(refused.text().contains("own account"), "{}", refused.text());
+    }
+    assert!(upstream.received().is_empty());
+    let public = ("/v1beta/models/a%2Fm:generateContent", gemini("https://example.com/x"));
+    let passing = ("/v1beta/models/b%2Fm:generateContent", gemini("gs://bucket/x"));
+    for (path, body) in [public, passing] {
+        gateway.post(path, body.to_string()).send().await;
+        assert_eq!(upstream.last().json(), body);
+    }
+}
