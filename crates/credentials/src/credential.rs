@@ -12,7 +12,7 @@ use crate::error::AuthorizeError;
 use crate::escape::escaped;
 use crate::fetch::Surroundings;
 use crate::sigv4::{Keys, Scope, Unsigned, sign};
-use crate::{aws, entra, google};
+use crate::{aws, entra, google, oauth};
 
 /// Where a credential comes from. It is data: nothing is read or asked before the first request.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,8 @@ pub enum Plan {
     Entra(entra::Plan),
     /// An access token of Google's.
     Google(google::Plan),
+    /// An access token of an OAuth 2.0 server's.
+    Oauth(oauth::Plan),
     /// A key in the query.
     Query(QueryKey),
 }
@@ -32,7 +34,7 @@ impl Plan {
     pub fn region(&self) -> Option<&str> {
         match self {
             Self::Aws(plan) => Some(plan.region()),
-            Self::Entra(_) | Self::Google(_) | Self::Query(_) => None,
+            Self::Entra(_) | Self::Google(_) | Self::Oauth(_) | Self::Query(_) => None,
         }
     }
 }
@@ -83,6 +85,7 @@ impl Credential {
             Plan::Aws(plan) => Kind::Keys(plan.clone().into_cache(around), plan.scope()),
             Plan::Entra(plan) => Kind::Token(plan.clone().into_cache(around)),
             Plan::Google(plan) => Kind::Token(plan.clone().into_cache(around)),
+            Plan::Oauth(plan) => Kind::Token(plan.clone().into_cache(around)),
             Plan::Query(key) => Kind::Query(key.clone()),
         };
         Self { plan, kind }

@@ -17,6 +17,7 @@ mod fetch;
 mod files;
 mod google;
 mod moment;
+mod oauth;
 mod sigv4;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ pub use entra::{NoApplication, Options as EntraOptions, Plan as EntraPlan};
 pub use error::{AuthorizeError, FetchError, ObtainError};
 pub use fetch::{Ask, Fetch, Fetching, Heard, Report, Surroundings};
 pub use google::Plan as GooglePlan;
+pub use oauth::{Grant as OauthGrant, Plan as OauthPlan};
 pub use sigv4::{Keys, Unsigned};
 
 /// The environment: the value of a variable that is set and not empty.

@@ -4,6 +4,7 @@ mod aws;
 mod egress;
 mod entra;
 mod google;
+mod oauth;
 mod outside;
 mod rig;
 mod signatures;

@@ -68,19 +68,28 @@ impl Provider {
     /// # Errors
     /// The first variable without a value.
     pub fn address(&self, value: impl Fn(&str) -> Option<String>) -> Result<String, &Variable> {
-        let mut address = self.base_url.clone();
-        let mut values = Vec::new();
+        let special = self.variables.iter().find_map(|variable| {
+            let value = variable.value(&value)?;
+            variable.addresses.iter().find(|(special, _)| *special == value)
+        });
+        self.completed(special.map_or(&self.base_url, |(_, address)| address), value)
+    }
+
+    /// `address` with each of the provider's variables in it replaced by what `value` says.
+    ///
+    /// # Errors
+    /// The first variable without a value.
+    pub fn completed(
+        &self,
+        address: &str,
+        value: impl Fn(&str) -> Option<String>,
+    ) -> Result<String, &Variable> {
+        let mut completed = address.to_owned();
         for variable in &self.variables {
-            let value = value(&variable.name).or_else(|| variable.default.clone()).ok_or(variable)?;
-            if let Some((_, other)) = variable.addresses.iter().find(|(special, _)| *special == value) {
-                address.clone_from(other);
-            }
-            values.push((&variable.name, value));
+            let value = variable.value(&value).ok_or(variable)?;
+            completed = completed.replace(&format!("{{{}}}", variable.name), &value);
         }
-        for (name, value) in values {
-            address = address.replace(&format!("{{{name}}}"), &value);
-        }
-        Ok(address)
+        Ok(completed)
     }
 
     /// Where it speaks `dialect`.
@@ -161,6 +170,13 @@ pub struct Variable {
     pub addresses: Vec<(String, String)>,
 }
 
+impl Variable {
+    /// What it is: what is said of it, or what it is unless someone says otherwise.
+    fn value(&self, said: impl Fn(&str) -> Option<String>) -> Option<String> {
+        said(&self.name).or_else(|| self.default.clone())
+    }
+}
+
 /// Where a provider runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -230,6 +246,34 @@ pub enum Keyless {
     Google {
         /// What it is good for.
         scope: String,
+    },
+    /// An access token of an OAuth 2.0 server's.
+    Oauth {
+        /// The address that gives it out, in which variables of the provider's own address may stand.
+        token_url: String,
+        /// What it is given for.
+        grant: Grant,
+        /// Environment variables that may hold the secret or the key, tried in order.
+        secret_env: Vec<String>,
+    },
+}
+
+/// What an OAuth 2.0 server gives a token for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// A client's secret (RFC 6749, section 4.4).
+    Client {
+        /// What the token is good for.
+        scope: String,
+        /// Environment variables that may hold the client's id, tried in order.
+        client_env: Vec<String>,
+    },
+    /// A key, by a grant of the server's own (section 4.5).
+    Key {
+        /// The grant's name.
+        name: String,
+        /// The parameter that the key stands in.
+        parameter: String,
     },
 }
 

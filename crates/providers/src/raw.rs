@@ -54,6 +54,13 @@ pub(crate) struct RawCredential {
     pub(crate) query: Option<String>,
     pub(crate) service: Option<String>,
     pub(crate) scope: Option<String>,
+    pub(crate) token_url: Option<String>,
+    pub(crate) grant: Option<String>,
+    pub(crate) parameter: Option<String>,
+    #[serde(default)]
+    pub(crate) client_env: Vec<String>,
+    #[serde(default)]
+    pub(crate) secret_env: Vec<String>,
     #[serde(default)]
     pub(crate) prefix: String,
     #[serde(default)]

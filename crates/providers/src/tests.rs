@@ -497,7 +497,7 @@ fn a_credential_has_a_place_or_a_way_to_be_made() {
     check_credential("", &["header: `` is not a header name in lower case"]);
     check_credential(
         "scheme = \"moon\"\nheader = \"a\"",
-        &["scheme: `moon` is none of aws, azure, google, header"],
+        &["scheme: `moon` is none of aws, azure, google, header, oauth"],
     );
     check_credential("scheme = \"aws\"", &["service: is empty"]);
     check_credential("scheme = \"azure\"", &["scope: is empty"]);
@@ -511,6 +511,18 @@ fn a_credential_has_a_place_or_a_way_to_be_made() {
         &["query: a key goes into a header or into the query, not both"],
     );
     check_credential("query = \"\"", &["query: is empty"]);
+    check_credential(
+        "scheme = \"oauth\"\ntoken_url = \"http://{where}.test/token\"",
+        &[
+            "scope: is empty",
+            "token_url: `http://{where}.test/token` is not an address that begins with https://",
+            "token_url: there is no variable `where`",
+        ],
+    );
+    check_credential(
+        "scheme = \"oauth\"\ntoken_url = \"https://a.test\"\ngrant = \"g\"\nscope = \"s\"",
+        &["parameter: is empty", "scope: means nothing in this scheme"],
+    );
 }
 
 #[test]

@@ -25,10 +25,12 @@ section! {
         file: Option<PathBuf> = None,
         /// Microsoft Entra: the directory (tenant).
         tenant: Option<String> = None,
-        /// Microsoft Entra: the application, or one of several managed identities.
+        /// Microsoft Entra: the application, or one of several managed identities. OAuth 2.0: the client.
         client: Option<String> = None,
-        /// Microsoft Entra: the application's secret.
+        /// Microsoft Entra: the application's secret. OAuth 2.0: the client's.
         client_secret: Option<SecretSetting> = None,
+        /// Those who give out tokens for an API key: the key.
+        api_key: Option<SecretSetting> = None,
     }
 }
 

@@ -15,7 +15,7 @@ use gateway::{
 };
 use http::{HeaderName, HeaderValue};
 use net::client::Origin;
-use providers::{Catalogue, Kind, Provider};
+use providers::{Catalogue, Kind, Provider, Variable};
 use router::{
     BreakerConfig, Candidate, Local, Plan, ProviderModels, Resolved, RetryConfig, Route, Strictness, Weighted,
 };
@@ -120,14 +120,19 @@ fn address(setting: &ProviderSetting, provider: &Provider, region: Option<&str>)
     }
     let said = |wanted: &str| match region {
         Some(region) if wanted == credentials::REGION => Some(region.to_owned()),
-        Some(_) | None => {
-            let (_, value) = setting.variables.iter().find(|(name, _)| name == wanted)?;
-            Some(value.clone())
-        }
+        Some(_) | None => said(setting, wanted),
     };
-    provider.address(said).map_err(|variable| {
-        anyhow!("providers.{}.variables.{} is needed: {}", setting.name, variable.name, variable.meaning)
-    })
+    provider.address(said).map_err(|variable| needed(setting, variable))
+}
+
+/// What the configuration says for a variable of the provider's address.
+fn said(setting: &ProviderSetting, wanted: &str) -> Option<String> {
+    let (_, value) = setting.variables.iter().find(|(name, _)| name == wanted)?;
+    Some(value.clone())
+}
+
+fn needed(setting: &ProviderSetting, variable: &Variable) -> anyhow::Error {
+    anyhow!("providers.{}.variables.{} is needed: {}", setting.name, variable.name, variable.meaning)
 }
 
 /// The path of a provider's address, where callers may ask it for anything below.

@@ -2,11 +2,16 @@
 
 use super::findings::Findings;
 use crate::raw::RawCredential;
-use crate::{CredentialScheme, CredentialVariant, Keyless};
+use crate::{CredentialScheme, CredentialVariant, Grant, Keyless};
 
 /// The words for schemes in `provider.toml`.
-const SCHEMES: &[(&str, Scheme)] =
-    &[("aws", Scheme::Aws), ("azure", Scheme::Entra), ("google", Scheme::Google), ("header", Scheme::Key)];
+const SCHEMES: &[(&str, Scheme)] = &[
+    ("aws", Scheme::Aws),
+    ("azure", Scheme::Entra),
+    ("google", Scheme::Google),
+    ("header", Scheme::Key),
+    ("oauth", Scheme::Oauth),
+];
 
 #[derive(Clone, Copy)]
 enum Scheme {
@@ -14,13 +19,14 @@ enum Scheme {
     Entra,
     Google,
     Key,
+    Oauth,
 }
 
 /// The scheme that a file describes.
-pub(super) fn scheme(raw: RawCredential, findings: &mut Findings) -> CredentialScheme {
+pub(super) fn scheme(mut raw: RawCredential, findings: &mut Findings) -> CredentialScheme {
     let word = raw.scheme.as_deref().unwrap_or("header");
     let scheme = findings.word("credential.scheme", word, SCHEMES).unwrap_or(Scheme::Key);
-    let keyless = keyless(scheme, raw.service, raw.scope, findings);
+    let keyless = keyless(scheme, &mut raw, findings);
     match (&raw.query, keyless.is_some()) {
         (Some(query), _) => {
             findings.filled("credential.query", query);
@@ -50,25 +56,47 @@ pub(super) fn scheme(raw: RawCredential, findings: &mut Findings) -> CredentialS
     }
 }
 
-fn keyless(
-    scheme: Scheme,
-    service: Option<String>,
-    scope: Option<String>,
-    findings: &mut Findings,
-) -> Option<Keyless> {
-    let mut needed = |field: &str, value: Option<String>| {
-        let value = value.unwrap_or_default();
-        findings.filled(&format!("credential.{field}"), &value);
-        value
+fn keyless(scheme: Scheme, raw: &mut RawCredential, findings: &mut Findings) -> Option<Keyless> {
+    let keyless = match scheme {
+        Scheme::Aws => Some(Keyless::Aws { service: needed("service", raw.service.take(), findings) }),
+        Scheme::Entra => Some(Keyless::Entra { scope: needed("scope", raw.scope.take(), findings) }),
+        Scheme::Google => Some(Keyless::Google { scope: needed("scope", raw.scope.take(), findings) }),
+        Scheme::Key => None,
+        Scheme::Oauth => Some(oauth(raw, findings)),
     };
-    let (keyless, left_over) = match scheme {
-        Scheme::Aws => (Some(Keyless::Aws { service: needed("service", service) }), ("scope", scope)),
-        Scheme::Entra => (Some(Keyless::Entra { scope: needed("scope", scope) }), ("service", service)),
-        Scheme::Google => (Some(Keyless::Google { scope: needed("scope", scope) }), ("service", service)),
-        Scheme::Key => (None, if scope.is_some() { ("scope", scope) } else { ("service", service) }),
-    };
-    if let (field, Some(_)) = left_over {
+    let left_over = [
+        ("service", raw.service.is_some()),
+        ("scope", raw.scope.is_some()),
+        ("token_url", raw.token_url.is_some()),
+        ("grant", raw.grant.is_some()),
+        ("parameter", raw.parameter.is_some()),
+        ("client_env", !raw.client_env.is_empty()),
+        ("secret_env", !raw.secret_env.is_empty()),
+    ];
+    for (field, _) in left_over.into_iter().filter(|(_, is_left)| *is_left) {
         findings.report(&format!("credential.{field}"), "means nothing in this scheme");
     }
     keyless
+}
+
+/// Tokens for a client's secret, or for a key where a grant for it is named.
+fn oauth(raw: &mut RawCredential, findings: &mut Findings) -> Keyless {
+    let token_url = needed("token_url", raw.token_url.take(), findings);
+    let secret_env = std::mem::take(&mut raw.secret_env);
+    findings.variables("credential.secret_env", &secret_env);
+    let grant = if let Some(name) = raw.grant.take() {
+        findings.filled("credential.grant", &name);
+        Grant::Key { name, parameter: needed("parameter", raw.parameter.take(), findings) }
+    } else {
+        let client_env = std::mem::take(&mut raw.client_env);
+        findings.variables("credential.client_env", &client_env);
+        Grant::Client { scope: needed("scope", raw.scope.take(), findings), client_env }
+    };
+    Keyless::Oauth { token_url, grant, secret_env }
+}
+
+fn needed(field: &str, value: Option<String>, findings: &mut Findings) -> String {
+    let value = value.unwrap_or_default();
+    findings.filled(&format!("credential.{field}"), &value);
+    value
 }

@@ -11,7 +11,9 @@ use types::{FaultKind, Operation};
 use crate::models::Models;
 use crate::provider::{KINDS, LIMITED, RESET_UNITS, variables_in};
 use crate::raw::{RawEndpoint, RawKeyPlace, RawProbe, RawProvider, RawRateLimit, RawVariable};
-use crate::{Endpoint, KeyPlace, Kind, Probe, Problem, Provider, RateLimit, Reset, Speakers, Variable};
+use crate::{
+    Endpoint, KeyPlace, Keyless, Kind, Probe, Problem, Provider, RateLimit, Reset, Speakers, Variable,
+};
 use findings::Findings;
 
 pub(crate) use models::{ModelTexts, read as models};
@@ -56,6 +58,11 @@ fn checked(name: &str, raw: RawProvider, models: Models, findings: &mut Findings
     let variables = variables(raw.variables, kind, &raw.base_url, findings);
     let headers = headers("headers", raw.headers, findings);
     findings.quirks("quirks", &raw.quirks);
+    let credential = raw.credential.map(|raw| credential::scheme(raw, findings)).unwrap_or_default();
+    if let Some(Keyless::Oauth { token_url, .. }) = &credential.keyless {
+        address("credential.token_url", kind, token_url, findings);
+        known_variables("credential.token_url", token_url, &variables, findings);
+    }
     Provider {
         name: name.into(),
         title: raw.title,
@@ -65,7 +72,7 @@ fn checked(name: &str, raw: RawProvider, models: Models, findings: &mut Findings
         base_url_env: raw.base_url_env,
         variables,
         semconv: raw.semconv,
-        credential: raw.credential.map(|raw| credential::scheme(raw, findings)).unwrap_or_default(),
+        credential,
         dialects: dialects(raw.dialects, raw.prefers.as_deref(), &headers, findings),
         headers,
         quirks: raw.quirks,
@@ -99,7 +106,6 @@ fn variables(
     base_url: &str,
     findings: &mut Findings,
 ) -> Vec<Variable> {
-    let known: Vec<String> = raw.keys().cloned().collect();
     for name in variables_in(base_url).filter(|name| !raw.contains_key(*name)) {
         findings.report("base_url", format!("there is no variable `{name}`"));
     }
@@ -115,13 +121,23 @@ fn variables(
         for (value, other) in &addresses {
             let field = format!("{field}.addresses.{value}");
             address(&field, kind, other, findings);
-            for name in variables_in(other).filter(|name| !known.iter().any(|known| known == name)) {
-                findings.report(&field, format!("there is no variable `{name}`"));
-            }
         }
         variables.push(Variable { name, meaning, env, default, addresses: addresses.into_iter().collect() });
     }
+    for variable in &variables {
+        for (value, other) in &variable.addresses {
+            let field = format!("variables.{}.addresses.{value}", variable.name);
+            known_variables(&field, other, &variables, findings);
+        }
+    }
     variables
+}
+
+/// Each variable that stands in an address is declared.
+fn known_variables(field: &str, address: &str, known: &[Variable], findings: &mut Findings) {
+    for name in variables_in(address).filter(|name| known.iter().all(|known| known.name != *name)) {
+        findings.report(field, format!("there is no variable `{name}`"));
+    }
 }
 
 fn dialects(

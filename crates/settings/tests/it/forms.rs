@@ -106,7 +106,7 @@ fn every_key_of_the_long_form_is_read() {
     assert_eq!(settings.server.timers.total, Duration::from_hours(2));
     assert_eq!(settings.providers.len(), 5);
     let credential = settings.providers.iter().find_map(|provider| provider.credential.clone()).expect("one");
-    assert_eq!(credential.names().len(), 10);
+    assert_eq!(credential.names().len(), 11);
     let smart = settings.models.first().expect("a model");
     assert_eq!(smart.targets.iter().map(|target| target.weight.get()).collect::<Vec<_>>(), [3, 1]);
     assert_eq!(

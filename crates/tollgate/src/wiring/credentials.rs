@@ -2,13 +2,16 @@
 
 use anyhow::{Context, anyhow, bail};
 use credentials::{
-    AwsOptions, AwsPlan, EntraOptions, EntraPlan, GooglePlan, Keys, Plan, QueryKey, Variables,
+    AwsOptions, AwsPlan, EntraOptions, EntraPlan, GooglePlan, Keys, OauthGrant, OauthPlan, Plan, QueryKey,
+    Variables,
 };
 use gateway::EndpointKey;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use providers::{CredentialScheme, KeyPlace, Keyless, Provider};
+use providers::{CredentialScheme, Grant, KeyPlace, Keyless, Provider};
 use settings::{CredentialSetting, Environment, ProviderSetting, SecretSetting};
 use types::Secret;
+
+use super::{needed, said};
 
 /// The variable of addresses that signatures are for as well.
 pub(super) const REGION: &str = "region";
@@ -37,7 +40,8 @@ pub(super) fn of(
 /// the region: what is in the environment for other programs must not keep this one from starting.
 pub(crate) fn signs(provider: &Provider, environment: &Environment) -> Vec<String> {
     let Some(keyless) = &provider.credential.keyless else { return Vec::new() };
-    if plan(keyless, CredentialSetting::default(), (None, usual_region(provider)), environment).is_err() {
+    let place = Place { regions: (None, usual_region(provider)), token_url: &|url| Ok(url.to_owned()) };
+    if !matches!(plan(keyless, CredentialSetting::default(), place, environment), Ok(Some(_))) {
         return Vec::new();
     }
     let signs: &[&str] = match keyless {
@@ -50,6 +54,7 @@ pub(crate) fn signs(provider: &Provider, environment: &Environment) -> Vec<Strin
         ],
         Keyless::Entra { .. } => &["AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE"],
         Keyless::Google { .. } => &["GOOGLE_APPLICATION_CREDENTIALS"],
+        Keyless::Oauth { secret_env, .. } => return secret_env.clone(),
     };
     signs.iter().map(|name| (*name).to_owned()).collect()
 }
@@ -102,9 +107,15 @@ fn keyless(
         (None, None) => Ok(None),
         (Some(_), None) if setting.url.is_some() => Ok(None),
         (Some(keyless), said) => {
+            let is_said = said.is_some();
             let said = said.clone().unwrap_or_default();
             expect_only(&said, names(keyless))?;
-            plan(keyless, said, regions(setting, provider), environment).map(Some)
+            let token_url = |url: &str| complete(url, setting, provider);
+            let place = Place { regions: regions(setting, provider), token_url: &token_url };
+            match plan(keyless, said, place, environment)? {
+                None if is_said => bail!("nothing is named that tokens are given for"),
+                plan => Ok(plan),
+            }
         }
     }
 }
@@ -122,22 +133,61 @@ fn usual_region(provider: &Provider) -> Option<String> {
     variable.and_then(|variable| variable.default.clone())
 }
 
+/// Where a credential is good for and obtained.
+struct Place<'a> {
+    regions: Regions,
+    /// Completes the address of who gives out tokens.
+    token_url: &'a dyn Fn(&str) -> anyhow::Result<String>,
+}
+
+/// An address of the catalogue's with what it leaves open.
+fn complete(url: &str, setting: &ProviderSetting, provider: &Provider) -> anyhow::Result<String> {
+    provider.completed(url, |wanted| said(setting, wanted)).map_err(|variable| needed(setting, variable))
+}
+
+/// Where the credential comes from; none where nobody says it and it is nowhere to be found.
 fn plan(
     keyless: &Keyless,
     said: CredentialSetting,
-    regions: Regions,
+    place: Place<'_>,
     environment: &Environment,
-) -> anyhow::Result<Plan> {
+) -> anyhow::Result<Option<Plan>> {
     let variables = |name: &str| {
         let value = environment.get(name).map(str::trim);
         value.filter(|value| !value.is_empty()).map(ToOwned::to_owned)
     };
-    Ok(match keyless {
+    Ok(Some(match keyless {
         Keyless::Aws { service } => {
-            Plan::Aws(AwsPlan::new(aws(said, regions)?, service.clone(), &variables)?)
+            Plan::Aws(AwsPlan::new(aws(said, place.regions)?, service.clone(), &variables)?)
         }
         Keyless::Entra { scope } => entra(said, scope, &variables)?,
         Keyless::Google { scope } => Plan::Google(GooglePlan::new(said.file, scope.clone(), &variables)),
+        Keyless::Oauth { token_url, grant, secret_env } => {
+            let found = || secret_env.iter().find_map(|name| variables(name)).map(Secret::new);
+            let secret = said.client_secret.or(said.api_key).map(|secret| secret.value);
+            let Some(secret) = secret.or_else(found) else { return Ok(None) };
+            let grant = granted(grant, said.client, secret, &variables)?;
+            Plan::Oauth(OauthPlan { endpoint: (place.token_url)(token_url)?, grant })
+        }
+    }))
+}
+
+/// What a token is given for.
+fn granted(
+    grant: &Grant,
+    client: Option<String>,
+    secret: Secret<String>,
+    variables: Variables<'_>,
+) -> anyhow::Result<OauthGrant> {
+    Ok(match grant {
+        Grant::Client { scope, client_env } => {
+            let client = client.or_else(|| client_env.iter().find_map(|name| variables(name)));
+            let unnamed = || anyhow!("no client is named: set `client` or {}", client_env.join(" or "));
+            OauthGrant::Client { client: client.ok_or_else(unnamed)?, secret, scope: scope.clone() }
+        }
+        Grant::Key { name, parameter } => {
+            OauthGrant::Key { name: name.clone(), parameter: parameter.clone(), key: secret }
+        }
     })
 }
 
@@ -149,6 +199,8 @@ const fn names(keyless: &Keyless) -> &'static [&'static str] {
         }
         Keyless::Entra { .. } => &["tenant", "client", "client_secret", "token_file"],
         Keyless::Google { .. } => &["file"],
+        Keyless::Oauth { grant: Grant::Client { .. }, .. } => &["client", "client_secret"],
+        Keyless::Oauth { grant: Grant::Key { .. }, .. } => &["api_key"],
     }
 }
 

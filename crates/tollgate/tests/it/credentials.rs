@@ -28,6 +28,8 @@ fn kind(credential: &str) -> String {
 const SIGNED: &str = "scheme = \"aws\"\nservice = \"models\"";
 const GOOGLE: &str = "scheme = \"google\"\nscope = \"https://scope.example\"";
 const ENTRA: &str = "scheme = \"azure\"\nscope = \"https://scope.example/.default\"";
+const OAUTH: &str = "scheme = \"oauth\"\nscope = \"all\"\ntoken_url = \"https://cloud.example/token\"\n\
+    client_env = [\"CLOUD_CLIENT\"]\nsecret_env = [\"CLOUD_SECRET\"]";
 const QUERY: &str = "query = \"key\"\nenv = [\"CLOUD_KEY\"]";
 
 /// A gateway whose provider `cloud` is of this kind and has these settings beside its address; model `m` is there and,
@@ -267,6 +269,67 @@ async fn an_application_of_entra_s_obtains_a_token_with_its_secret() {
     check_silent(&gateway);
 }
 
+/// A kind of provider whose tokens are given out for something.
+const GRANTED: &str = r#"
+title = "Cloud"
+docs = "https://cloud.example"
+kind = "local"
+semconv = "cloud"
+base_url = "http://127.0.0.1:{port}/v1"
+
+[variables.port]
+meaning = "the port"
+
+[dialects.openai_chat]
+chat = "/chat/completions"
+
+[credential]
+required = true
+scheme = "oauth"
+"#;
+
+#[tokio::test]
+async fn tokens_are_given_for_a_client_s_secret_and_for_a_key() {
+    let kind = |token_url: &str, more: &str| format!("{GRANTED}\ntoken_url = \"{token_url}\"\n{more}\n");
+    let tokens = token_endpoint(3600).await;
+    let upstream = FakeUpstream::start(|_| answer("hello")).await;
+    let port = |fake: &FakeUpstream| fake.url().rsplit(':').next().unwrap().to_owned();
+    let of_client = "scope = \"all\"\nclient_env = [\"CLOUD_CLIENT\"]\nsecret_env = [\"CLOUD_SECRET\"]";
+    let of_key = "grant = \"urn:g\"\nparameter = \"apikey\"\nsecret_env = [\"CLOUD_KEY\"]";
+    let said = format!(
+        "kind: client, url: \"{}/v1\", credential: {{client: app, client_secret: \"${{CLOUD_SECRET}}\"}}",
+        upstream.url()
+    );
+    let config = format!(
+        "server: {{catalogue: kinds}}\nproviders:\n  said: {{{said}, variables: {{port: \"{}\"}}}}\n  \
+         found: {{kind: key, variables: {{port: \"{}\"}}}}\n",
+        port(&tokens),
+        port(&upstream),
+    );
+    let gateway = gateway()
+        .file("kinds/client/provider.toml", &kind("http://127.0.0.1:{port}/oidc/v1/token", of_client))
+        .file("kinds/key/provider.toml", &kind(&format!("{}/identity/token", tokens.url()), of_key))
+        .env("CLOUD_SECRET", "client-secret-1")
+        .env("CLOUD_KEY", "key-secret-1")
+        .config(&config)
+        .start()
+        .await;
+    assert_eq!(gateway.post(CHAT, ask("said/m")).send().await.status, 200);
+    let asked = tokens.last();
+    assert_eq!(asked.path, "/oidc/v1/token");
+    // `app:client-secret-1`
+    assert_eq!(asked.header("authorization"), "Basic YXBwOmNsaWVudC1zZWNyZXQtMQ==");
+    assert_eq!(gateway.post(CHAT, ask("found/m")).send().await.status, 200);
+    let asked = tokens.last();
+    let form = String::from_utf8(asked.body.to_vec()).unwrap();
+    assert_eq!(
+        (asked.path.as_str(), form.as_str()),
+        ("/identity/token", "grant_type=urn%3Ag&apikey=key-secret-1")
+    );
+    assert_eq!(authorizations(&upstream), ["Bearer token-secret-1", "Bearer token-secret-2"]);
+    check_silent(&gateway);
+}
+
 #[tokio::test]
 async fn what_the_environment_alone_knows_goes_to_no_address_but_the_catalogues() {
     let upstream = FakeUpstream::start(|_| answer("hello")).await;
@@ -354,6 +417,9 @@ async fn a_credential_that_cannot_be_is_refused_before_the_start() {
         (ENTRA, "credential: {client_secret: s}", "no application is named"),
         (ENTRA, "credential: {client_secret: s, token_file: f}", "leave one out"),
         (QUERY, "credential: {profile: p}", "takes a `key` and nothing else"),
+        (OAUTH, "credential: {}", "nothing is named that tokens are given for"),
+        (OAUTH, "credential: {client_secret: s}", "no client is named: set `client` or CLOUD_CLIENT"),
+        (OAUTH, "credential: {api_key: k}", "`api_key` means nothing for this kind of provider"),
     ] {
         let output = cloud(credential, &upstream, settings, "").cli(&["check", "tollgate.yaml"]);
         let said = String::from_utf8(output.stderr).unwrap();
