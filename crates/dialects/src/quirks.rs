@@ -103,8 +103,6 @@ quirks! {
     THINKING_SWITCH = "thinking_switch";
     /// Takes `top_k`, which `OpenAI`'s language itself does not have.
     TOP_K = "top_k";
-    /// The provider is spoken to in version `2026-10-21` of Anthropic's language.
-    VERSION_2026_10_21 = "version_2026_10_21";
     /// Names the model in its path, and wants Vertex AI's version in the body.
     VERTEX_BODY = "vertex_body";
 }

@@ -18,7 +18,7 @@ pub use model::{Capability, Modality, Model, Task, undated};
 pub use price::Price;
 pub use problem::Problem;
 pub use provider::{
-    CredentialScheme, CredentialVariant, Endpoint, Grant, KeyPlace, Keyless, Kind, Limited, Probe, Provider,
-    RateLimit, Reset, ResetUnit, Speakers, Variable, url,
+    CredentialScheme, CredentialVariant, Endpoint, Grant, KeyPlace, Keyless, Kind, Probe, Provider, Speakers,
+    Variable, url,
 };
 pub use quirks::QUIRKS;

@@ -15,8 +15,6 @@ pub struct Provider {
     pub name: ProviderName,
     /// Its name for people.
     pub title: String,
-    /// Where its documentation is.
-    pub docs: String,
     /// Where it runs.
     pub kind: Kind,
     /// Its address without a trailing slash; paths are joined to it with [`url`].
@@ -38,8 +36,6 @@ pub struct Provider {
     pub quirks: Vec<String>,
     /// Its own words for failures. See [`Provider::classify`].
     pub errors: Vec<(String, FaultKind)>,
-    /// The headers in which it tells its limits.
-    pub rate_limits: Vec<RateLimit>,
     /// How to find out whether it runs on this host.
     pub probe: Option<Probe>,
     pub(crate) models: Models,
@@ -299,8 +295,6 @@ pub struct Endpoint {
     pub chat_stream: Option<String>,
     /// Every header that goes with a request here: the provider's and this endpoint's own.
     pub headers: Vec<(String, String)>,
-    /// The versions of the language it accepts, where it has versions; `headers` holds the one to send.
-    pub versions: Vec<String>,
     /// Where a key goes in this language, if that is another place than the provider's usual one.
     pub key: Option<KeyPlace>,
     /// Which models are spoken to in it.
@@ -340,70 +334,6 @@ impl Endpoint {
         self.paths.iter().find(|(known, _)| *known == operation).map(|(_, path)| path.as_str())
     }
 }
-
-/// The headers in which a provider tells one of its limits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RateLimit {
-    /// What is limited.
-    pub what: Limited,
-    /// The header with the limit.
-    pub limit: String,
-    /// The header with what is left.
-    pub remaining: String,
-    /// The header that says when it is full again.
-    pub reset: Option<Reset>,
-}
-
-/// When a limit is full again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reset {
-    /// The header.
-    pub header: String,
-    /// How its value is written.
-    pub unit: ResetUnit,
-}
-
-/// What is limited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Limited {
-    /// Tokens of input.
-    InputTokens,
-    /// Tokens of output.
-    OutputTokens,
-    /// Requests.
-    Requests,
-    /// Tokens, whichever.
-    Tokens,
-}
-
-/// The words for limits in `provider.toml`.
-pub(crate) const LIMITED: &[(&str, Limited)] = &[
-    ("input_tokens", Limited::InputTokens),
-    ("output_tokens", Limited::OutputTokens),
-    ("requests", Limited::Requests),
-    ("tokens", Limited::Tokens),
-];
-
-/// How the time of a reset is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ResetUnit {
-    /// A wait as Go prints it: `12ms`, `6m0s`, `17.56s`.
-    GoDuration,
-    /// A point in time by RFC 3339.
-    Rfc3339,
-    /// A wait in seconds, perhaps with a fraction.
-    Seconds,
-    /// A point in time in milliseconds since 1970.
-    UnixMilliseconds,
-}
-
-/// The words for reset units in `provider.toml`.
-pub(crate) const RESET_UNITS: &[(&str, ResetUnit)] = &[
-    ("go_duration", ResetUnit::GoDuration),
-    ("rfc3339", ResetUnit::Rfc3339),
-    ("seconds", ResetUnit::Seconds),
-    ("unix_milliseconds", ResetUnit::UnixMilliseconds),
-];
 
 /// How to find out whether a local server runs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,7 +25,7 @@ pub const QUIRKS: &[(&str, &str)] = &[
     ("no_penalties", "`frequency_penalty` and `presence_penalty` are a 400"),
     ("no_prefill", "a conversation that ends with an assistant message is a 400"),
     ("no_reasoning", "`reasoning_effort` and every other reasoning parameter is a 400"),
-    ("no_sampling", "`temperature`, `top_p` and `top_k` are a 400, even at their defaults"),
+    ("no_sampling", "`temperature`, `top_p` and `top_k` are a 400, even at their defaults; in Anthropic's language it is asked in version `2026-10-21`"),
     ("no_schema_with_tools", "`responseMimeType: application/json` next to functions is a 400"),
     ("no_stop", "stop sequences are a 400"),
     ("no_stream_options", "`stream_options` is not known: usage ends every stream without being asked for"),
@@ -48,7 +48,6 @@ pub const QUIRKS: &[(&str, &str)] = &[
     ("thinking_parts", "a message's reasoning is a content part `{\"type\": \"thinking\", \"thinking\": [{\"type\": \"text\", …}]}`"),
     ("thinking_switch", "thinking is switched by `thinking: {\"type\": \"enabled\" | \"disabled\"}` next to `reasoning_effort`"),
     ("top_k", "takes `top_k`, which `OpenAI`'s language itself does not have"),
-    ("version_2026_10_21", "is spoken to in version `2026-10-21` of Anthropic's language"),
     ("vertex_body", "the path names the model, and the body says `anthropic_version: vertex-2023-10-16`"),
 ];
 

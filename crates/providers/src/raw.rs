@@ -27,8 +27,6 @@ pub(crate) struct RawProvider {
     pub(crate) quirks: Vec<String>,
     #[serde(default)]
     pub(crate) errors: BTreeMap<String, String>,
-    #[serde(default)]
-    pub(crate) rate_limits: BTreeMap<String, RawRateLimit>,
     pub(crate) probe: Option<RawProbe>,
 }
 
@@ -103,8 +101,6 @@ pub(crate) struct RawEndpoint {
     pub(crate) batches: Option<String>,
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, String>,
-    #[serde(default)]
-    pub(crate) versions: Vec<String>,
     pub(crate) key: Option<RawKeyPlace>,
     #[serde(default)]
     pub(crate) models: Vec<String>,
@@ -146,16 +142,6 @@ impl RawEndpoint {
         };
         path.as_ref()
     }
-}
-
-/// `[rate_limits.<what>]`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RawRateLimit {
-    pub(crate) limit: String,
-    pub(crate) remaining: String,
-    pub(crate) reset: Option<String>,
-    pub(crate) reset_unit: Option<String>,
 }
 
 /// `[probe]`.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use types::{Fault, FaultKind, MicroUsd, Operation, TokenClass, Tokens, Unit, Usage};
 
-use crate::{Capability, Catalogue, Endpoint, Kind, Limited, Provider, QUIRKS, ResetUnit, Task, url};
+use crate::{Capability, Catalogue, Endpoint, Kind, Provider, QUIRKS, Task, url};
 
 fn catalogue() -> Catalogue {
     Catalogue::embedded().unwrap_or_else(|problems| {
@@ -159,16 +159,6 @@ fn quirks_of_provider_and_model_add_up_without_repeating() {
     assert!(quirks.contains(&"no_image".to_owned()) && quirks.contains(&"thinking_switch".to_owned()));
     assert_eq!(quirks.iter().filter(|quirk| *quirk == "reasoning_content").count(), 1);
     assert_eq!(deepseek.quirks_of(None), deepseek.quirks);
-}
-
-#[test]
-fn limits_are_told_in_each_providers_headers() {
-    let groq = provider("groq");
-    let tokens = groq.rate_limits.iter().find(|limit| limit.what == Limited::Tokens).unwrap();
-    assert_eq!(tokens.limit, "x-ratelimit-limit-tokens");
-    assert_eq!(tokens.reset.as_ref().unwrap().unit, ResetUnit::GoDuration);
-    assert_eq!(provider("anthropic").rate_limits.len(), 4);
-    assert!(provider("xai").rate_limits.iter().all(|limit| limit.reset.is_none()));
 }
 
 #[test]
@@ -551,8 +541,7 @@ fn all_problems_of_all_files_are_told_at_once() {
         .replace("\"max_tokens_only\"", "\"max_tokens_only\", \"no_coffee\"")
         .replace("/chat/completions", "chat/completions")
         .replace("https://acme.test/v1", "acme.test/v1/")
-        + "[errors]\nbroke = \"poor\"\n[credential]\nheader = \"X-Key\"\nrequired = true\nenv = [\"a b\"]\n"
-        + "[rate_limits.requests]\nlimit = \"l\"\nremaining = \"r\"\nreset = \"t\"\n";
+        + "[errors]\nbroke = \"poor\"\n[credential]\nheader = \"X-Key\"\nrequired = true\nenv = [\"a b\"]\n";
     let models = SMALL_MODELS
         .replace("\"0.15\"", "\"15 cents\"")
         .replace("\"0.6\"", "\"0.6\", ouput = \"1\"")
@@ -575,7 +564,6 @@ fn all_problems_of_all_files_are_told_at_once() {
             "acme/provider.toml: dialects.openai_chat.chat: `chat/completions` does not begin with a slash",
             "acme/provider.toml: errors.\"broke\": `poor` is none of context_length, credential, filtered, invalid, \
              overloaded, quota, server, timeout",
-            "acme/provider.toml: rate_limits.requests: `reset` and `reset_unit` belong together",
             "acme/models.toml: model `anvil`.price.input: `15 cents` is not dollars with at most six decimals",
             "acme/models.toml: model `anvil`.price.ouput: `ouput` is none of input, input_audio, input_image, \
              cache_read, cache_read_audio, cache_write_5m, cache_write_1h, output, output_audio, output_image, reasoning",

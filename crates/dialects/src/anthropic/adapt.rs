@@ -6,7 +6,7 @@ use types::conversation::{Change, Target};
 use super::history::cut_unproven;
 use super::peek::SAMPLING;
 use super::prefix::MARKS;
-use super::request_encode::{body_version, version_header};
+use super::request_encode::body_version;
 use crate::splice::quoted;
 use crate::{EncodeError, Encoded, Fields, Splice, quirks};
 
@@ -25,9 +25,7 @@ pub(super) fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<En
         Ok(_) | Err(_) => {}
     }
     let unthinkable = cut_unproven(body, fields, &mut splice, &mut encoded.changes);
-    let is_newer = target.has_quirk(quirks::VERSION_2026_10_21);
-    let refuses_sampling = is_newer || target.has_quirk(quirks::NO_SAMPLING);
-    let refused = SAMPLING.into_iter().filter(|_| refuses_sampling).chain(unthinkable);
+    let refused = SAMPLING.into_iter().filter(|_| target.has_quirk(quirks::NO_SAMPLING)).chain(unthinkable);
     let named: Vec<&str> = refused.filter(|name| fields.value(body, name).is_some()).collect();
     match body_version {
         None => splice.cut(body, fields, &named),
@@ -35,9 +33,6 @@ pub(super) fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<En
     }
     encoded.changes.extend(named.into_iter().map(Change::dropped));
     encoded.changes.extend(MARKS.set(body, fields, target, &mut splice));
-    if is_newer && body_version.is_none() {
-        encoded.headers.push(version_header(target));
-    }
     encoded.body = splice.apply(body);
     encoded.checked(target)
 }

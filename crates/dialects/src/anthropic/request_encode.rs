@@ -152,8 +152,7 @@ pub(super) fn body_version(target: &Target) -> Option<&'static str> {
 
 /// The version this target is spoken to in.
 pub(super) fn version_header(target: &Target) -> (HeaderName, HeaderValue) {
-    let newer = target.has_quirk(quirks::NO_SAMPLING) || target.has_quirk(quirks::VERSION_2026_10_21);
-    let version = if newer { Version::V20261021 } else { Version::V20230601 };
+    let version = if target.has_quirk(quirks::NO_SAMPLING) { Version::V20261021 } else { Version::V20230601 };
     (HeaderName::from_static(VERSION_HEADER), HeaderValue::from_static(version.as_str()))
 }
 

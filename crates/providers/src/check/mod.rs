@@ -9,11 +9,9 @@ use std::collections::BTreeMap;
 use types::{FaultKind, Operation};
 
 use crate::models::Models;
-use crate::provider::{KINDS, LIMITED, RESET_UNITS, variables_in};
-use crate::raw::{RawEndpoint, RawKeyPlace, RawProbe, RawProvider, RawRateLimit, RawVariable};
-use crate::{
-    Endpoint, KeyPlace, Keyless, Kind, Probe, Problem, Provider, RateLimit, Reset, Speakers, Variable,
-};
+use crate::provider::{KINDS, variables_in};
+use crate::raw::{RawEndpoint, RawKeyPlace, RawProbe, RawProvider, RawVariable};
+use crate::{Endpoint, KeyPlace, Keyless, Kind, Probe, Problem, Provider, Speakers, Variable};
 use findings::Findings;
 
 pub(crate) use models::{ModelTexts, read as models};
@@ -66,7 +64,6 @@ fn checked(name: &str, raw: RawProvider, models: Models, findings: &mut Findings
     Provider {
         name: name.into(),
         title: raw.title,
-        docs: raw.docs,
         kind,
         base_url: raw.base_url,
         base_url_env: raw.base_url_env,
@@ -77,7 +74,6 @@ fn checked(name: &str, raw: RawProvider, models: Models, findings: &mut Findings
         headers,
         quirks: raw.quirks,
         errors: errors(raw.errors, findings),
-        rate_limits: raw.rate_limits.into_iter().filter_map(|limit| rate_limit(limit, findings)).collect(),
         probe: raw.probe.map(|raw| probe(raw, findings)),
         models,
     }
@@ -163,7 +159,7 @@ fn dialects(
             let inherited =
                 shared.iter().filter(|(name, _)| own.iter().all(|(taken, _)| taken != name)).cloned();
             let headers = inherited.chain(own.iter().cloned()).collect();
-            let RawEndpoint { chat_stream, versions, key, models, except, .. } = endpoint;
+            let RawEndpoint { chat_stream, key, models, except, .. } = endpoint;
             for (key, beginnings) in [("models", &models), ("except", &except)] {
                 for (index, beginning) in beginnings.iter().enumerate() {
                     findings.filled(&format!("{field}.{key}[{index}]"), beginning);
@@ -174,7 +170,7 @@ fn dialects(
                 KeyPlace { header, prefix }
             });
             let speakers = Speakers { beginnings: models, except };
-            Endpoint { dialect, paths, chat_stream, headers, versions, key, speakers }
+            Endpoint { dialect, paths, chat_stream, headers, key, speakers }
         })
         .collect();
     endpoints.sort_by_key(|endpoint| prefers != Some(endpoint.dialect.as_str()));
@@ -226,26 +222,6 @@ fn errors(raw: BTreeMap<String, String>, findings: &mut Findings) -> Vec<(String
         .collect();
     errors.sort_by_key(|(word, _)| word.contains(' '));
     errors
-}
-
-fn rate_limit((what, raw): (String, RawRateLimit), findings: &mut Findings) -> Option<RateLimit> {
-    let field = format!("rate_limits.{what}");
-    findings.header(&format!("{field}.limit"), &raw.limit);
-    findings.header(&format!("{field}.remaining"), &raw.remaining);
-    let reset = match (raw.reset, raw.reset_unit) {
-        (Some(header), Some(unit)) => {
-            findings.header(&format!("{field}.reset"), &header);
-            let unit = findings.word(&format!("{field}.reset_unit"), &unit, RESET_UNITS);
-            unit.map(|unit| Reset { header, unit })
-        }
-        (None, None) => None,
-        (Some(_), None) | (None, Some(_)) => {
-            findings.report(&field, "`reset` and `reset_unit` belong together");
-            None
-        }
-    };
-    let what = findings.word(&field, &what, LIMITED)?;
-    Some(RateLimit { what, limit: raw.limit, remaining: raw.remaining, reset })
 }
 
 fn probe(raw: RawProbe, findings: &mut Findings) -> Probe {
