@@ -50,6 +50,8 @@ pub(crate) struct Form {
     pub(crate) parts: Vec<Member>,
     /// How many bytes of the contents are no files.
     pub(crate) text: usize,
+    /// Where the first boundary begins.
+    pub(crate) start: usize,
 }
 
 /// The media type of forms.
@@ -92,8 +94,8 @@ pub(crate) fn boundary(headers: &HeaderMap) -> Result<Vec<u8>, FormError> {
 /// Finds the parts of `body`, at most so many.
 pub(crate) fn scan(body: &[u8], boundary: &[u8], most: usize) -> Result<Form, FormError> {
     let mut reader = Reader { body, at: 0, boundary, finder: memmem::Finder::new(boundary) };
-    let mut form = Form::default();
     reader.skip(b"\r\n");
+    let mut form = Form { start: reader.at, ..Form::default() };
     reader.expect(boundary, "the boundary")?;
     while reader.has_more()? {
         if form.parts.len() == most {

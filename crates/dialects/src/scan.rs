@@ -86,7 +86,7 @@ const KEEP: Keep = Keep { levels: 1, most: 1024 };
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields {
     members: Vec<Member>,
-    /// Just behind the opening brace: where a field can be put in front of all others.
+    /// Where a field can be put in front of all others: just behind the opening brace, or where a form begins.
     start: usize,
     /// Of a form, how many bytes of it are no files.
     form: Option<usize>,
@@ -104,7 +104,7 @@ impl Fields {
     fn of_form(headers: &HeaderMap, body: &[u8]) -> Result<Self, ScanError> {
         let boundary = form::boundary(headers).map_err(ScanError::Form)?;
         let form = form::scan(body, &boundary, KEEP.most).map_err(ScanError::Form)?;
-        Ok(Self { members: form.parts, start: 0, form: Some(form.text) })
+        Ok(Self { members: form.parts, start: form.start, form: Some(form.text) })
     }
 
     /// Checks the whole of `body` and finds the fields of the object it must be.
@@ -135,7 +135,7 @@ impl Fields {
         self.members.iter().find(|field| field.is(body, name)).map(|field| field.key.clone())
     }
 
-    /// Just behind the opening brace: where a field can be put in front of all others.
+    /// Where a field can be put in front of all others: just behind the opening brace, or where a form begins.
     pub const fn start(&self) -> usize {
         self.start
     }

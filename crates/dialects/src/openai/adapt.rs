@@ -27,9 +27,22 @@ pub(crate) fn rename(body: &Bytes, fields: &Fields, target: &Target, splice: &mu
         Some(span) if fields.is_form() => splice.replace(span, name.to_owned()),
         Some(span) => splice.replace(span, quoted(name)),
         None => {
-            let comma = if fields.is_empty() { "" } else { "," };
-            let named = [br#""model":"#, &quoted(name)[..], comma.as_bytes()].concat();
+            let named = if fields.is_form() { part(body, fields, name) } else { field(fields, name) };
             splice.replace(fields.start()..fields.start(), named);
         }
     }
+}
+
+fn field(fields: &Fields, name: &str) -> Vec<u8> {
+    let comma = if fields.is_empty() { "" } else { "," };
+    [br#""model":"#, &quoted(name)[..], comma.as_bytes()].concat()
+}
+
+/// A part of a form with the boundary that the form begins with; nothing where the form has no part at all.
+fn part(body: &Bytes, fields: &Fields, name: &str) -> Vec<u8> {
+    let rest = body.get(fields.start()..).unwrap_or_default();
+    let line = rest.iter().position(|byte| *byte == b'\r').and_then(|end| rest.get(..end));
+    let Some(boundary) = line.filter(|_| !fields.is_empty()) else { return Vec::new() };
+    let head: &[u8] = b"\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n";
+    [boundary.trim_ascii_end(), head, name.as_bytes(), b"\r\n"].concat()
 }

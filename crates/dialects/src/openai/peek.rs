@@ -27,12 +27,27 @@ pub(super) fn completions(ask: Ask<'_>) -> Result<Peek, DecodeError> {
     Ok(Peek { delivery, max_tokens: ask.whole("max_tokens")?, ..Peek::of(ask.model()?) })
 }
 
+/// The model that makes and varies pictures where the caller names none, and the one that edits them and knows more.
+const PAINTER: &str = "dall-e-2";
+const EDITOR: &str = "gpt-image-1.5";
+/// What the first does not know.
+const EDITOR_S_OWN: [&str; 5] =
+    ["background", "moderation", "output_compression", "output_format", "partial_images"];
+
 pub(super) fn images(ask: Ask<'_>) -> Result<Peek, DecodeError> {
+    let model = ask.model_or(Some(artist(ask)))?;
     let output_image = ask.whole("n")?.unwrap_or(1);
     let guessed = Units { output_image, ..Units::default() };
     let foreseen = Foreseen { guessed, ..Foreseen::default() };
     let delivery = streamed(ask.is_true("stream")?);
-    Ok(Peek { delivery, max_tokens: None, foreseen, ..Peek::of(ask.model()?) })
+    Ok(Peek { delivery, max_tokens: None, foreseen, ..Peek::of(model) })
+}
+
+/// The default of the three operations, which their fields tell apart: only an edit has both a picture and a prompt.
+fn artist(ask: Ask<'_>) -> &'static str {
+    let has = |names: &[&str]| names.iter().any(|name| ask.fields.value(ask.body, name).is_some());
+    let is_edit = has(&["image", "image[]", "images"]) && has(&["prompt"]);
+    if is_edit || has(&EDITOR_S_OWN) { EDITOR } else { PAINTER }
 }
 
 pub(super) fn moderations(ask: Ask<'_>) -> Result<Peek, DecodeError> {

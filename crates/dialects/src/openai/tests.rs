@@ -80,6 +80,18 @@ fn requests_say_whether_they_want_a_stream_and_of_what() {
 }
 
 #[test]
+fn pictures_are_made_by_the_usual_model_where_none_is_named() {
+    let object = |body: &str| peek(&IMAGES, &HeaderMap::new(), &Bytes::from(body.to_owned())).unwrap().model;
+    assert_eq!(object(r#"{"prompt":"x"}"#).as_str(), "dall-e-2");
+    assert_eq!(object(r#"{"prompt":"x","model":null}"#).as_str(), "dall-e-2");
+    assert_eq!(object(r#"{"prompt":"x","output_format":"webp"}"#).as_str(), "gpt-image-1.5");
+    assert_eq!(object(r#"{"prompt":"x","images":[]}"#).as_str(), "gpt-image-1.5");
+    let of_form = |fields: &[(&str, &str)]| peek(&IMAGES, &form_headers(), &form(fields)).unwrap().model;
+    assert_eq!(of_form(&[("image", "x")]).as_str(), "dall-e-2");
+    assert_eq!(of_form(&[("image[]", "x"), ("prompt", "y")]).as_str(), "gpt-image-1.5");
+}
+
+#[test]
 fn a_form_is_read_like_an_object() {
     #[track_caller]
     fn check(fields: &[(&str, &str)], delivery: Delivery, shape: StreamForm) {
@@ -106,6 +118,14 @@ fn only_the_model_s_name_changes_in_a_form_and_in_an_object() {
     };
     let body = form(&[("model", "m"), ("prompt", "m")]);
     assert_eq!(adapt(&IMAGES, &form_headers(), &body), form(&[("model", "up\""), ("prompt", "m")]));
+    let unnamed = form(&[("image", "m"), ("n", "1")]);
+    let named = form(&[("model", "up\""), ("image", "m"), ("n", "1")]);
+    let named = String::from_utf8(named.to_vec()).unwrap();
+    let expect = named.replacen("content-disposition", "Content-Disposition", 1);
+    assert_eq!(adapt(&IMAGES, &form_headers(), &unnamed), expect.as_bytes());
+    assert_eq!(adapt(&IMAGES, &form_headers(), &form(&[])), form(&[]));
+    let padded = Bytes::from([b"\r\n", &unnamed[..]].concat());
+    assert_eq!(adapt(&IMAGES, &form_headers(), &padded), [b"\r\n", expect.as_bytes()].concat());
     let body = Bytes::from_static(br#"{ "input" : "m", "model":"m" }"#);
     assert_eq!(adapt(&SPEECH, &HeaderMap::new(), &body), br#"{ "input" : "m", "model":"up\"" }"#);
     let body = Bytes::from_static(br#"{"input":"m"}"#);
