@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use types::conversation::{Delivery, Delta, Event, Opening};
-use types::{Fault, Frame, Refusal};
+use types::{Fault, Frame, Refusal, Usage};
 
 use crate::vocabulary::Listener;
 use crate::{Asked, Conduit, Conversational, Decoder, Encoder, Fold, Tally, ToolNames, unfold};
@@ -51,6 +51,24 @@ impl Translation {
         Self { upstream, decoder, sink, listener, tally, tool_names, events: Vec::new() }
     }
 
+    /// What a whole answer that failed says it has used: its provider bills it all the same.
+    fn spent(&self, body: Bytes) -> Option<Usage> {
+        let Sink::Whole(whole) = &self.sink else { return None };
+        let mut reader = self.upstream.forwarder(&whole.asked);
+        // It may be no answer at all; then it says nothing.
+        let _ = reader.push(Frame::Whole(body), &mut Vec::new());
+        reader.tally().usage
+    }
+
+    /// Takes note of the usage that came with a piece at which a stream failed.
+    fn note_usage(&mut self) {
+        for event in self.events.drain(..) {
+            if let Event::Usage(usage) = event {
+                self.tally.usage = Some(usage);
+            }
+        }
+    }
+
     /// Hands the gathered events on.
     fn emit(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault> {
         let mut written = Vec::new();
@@ -84,10 +102,23 @@ impl Translation {
 
 impl Conduit for Translation {
     fn push(&mut self, frame: Frame, out: &mut Vec<Bytes>) -> Result<(), Fault> {
-        match frame {
-            Frame::Event(event) => self.decoder.push(&event, &mut self.events)?,
-            Frame::Whole(body) => self.events = unfold(&self.upstream.decode_answer(&body)?),
+        let read = match frame {
+            Frame::Event(event) => self.decoder.push(&event, &mut self.events),
+            Frame::Whole(body) => match self.upstream.decode_answer(&body) {
+                Ok(answer) => {
+                    self.events = unfold(&answer);
+                    Ok(())
+                }
+                Err(fault) => {
+                    self.tally.usage = self.spent(body);
+                    Err(fault)
+                }
+            },
+        };
+        if read.is_err() {
+            self.note_usage();
         }
+        read?;
         self.emit(out)
     }
 

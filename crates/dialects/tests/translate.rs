@@ -566,6 +566,23 @@ fn a_usage_nobody_can_read_breaks_no_stream() {
 }
 
 #[test]
+fn an_answer_that_failed_has_used_what_it_says() {
+    let gemini = by_name("gemini").unwrap().conversational().unwrap();
+    let failed = r#"{"candidates":[{"content":{},"finishReason":"MALFORMED_FUNCTION_CALL"}],"usageMetadata":{"promptTokenCount":7,"totalTokenCount":7}}"#;
+    let aborted = r#"{"choices":[{"message":{"content":"x"},"finish_reason":"aborted"}],"usage":{"prompt_tokens":7,"completion_tokens":0,"total_tokens":7}}"#;
+    let event = StreamEvent { raw: Bytes::new(), name: Bytes::new(), data: failed.into() };
+    for (from, delivered, frame) in [
+        (gemini, Delivered::Whole, Frame::Whole(failed.into())),
+        (gemini, Delivered::Stream, Frame::Event(event)),
+        (chat(), Delivered::Whole, Frame::Whole(aborted.into())),
+    ] {
+        let mut way = conduit(from, messages(), &asked(Delivery::Whole), delivered).unwrap();
+        assert_eq!(way.push(frame, &mut Vec::new()).unwrap_err().kind, FaultKind::Server);
+        assert_eq!(way.tally().usage, Some(Usage { input: Tokens(7), ..Usage::default() }));
+    }
+}
+
+#[test]
 fn an_answer_that_says_nothing_is_an_empty_text_for_a_chat_caller() {
     let mut answer = messages_answer();
     answer["content"] = json!([]);

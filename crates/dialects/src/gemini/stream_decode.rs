@@ -77,17 +77,20 @@ impl StreamDecoder {
             return Err(fault_in_answer(data));
         }
         self.start(&chunk, events);
-        for (position, candidate) in (0..).zip(chunk.candidates.iter().flatten()) {
-            self.candidate(position, candidate, events)?;
-        }
-        if let Some(feedback) = chunk.prompt_feedback.as_ref().filter(|feedback| feedback.blocks()) {
-            self.blocked(feedback, events);
-        }
         let model = chunk.model_version.as_deref().unwrap_or_default();
         let grounding = chunk.candidates.iter().flatten().filter_map(Candidate::grounding);
         let told: u64 = grounding.map(|grounding| searches(grounding.get().as_bytes(), model)).sum();
         self.searches = self.searches.max(told);
-        events.extend(chunk.usage().map(|usage| Event::Usage(usage.canonical(self.searches))));
+        let usage = chunk.usage().map(|usage| Event::Usage(usage.canonical(self.searches)));
+        for (position, candidate) in (0..).zip(chunk.candidates.iter().flatten()) {
+            let read = self.candidate(position, candidate, events);
+            // What failed has used something too.
+            read.inspect_err(|_| events.extend(usage.clone()))?;
+        }
+        if let Some(feedback) = chunk.prompt_feedback.as_ref().filter(|feedback| feedback.blocks()) {
+            self.blocked(feedback, events);
+        }
+        events.extend(usage);
         Ok(())
     }
 
