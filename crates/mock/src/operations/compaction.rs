@@ -1,4 +1,4 @@
-//! A conversation made shorter: what the user said last, and everything before it as one item that only this model reads.
+//! A conversation made shorter: what the user said, and everything that was said as one item that only this model reads.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +9,7 @@ use super::Ask;
 use crate::script::CREATED;
 use crate::{Script, bounds, speech};
 
-/// The user's last message, and the conversation in one item.
+/// The user's messages, and the conversation in one item.
 pub(super) fn compacted(ask: &Ask<'_>) -> Result<Script, Refusal> {
     let input = ask.field("input");
     let messages: Vec<(bool, String)> = match &input {
@@ -21,9 +21,9 @@ pub(super) fn compacted(ask: &Ask<'_>) -> Result<Script, Refusal> {
         }
     };
     let all = messages.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n");
-    let last = messages.iter().rfind(|(is_user, _)| *is_user).map(|(_, text)| {
+    let users = messages.iter().filter(|(is_user, _)| *is_user).enumerate().map(|(index, (_, text))| {
         json!({
-            "type": "message", "id": "msg_mock", "status": "completed", "role": "user",
+            "type": "message", "id": format!("msg_mock_{index}"), "status": "completed", "role": "user",
             "content": [{"type": "input_text", "text": text}],
         })
     });
@@ -32,7 +32,7 @@ pub(super) fn compacted(ask: &Ask<'_>) -> Result<Script, Refusal> {
     let tokens = speech::pieces(&all).count();
     let answer = json!({
         "id": "resp_mock", "object": "response.compaction", "created_at": CREATED,
-        "output": last.into_iter().chain([compaction]).collect::<Vec<_>>(),
+        "output": users.chain([compaction]).collect::<Vec<_>>(),
         "usage": {
             "input_tokens": tokens, "input_tokens_details": {"cached_tokens": 0},
             "output_tokens": tokens, "output_tokens_details": {"reasoning_tokens": 0},

@@ -141,6 +141,7 @@ async fn a_conversation_is_made_shorter_and_gone_on_from() {
     let compacted = ask(&gateway, COMPACT, body).await.json();
     assert_eq!(compacted["object"], "response.compaction", "{compacted}");
     let mut items = compacted["output"].as_array().unwrap().clone();
+    assert_eq!(items.len(), 3, "what the user said, and all that was said: {compacted}");
     assert_eq!(items.last().unwrap()["type"], "compaction");
     items.push(said("user", &json!("Go on from here.")));
     let mut body = create(&json!(items), None);
