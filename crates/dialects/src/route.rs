@@ -116,12 +116,14 @@ enum Fit<'p> {
 }
 
 fn fits<'p>(pattern: &str, path: &'p str) -> Fit<'p> {
-    let Some((before, rest)) = pattern.split_once('{') else {
-        return if pattern == path { Fit::Whole } else { Fit::Not };
+    // A look at the first bytes is enough for nearly every pattern.
+    let pairs = pattern.bytes().zip(path.bytes());
+    let same = pairs.take_while(|(wanted, given)| wanted == given && *wanted != b'{').count();
+    let (Some(rest), Some(tail)) = (pattern.get(same..), path.get(same..)) else { return Fit::Not };
+    let Some(rest) = rest.strip_prefix('{') else {
+        return if rest.is_empty() && tail.is_empty() { Fit::Whole } else { Fit::Not };
     };
-    let (Some((word, after)), Some(tail)) = (rest.split_once('}'), path.strip_prefix(before)) else {
-        return Fit::Not;
-    };
+    let Some((word, after)) = rest.split_once('}') else { return Fit::Not };
     if word == "model" {
         // The last placeholder: what is left of the pattern is what the path ends in.
         let model = tail.strip_suffix(after).filter(|model| !model.is_empty());

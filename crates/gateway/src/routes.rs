@@ -22,9 +22,12 @@ pub(crate) fn find(path: &str, headers: &HeaderMap) -> Option<Route> {
 
 /// What is kept at a provider has the same path in more than one language.
 fn in_own_language(route: Route, headers: &HeaderMap) -> Route {
+    if !route.operation.is_kept() {
+        return route;
+    }
     let speaker = speaker(headers);
     let root = |dialect| owned::root(dialect, route.operation);
-    let is_shared = route.operation.is_kept() && root(speaker) == root(route.dialect);
+    let is_shared = root(speaker) == root(route.dialect);
     if is_shared { Route { dialect: speaker, ..route } } else { route }
 }
 
