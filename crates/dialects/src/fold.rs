@@ -6,14 +6,19 @@ use types::conversation::{Answer, Choice, Content, Delta, Event, Opening};
 
 /// The events that a whole answer would have been.
 pub fn unfold(answer: &Answer) -> Vec<Event> {
-    let mut events =
-        vec![Event::Start { id: answer.id.clone(), model: answer.model.clone(), created: answer.created }];
-    for (choice, said) in (0..).zip(&answer.choices) {
-        let mut logprobs = said.logprobs.clone().map(|json| Event::Logprobs { choice, json });
-        for (block, content) in (0..).zip(&said.content) {
+    into_events(answer.clone())
+}
+
+/// The same of an answer that nobody needs afterwards.
+pub(crate) fn into_events(answer: Answer) -> Vec<Event> {
+    let mut events = vec![Event::Start { id: answer.id, model: answer.model, created: answer.created }];
+    for (choice, said) in (0..).zip(answer.choices) {
+        let mut logprobs = said.logprobs.map(|json| Event::Logprobs { choice, json });
+        for (block, content) in (0..).zip(said.content) {
+            let is_text = matches!(content, Content::Text { .. });
             unfold_block(choice, block, content, &mut events);
             // They are the first text's, and told before it ends: some languages have no place for them later.
-            if matches!(content, Content::Text { .. }) {
+            if is_text {
                 let end = events.pop();
                 events.extend(logprobs.take());
                 events.extend(end);
@@ -21,7 +26,7 @@ pub fn unfold(answer: &Answer) -> Vec<Event> {
         }
         events.extend(logprobs);
         if let Some(reason) = said.stop {
-            events.push(Event::Finish { choice, reason, stop_sequence: said.stop_sequence.clone() });
+            events.push(Event::Finish { choice, reason, stop_sequence: said.stop_sequence });
         }
     }
     events.extend(answer.usage.map(Event::Usage));
@@ -29,28 +34,23 @@ pub fn unfold(answer: &Answer) -> Vec<Event> {
     events
 }
 
-fn unfold_block(choice: u32, block: u32, content: &Content, events: &mut Vec<Event>) {
+fn unfold_block(choice: u32, block: u32, content: Content, events: &mut Vec<Event>) {
     let (opening, deltas) = match content {
-        Content::Text { text, .. } => (Opening::Text, vec![Delta::Text(text.clone())]),
-        Content::Refusal(text) => (Opening::Refusal, vec![Delta::Refusal(text.clone())]),
+        Content::Text { text, .. } => (Opening::Text, [Some(Delta::Text(text)), None]),
+        Content::Refusal(text) => (Opening::Refusal, [Some(Delta::Refusal(text)), None]),
         Content::Thinking { text, signature } => {
-            let mut deltas = vec![Delta::Thinking(text.clone())];
-            deltas.extend(signature.clone().map(Delta::Signature));
-            (Opening::Thinking, deltas)
+            (Opening::Thinking, [Some(Delta::Thinking(text)), signature.map(Delta::Signature)])
         }
-        Content::RedactedThinking { data } => (Opening::RedactedThinking { data: data.clone() }, vec![]),
-        Content::ToolCall { id, name, arguments, signature, .. } => (
-            Opening::ToolCall { id: id.clone(), name: name.clone(), signature: signature.clone() },
-            vec![Delta::Arguments(arguments.clone())],
-        ),
-        Content::Opaque { kind, json } => {
-            (Opening::Opaque { kind: kind.clone(), json: json.clone() }, vec![])
+        Content::RedactedThinking { data } => (Opening::RedactedThinking { data }, [None, None]),
+        Content::ToolCall { id, name, arguments, signature, .. } => {
+            (Opening::ToolCall { id, name, signature }, [Some(Delta::Arguments(arguments)), None])
         }
+        Content::Opaque { kind, json } => (Opening::Opaque { kind, json }, [None, None]),
         // No dialect's model answers with these; a request's history is never unfolded.
         Content::Audio(_) | Content::Document(_) | Content::Image(_) | Content::ToolResult { .. } => return,
     };
     events.push(Event::Open { choice, block, opening });
-    events.extend(deltas.into_iter().map(|delta| Event::Delta { choice, block, delta }));
+    events.extend(deltas.into_iter().flatten().map(|delta| Event::Delta { choice, block, delta }));
     events.push(Event::Close { choice, block });
 }
 
@@ -70,7 +70,7 @@ impl Fold {
                 self.answer.created = created;
             }
             Event::Open { choice, block, opening } => self.open(choice, block, opening),
-            Event::Delta { choice, block, delta } => self.extend(choice, block, &delta),
+            Event::Delta { choice, block, delta } => self.extend(choice, block, delta),
             Event::Logprobs { choice, json } => self.logprobs(choice, &json),
             Event::Finish { choice, reason, stop_sequence } => {
                 let choice = self.choice(choice);
@@ -127,15 +127,15 @@ impl Fold {
         blocks.push(content);
     }
 
-    fn extend(&mut self, choice: u32, block: u32, delta: &Delta) {
+    fn extend(&mut self, choice: u32, block: u32, delta: Delta) {
         let Some(content) = self.choice(choice).content.get_mut(block as usize) else { return };
         match (content, delta) {
             (Content::Text { text, .. }, Delta::Text(piece))
             | (Content::Refusal(text), Delta::Refusal(piece))
             | (Content::Thinking { text, .. }, Delta::Thinking(piece))
-            | (Content::ToolCall { arguments: text, .. }, Delta::Arguments(piece)) => text.push_str(piece),
+            | (Content::ToolCall { arguments: text, .. }, Delta::Arguments(piece)) => append(text, piece),
             (Content::Thinking { signature, .. }, Delta::Signature(piece)) => {
-                signature.get_or_insert_default().push_str(piece);
+                append(signature.get_or_insert_default(), piece);
             }
             (_, _) => {} // A delta of another kind than its block: the upstream's fault, and nothing to keep.
         }
@@ -149,6 +149,15 @@ impl Fold {
             Some(so_far) => join_logprobs(&so_far, json).or(Some(so_far)),
         };
         choice.logprobs = joined;
+    }
+}
+
+/// Appends a piece. A whole answer's text is all in its first.
+fn append(text: &mut String, piece: String) {
+    if text.is_empty() {
+        *text = piece;
+    } else {
+        text.push_str(&piece);
     }
 }
 

@@ -4,8 +4,9 @@ use bytes::Bytes;
 use types::conversation::{Delivery, Delta, Event, Opening};
 use types::{Fault, Frame, Refusal, Usage};
 
+use crate::fold::into_events;
 use crate::vocabulary::Listener;
-use crate::{Asked, Conduit, Conversational, Decoder, Encoder, Fold, Tally, ToolNames, unfold};
+use crate::{Asked, Conduit, Conversational, Decoder, Encoder, Fold, Tally, ToolNames};
 
 /// Translates an answer.
 pub(crate) struct Translation {
@@ -106,7 +107,7 @@ impl Conduit for Translation {
             Frame::Event(event) => self.decoder.push(&event, &mut self.events),
             Frame::Whole(body) => match self.upstream.decode_answer(&body) {
                 Ok(answer) => {
-                    self.events = unfold(&answer);
+                    self.events = into_events(answer);
                     Ok(())
                 }
                 Err(fault) => {
