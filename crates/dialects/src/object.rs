@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::Deserialize;
 use serde_json::value::RawValue;
 use types::Json;
 
 use crate::extras::says_nothing;
+use crate::outline::Part;
 use crate::{DecodeError, ScanError};
 
 /// What nobody took of a request's objects, by place.
@@ -71,21 +72,26 @@ impl Path<'_> {
 /// The fields of one object that have not been taken yet. Where leftovers are noted, letting go of it notes them.
 pub(crate) struct Object<'a, 'p> {
     path: &'p Path<'p>,
-    fields: Pairs<'a>,
+    fields: Vec<(Cow<'a, str>, Part<'a>)>,
 }
 
 impl<'a, 'p> Object<'a, 'p> {
     /// The object that `text` must be.
     pub(crate) fn read(text: &'a str, path: &'p Path<'p>) -> Result<Self, DecodeError> {
-        match serde_json::from_str(text) {
-            Ok(fields) => Ok(Self { path, fields }),
-            Err(_) => Err(path.wrong("must be an object")),
+        Self::of(Part::unread(text.trim_matches([' ', '\t', '\n', '\r'])), path)
+    }
+
+    /// The object that `part` must be.
+    pub(crate) fn of(part: Part<'a>, path: &'p Path<'p>) -> Result<Self, DecodeError> {
+        match part.named() {
+            Some(fields) => Ok(Self { path, fields }),
+            None => Err(path.wrong("must be an object")),
         }
     }
 
     /// The same object with its names in camel case, for languages that take snake case as well.
     pub(crate) fn in_camel_case(mut self) -> Self {
-        for (name, _) in &mut self.fields.0 {
+        for (name, _) in &mut self.fields {
             if name.contains('_') {
                 *name = Cow::Owned(camel_case(name));
             }
@@ -95,7 +101,7 @@ impl<'a, 'p> Object<'a, 'p> {
 
     /// The names of the fields that have not been taken yet.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.fields.0.iter().map(|(name, _)| name.as_ref())
+        self.fields.iter().map(|(name, _)| name.as_ref())
     }
 
     /// Where the object stands.
@@ -104,20 +110,24 @@ impl<'a, 'p> Object<'a, 'p> {
     }
 
     /// The fields that have not been taken yet, in order.
-    pub(crate) fn fields(&self) -> &[(Cow<'a, str>, &'a RawValue)] {
-        &self.fields.0
+    pub(crate) fn fields(&self) -> &[(Cow<'a, str>, Part<'a>)] {
+        &self.fields
     }
 
     /// Takes a field out. A field that is null is not there.
-    pub(crate) fn take(&mut self, name: &str) -> Result<Option<&'a RawValue>, DecodeError> {
-        let fields = &mut self.fields.0;
-        let Some(at) = fields.iter().position(|(key, _)| key == name) else { return Ok(None) };
-        let (_, value) = fields.remove(at);
-        if fields.iter().any(|(key, _)| key == name) {
+    pub(crate) fn take_part(&mut self, name: &str) -> Result<Option<Part<'a>>, DecodeError> {
+        let Some(at) = self.fields.iter().position(|(key, _)| key == name) else { return Ok(None) };
+        let (_, value) = self.fields.remove(at);
+        if self.fields.iter().any(|(key, _)| key == name) {
             let field = Path::Field(self.path, name).to_string();
             return Err(DecodeError::Json(ScanError::Duplicate { field }));
         }
-        Ok((value.get() != "null").then_some(value))
+        Ok((value.raw() != b"null").then_some(value))
+    }
+
+    /// The same as serde knows it.
+    pub(crate) fn take(&mut self, name: &str) -> Result<Option<&'a RawValue>, DecodeError> {
+        Ok(self.take_part(name)?.and_then(|value| serde_json::from_str(value.written()).ok()))
     }
 
     /// Takes a field that must be a `T`; `expected` says so in words, e.g. `must be a string`.
@@ -126,8 +136,8 @@ impl<'a, 'p> Object<'a, 'p> {
         name: &str,
         expected: &str,
     ) -> Result<Option<T>, DecodeError> {
-        let Some(raw) = self.take(name)? else { return Ok(None) };
-        match serde_json::from_str(raw.get()) {
+        let Some(value) = self.take_part(name)? else { return Ok(None) };
+        match serde_json::from_str(value.written()) {
             Ok(value) => Ok(Some(value)),
             Err(_) => Err(Path::Field(self.path, name).wrong(expected)),
         }
@@ -135,7 +145,9 @@ impl<'a, 'p> Object<'a, 'p> {
 
     /// Takes a field that must be text.
     pub(crate) fn take_text(&mut self, name: &str) -> Result<Option<String>, DecodeError> {
-        self.take_as(name, "must be a string")
+        let Some(value) = self.take_part(name)? else { return Ok(None) };
+        let text = value.text().ok_or_else(|| Path::Field(self.path, name).wrong("must be a string"))?;
+        Ok(Some(text.into_owned()))
     }
 
     /// Takes a field that must be there and be text.
@@ -148,16 +160,29 @@ impl<'a, 'p> Object<'a, 'p> {
         Ok(self.take_as(name, "must be an array")?.unwrap_or_default())
     }
 
+    /// The same, each item with what is known of it.
+    pub(crate) fn take_parts(
+        &mut self,
+        name: &str,
+    ) -> Result<impl Iterator<Item = Part<'a>> + use<'a>, DecodeError> {
+        let list = self.take_part(name)?.map(Part::list);
+        match list {
+            Some(None) => Err(Path::Field(self.path, name).wrong("must be an array")),
+            Some(Some(items)) => Ok(Some(items).into_iter().flatten()),
+            None => Ok(None.into_iter().flatten()),
+        }
+    }
+
     /// Puts a field back that turned out not to be understood after all.
     pub(crate) fn put_back(&mut self, name: &'static str, value: &'a RawValue) {
-        self.fields.0.push((Cow::Borrowed(name), value));
+        self.fields.push((Cow::Borrowed(name), Part::unread(value.get())));
     }
 
     /// What has not been taken and is not null.
     pub(crate) fn rest(mut self) -> impl Iterator<Item = (String, Json)> {
-        let fields = std::mem::take(&mut self.fields.0);
-        let said = fields.into_iter().filter(|(_, value)| value.get() != "null");
-        said.map(|(name, value)| (name.into_owned(), keep(value)))
+        let fields = std::mem::take(&mut self.fields);
+        let said = fields.into_iter().filter(|(_, value)| value.raw() != b"null");
+        said.map(|(name, value)| (name.into_owned(), keep_part(value)))
     }
 
     /// What has not been taken of this whole body, and what was noted further inside.
@@ -168,20 +193,20 @@ impl<'a, 'p> Object<'a, 'p> {
 
     /// Lets go of an object that is kept whole elsewhere, so that nothing of it is left over.
     pub(crate) fn kept(mut self) {
-        self.fields.0.clear();
+        self.fields.clear();
     }
 }
 
 impl Drop for Object<'_, '_> {
     fn drop(&mut self) {
-        let said = self.fields.0.iter().filter(|(_, value)| !says_nothing(value.get()));
+        let said = self.fields.iter().filter(|(_, value)| !says_nothing(value.written()));
         let mut said = said.peekable();
         if said.peek().is_none() {
             return;
         }
         if let Some(leftovers) = self.path.leftovers() {
             for (name, value) in said {
-                leftovers.note(Path::Field(self.path, name).to_string(), keep(value));
+                leftovers.note(Path::Field(self.path, name).to_string(), keep_part(*value));
             }
         }
     }
@@ -204,7 +229,12 @@ fn camel_case(name: &str) -> String {
 
 /// A field that is nice to have: of another type than foreseen, it is not there.
 pub(crate) fn lenient<T: serde::de::DeserializeOwned>(object: &mut Object<'_, '_>, name: &str) -> Option<T> {
-    serde_json::from_str(object.take(name).ok()??.get()).ok()
+    serde_json::from_str(object.take_part(name).ok()??.written()).ok()
+}
+
+/// The same of a text.
+pub(crate) fn lenient_text(object: &mut Object<'_, '_>, name: &str) -> Option<String> {
+    object.take_part(name).ok()??.text().map(Cow::into_owned)
 }
 
 /// A value kept as it came.
@@ -212,34 +242,8 @@ pub(crate) fn keep(value: &RawValue) -> Json {
     Json::from(value.to_owned())
 }
 
-/// Names and values in the order they came.
-struct Pairs<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(PairsVisitor).map(Self)
-    }
+/// The same of a part.
+#[expect(clippy::expect_used, reason = "a part is a value in a text that was checked")]
+pub(crate) fn keep_part(value: Part<'_>) -> Json {
+    Json::parse(value.written()).expect("a checked value is JSON")
 }
-
-struct PairsVisitor;
-
-impl<'de> Visitor<'de> for PairsVisitor {
-    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut pairs = Vec::with_capacity(map.size_hint().unwrap_or(8));
-        while let Some(Key(name)) = map.next_key()? {
-            pairs.push((name, map.next_value()?));
-        }
-        Ok(pairs)
-    }
-}
-
-/// A field's name, borrowed where it has no escapes.
-#[derive(serde::Deserialize)]
-#[serde(transparent)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);

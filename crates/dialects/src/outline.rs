@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::value::RawValue;
 
@@ -12,8 +13,18 @@ use crate::{ScanError, Span};
 
 /// What is kept: down to the fields of a choice's message, for as many choices as there may be.
 const KEEP: Keep = Keep { levels: 4, most: 1 << 16 };
+/// What is kept of a request: down to its messages.
+const KEEP_OF_REQUEST: Keep = Keep { levels: 2, most: 1 << 16 };
 /// A table larger than this is not kept for the next text.
 const KEPT: usize = 1024;
+/// What is kept of a value that is read by itself.
+const ONE_LEVEL: Keep = Keep { levels: 1, most: 1 << 16 };
+/// Deeper than any request the gateway lets in.
+const DEEPEST: usize = 512;
+/// As many as an object usually has.
+const USUAL_FIELDS: usize = 8;
+/// As many as a small answer has.
+const USUAL_MEMBERS: usize = 48;
 
 /// What was found in the last text; its table is used again for the next.
 #[derive(Debug, Default)]
@@ -24,7 +35,18 @@ pub(crate) struct Outline {
 impl Outline {
     /// Checks the whole of `body`, which must be an object, and finds what is in it.
     pub(crate) fn read<'a>(&'a mut self, body: &'a [u8], max_depth: usize) -> Result<Part<'a>, ScanError> {
-        self.read_within(body, max_depth, KEEP)
+        self.read_text(scanner::text(body)?, max_depth)
+    }
+
+    /// The same of a text.
+    pub(crate) fn read_text<'a>(
+        &'a mut self,
+        text: &'a str,
+        max_depth: usize,
+    ) -> Result<Part<'a>, ScanError> {
+        self.members.clear();
+        self.members.shrink_to(KEPT);
+        self.scan(text, max_depth, KEEP)
     }
 
     /// The same, with as much kept of it.
@@ -36,8 +58,24 @@ impl Outline {
     ) -> Result<Part<'a>, ScanError> {
         self.members.clear();
         self.members.shrink_to(KEPT);
-        scanner::scan(body, max_depth, keep, &mut self.members)?;
-        Ok(Part { body, span: (0, body.len()), members: &self.members })
+        self.scan(scanner::text(body)?, max_depth, keep)
+    }
+
+    /// The same of a request, of which less is kept: it may have any number of messages.
+    pub(crate) fn read_request<'a>(
+        &'a mut self,
+        text: &'a str,
+        max_depth: usize,
+    ) -> Result<Part<'a>, ScanError> {
+        self.scan(text, max_depth, KEEP_OF_REQUEST)
+    }
+
+    fn scan<'a>(&'a mut self, text: &'a str, max_depth: usize, keep: Keep) -> Result<Part<'a>, ScanError> {
+        self.members.reserve(USUAL_MEMBERS);
+        let inside = scanner::scan(text, max_depth, keep, &mut self.members)?;
+        // The brace of the object: there may be space around it.
+        let span = (inside - 1, text.trim_ascii_end().len());
+        Ok(Part { text, span, members: &self.members })
     }
 }
 
@@ -74,15 +112,25 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>, T>(
 /// A value and what is known to be inside it.
 #[derive(Clone, Copy)]
 pub(crate) struct Part<'a> {
-    body: &'a [u8],
+    text: &'a str,
     span: (usize, usize),
     members: &'a [Member],
 }
 
 impl<'a> Part<'a> {
+    /// A value of which nothing is known yet but that it is one.
+    pub(crate) const fn unread(text: &'a str) -> Self {
+        Self { text, span: (0, text.len()), members: &[] }
+    }
+
     /// The value as it is written.
+    pub(crate) fn written(self) -> &'a str {
+        self.text.get(self.span()).unwrap_or_default()
+    }
+
+    /// The same as bytes.
     pub(crate) fn raw(self) -> &'a [u8] {
-        self.body.get(self.span.0..self.span.1).unwrap_or_default()
+        self.written().as_bytes()
     }
 
     /// Where it lies in the text.
@@ -92,25 +140,43 @@ impl<'a> Part<'a> {
 
     /// The value of a field. Of two, the first.
     pub(crate) fn field(self, name: &str) -> Option<Self> {
-        self.members().find(|(member, _)| member.is(self.body, name)).map(|(_, part)| part)
+        self.members().find(|(member, _)| member.is(self.text.as_bytes(), name)).map(|(_, part)| part)
     }
 
     /// The values of all fields of this name.
     pub(crate) fn all(self, name: &str) -> impl Iterator<Item = Self> {
-        self.members().filter(move |(member, _)| member.is(self.body, name)).map(|(_, part)| part)
+        self.members().filter(move |(member, _)| member.is(self.text.as_bytes(), name)).map(|(_, part)| part)
     }
 
     /// What stands in it that has things in itself, but for the fields of these names.
     pub(crate) fn inside(self, but: &[&str]) -> impl Iterator<Item = Self> {
-        let is_left_out = move |member: &Member| but.iter().any(|name| member.is(self.body, name));
+        let is_left_out = move |member: &Member| but.iter().any(|name| member.is(self.text.as_bytes(), name));
         let holding = self.members().filter(|(_, part)| !part.members.is_empty());
         holding.filter(move |(member, _)| !is_left_out(member)).map(|(_, part)| part)
     }
 
     /// The fields, each with its name as it is spelled.
     pub(crate) fn fields(self) -> impl Iterator<Item = (&'a [u8], Self)> {
-        self.members()
-            .map(move |(member, part)| (self.body.get(member.key.clone()).unwrap_or_default(), part))
+        let body = self.text.as_bytes();
+        self.members().map(move |(member, part)| (body.get(member.key.clone()).unwrap_or_default(), part))
+    }
+
+    /// The fields, each with its name as it reads; none of anything but an object. What nothing is known of yet is read
+    /// for this.
+    pub(crate) fn named(self) -> Option<Vec<(Cow<'a, str>, Self)>> {
+        if !self.raw().starts_with(b"{") {
+            return None;
+        }
+        if !self.members.is_empty() {
+            let known = self.members().filter_map(|(member, part)| Some((member.name_in(self.text)?, part)));
+            return Some(known.collect());
+        }
+        let (text, mut members) = (self.written(), Vec::with_capacity(USUAL_FIELDS));
+        scanner::scan(text, DEEPEST, ONE_LEVEL, &mut members).ok()?;
+        let read = members
+            .into_iter()
+            .filter_map(|member| Some((member.name_in(text)?, Self::unread(text.get(member.value)?))));
+        Some(read.collect())
     }
 
     /// The items of a list; none of anything else.
@@ -119,13 +185,26 @@ impl<'a> Part<'a> {
         self.members().filter(move |_| list).map(|(_, part)| part)
     }
 
+    /// The items, if the value is a list. What nothing is known of yet is read for this.
+    pub(crate) fn list(self) -> Option<impl Iterator<Item = Self>> {
+        let items: Vec<&RawValue> = match self.raw() {
+            [b'[', ..] if self.members.is_empty() => serde_json::from_str(self.written()).ok()?,
+            [b'[', ..] => Vec::new(),
+            _ => return None,
+        };
+        Some(self.items().chain(items.into_iter().map(|item| Self::unread(item.get()))))
+    }
+
     /// The text, if the value is a string.
     pub(crate) fn text(self) -> Option<Cow<'a, str>> {
-        let inside = self.raw().strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-        if inside.contains(&b'\\') {
-            return serde_json::from_str(&mend(std::str::from_utf8(self.raw()).ok()?)).ok().map(Cow::Owned);
+        let spelled = self.written().strip_prefix('"')?.strip_suffix('"')?;
+        match memchr(b'\\', spelled.as_bytes()) {
+            None => Some(Cow::Borrowed(spelled)),
+            Some(first) => match unescaped(spelled, first) {
+                Some(text) => Some(Cow::Owned(text)),
+                None => serde_json::from_str(&mend(self.written())).ok().map(Cow::Owned),
+            },
         }
-        std::str::from_utf8(inside).ok().map(Cow::Borrowed)
     }
 
     /// What stands directly inside the value.
@@ -136,9 +215,34 @@ impl<'a> Part<'a> {
             let (members, next) = others.split_at_checked(member.inside)?;
             rest = next;
             let span = (member.value.start, member.value.end);
-            Some((member, Self { body: self.body, span, members }))
+            Some((member, Self { text: self.text, span, members }))
         })
     }
+}
+
+/// What is spelled between two quotes, with its first escape sequence at `first`; none where a character is spelled by
+/// its number.
+fn unescaped(spelled: &str, first: usize) -> Option<String> {
+    let mut text = String::with_capacity(spelled.len());
+    let (mut rest, mut at) = (spelled, first);
+    loop {
+        let (plain, escape) = rest.split_at_checked(at)?;
+        text.push_str(plain);
+        text.push(match escape.as_bytes().get(1)? {
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => return None,
+            other => char::from(*other),
+        });
+        rest = escape.get(2..)?;
+        let Some(next) = memchr(b'\\', rest.as_bytes()) else { break };
+        at = next;
+    }
+    text.push_str(rest);
+    Some(text)
 }
 
 #[cfg(test)]

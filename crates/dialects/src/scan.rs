@@ -110,7 +110,7 @@ impl Fields {
     /// Checks the whole of `body` and finds the fields of the object it must be.
     pub fn scan(body: &[u8], max_depth: usize) -> Result<Self, ScanError> {
         let mut members = Vec::with_capacity(USUAL_FIELDS);
-        let start = scanner::scan(body, max_depth, KEEP, &mut members)?;
+        let start = scanner::scan(scanner::text(body)?, max_depth, KEEP, &mut members)?;
         Ok(Self { members, start, form: None })
     }
 

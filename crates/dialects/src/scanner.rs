@@ -37,6 +37,11 @@ impl Member {
         }
     }
 
+    /// The name as it reads, where the body is known to be text.
+    pub(crate) fn name_in<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
+        if self.escaped { self.name(text.as_bytes()) } else { text.get(self.key.clone()).map(Cow::Borrowed) }
+    }
+
     /// The name as it reads.
     pub(crate) fn name<'a>(&self, body: &'a [u8]) -> Option<Cow<'a, str>> {
         let raw = body.get(self.key.clone())?;
@@ -57,21 +62,23 @@ pub(crate) struct Keep {
     pub(crate) most: usize,
 }
 
-/// Checks the whole of `body`, which must be an object, and appends the members to `keep` to `members`, each followed by
+/// `body` as text.
+pub(crate) fn text(body: &[u8]) -> Result<&str, ScanError> {
+    simdutf8::compat::from_utf8(body).map_err(|error| ScanError::NotUtf8 { offset: error.valid_up_to() })
+}
+
+/// Checks the whole of `text`, which must be an object, and appends the members to `keep` to `members`, each followed by
 /// what stands inside it. Returns the place just behind the opening brace.
 pub(crate) fn scan(
-    body: &[u8],
+    text: &str,
     max_depth: usize,
     keep: Keep,
     members: &mut Vec<Member>,
 ) -> Result<usize, ScanError> {
-    if let Err(error) = simdutf8::compat::from_utf8(body) {
-        return Err(ScanError::NotUtf8 { offset: error.valid_up_to() });
-    }
-    let (may_control, escaped, problem) = (has_control(body), false, None);
+    let bytes = text.as_bytes();
+    let (may_control, escaped, problem) = (has_control(bytes), false, None);
     let Keep { levels: keep, most } = keep;
-    let mut scanner =
-        Scanner { bytes: body, at: 0, max_depth, keep, most, members, may_control, escaped, problem };
+    let mut scanner = Scanner { bytes, at: 0, max_depth, keep, most, members, may_control, escaped, problem };
     match scanner.whole() {
         Ok(start) => Ok(start),
         Err(Stopped) => Err(scanner.problem.unwrap_or(ScanError::Malformed { offset: 0, expected: "JSON" })),
@@ -234,20 +241,17 @@ impl Scanner<'_> {
     fn string(&mut self) -> Result<(), Stopped> {
         self.expect(b'"', "a string")?;
         self.escaped = false;
-        match near(self.rest()) {
-            Some(length) => self.at += length,
-            None => self.far()?,
-        }
         loop {
+            match near(self.rest()) {
+                Some(length) => self.at += length,
+                None => self.far()?,
+            }
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
                     return Ok(());
                 }
-                Some(b'\\') => {
-                    self.escape()?;
-                    self.far()?;
-                }
+                Some(b'\\') => self.escape()?,
                 Some(_) | None => return self.fail("no control character inside a string"),
             }
         }

@@ -39,7 +39,7 @@ fn close(schema: &str) -> Option<String> {
     let mut written = String::from("{");
     let (mut is_object, mut says_more) = (false, false);
     for (name, value) in object.fields() {
-        let value = value.get();
+        let value = value.written();
         is_object |= name == "properties" || (name == "type" && value.contains("\"object\""));
         says_more |= name == "additionalProperties";
         let inner = match name.as_ref() {
@@ -65,9 +65,9 @@ fn close_named(schemas: &str) -> Option<String> {
     let mut is_changed = false;
     let mut written = String::from("{");
     for (name, schema) in object.fields() {
-        let inner = close(schema.get());
+        let inner = close(schema.written());
         is_changed |= inner.is_some();
-        append(&mut written, name, inner.as_deref().unwrap_or(schema.get()));
+        append(&mut written, name, inner.as_deref().unwrap_or(schema.written()));
     }
     written.push('}');
     is_changed.then_some(written)

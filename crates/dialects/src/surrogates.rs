@@ -3,16 +3,12 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr_iter;
-
 /// What takes the place of half a character: U+FFFD.
 const REPLACEMENT: &str = "\\ufffd";
 
 /// The JSON text `json` with each half of a pair that lacks its other half replaced.
 pub(crate) fn mend(json: &str) -> Cow<'_, str> {
-    let bytes = json.as_bytes();
-    let is_half = |at: usize| matches!(bytes.get(at + 1..at + 3), Some(b"ud" | b"uD"));
-    if !memchr_iter(b'\\', bytes).any(is_half) {
+    if !has_numbered(json.as_bytes()) {
         return Cow::Borrowed(json);
     }
     let mut mended = String::new();
@@ -36,6 +32,12 @@ pub(crate) fn mend(json: &str) -> Cow<'_, str> {
     }
     mended.push_str(json.get(written..).unwrap_or_default());
     Cow::Owned(mended)
+}
+
+/// Whether any character is spelled by its number. A fold without early exit compiles to vector code.
+fn has_numbered(json: &[u8]) -> bool {
+    let pairs = json.iter().zip(json.iter().skip(1));
+    pairs.fold(0, |found, (first, second)| found | u8::from(*first == b'\\' && *second == b'u')) != 0
 }
 
 /// How long `\uXXXX` is.

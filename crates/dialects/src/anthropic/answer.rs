@@ -9,17 +9,22 @@ use types::{Fault, FaultKind, Tokens};
 use super::blocks::Reader;
 use super::error::{fault_in_answer, unreadable};
 use super::ids;
+use super::request_decode::MAX_DEPTH;
 use super::usage::{UsageOut, WireUsage};
 use super::wire::{self, Block, Object, is_own};
 use crate::calls::{broken_input, input};
+use crate::outline::Outline;
+use crate::scanner;
 use crate::shape::write;
 use crate::surrogates::mend;
 use crate::{Asked, DecodeError, proofs};
 
 /// Reads a whole answer.
 pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
-    let text = mend(std::str::from_utf8(body).map_err(|_| not_json())?);
-    let mut object = Object::parse(&text, String::new()).map_err(|_| not_json())?;
+    let text = mend(scanner::text(body).map_err(|_| not_json())?);
+    let mut outline = Outline::default();
+    let root = outline.read_text(&text, MAX_DEPTH).map_err(|_| not_json())?;
+    let mut object = Object::parse(root, String::new()).map_err(|_| not_json())?;
     if object.take("error").is_some() {
         return Err(fault_in_answer(body));
     }

@@ -1,12 +1,13 @@
 //! Reads content blocks: the same in a request's history and in an answer.
 
-use serde_json::value::RawValue;
 use types::Json;
 use types::conversation::{CacheMark, Content, Media, MediaSource, Role};
 
 use super::ids;
 use super::peek::{Version, not_in_new_version};
 use super::wire::{Object, own_kind, wrong};
+use crate::object::keep_part;
+use crate::outline::Part;
 use crate::{DecodeError, proofs};
 
 /// Where blocks stand and what was left over of them.
@@ -27,26 +28,19 @@ impl Reader {
     }
 
     /// Reads content: a text or a list of blocks.
-    pub(super) fn content(&mut self, raw: &RawValue, path: &str) -> Result<Vec<Content>, DecodeError> {
-        if let Ok(text) = serde_json::from_str::<String>(raw.get()) {
+    pub(super) fn content(&mut self, part: Part<'_>, path: &str) -> Result<Vec<Content>, DecodeError> {
+        if let Some(text) = part.text() {
             return Ok(vec![Content::text(text)]);
         }
-        let blocks: Vec<&RawValue> = serde_json::from_str(raw.get())
-            .map_err(|_| wrong(path, "must be a string or a list of blocks"))?;
-        self.blocks(&blocks, path)
-    }
-
-    /// Reads a list of blocks.
-    pub(super) fn blocks(&mut self, blocks: &[&RawValue], path: &str) -> Result<Vec<Content>, DecodeError> {
-        let blocks = blocks.iter().enumerate();
-        let read = blocks.map(|(index, block)| self.block(block, format!("{path}[{index}]")));
+        let blocks = part.list().ok_or_else(|| wrong(path, "must be a string or a list of blocks"))?;
+        let read = blocks.enumerate().map(|(index, block)| self.block(block, format!("{path}[{index}]")));
         let mut content = read.collect::<Result<Vec<_>, _>>()?;
         proofs::move_to_calls(&mut content);
         Ok(content)
     }
 
-    fn block(&mut self, raw: &RawValue, path: String) -> Result<Content, DecodeError> {
-        let mut object = Object::parse(raw.get(), path)?;
+    fn block(&mut self, part: Part<'_>, path: String) -> Result<Content, DecodeError> {
+        let mut object = Object::parse(part, path)?;
         let kind = object.required_text("type")?;
         self.check_version(&kind, &mut object)?;
         let content = match kind.as_str() {
@@ -64,9 +58,9 @@ impl Reader {
             "image" | "document" => match self.media(&mut object)? {
                 Some(media) if kind == "image" => Content::Image(media),
                 Some(media) => Content::Document(media),
-                None => return Ok(opaque(&kind, raw)),
+                None => return Ok(opaque(&kind, part)),
             },
-            _ => return Ok(opaque(&kind, raw)),
+            _ => return Ok(opaque(&kind, part)),
         };
         object.leftovers(&mut self.leftovers);
         Ok(content)
@@ -88,7 +82,7 @@ impl Reader {
 
     fn tool_result(&mut self, object: &mut Object<'_>) -> Result<Content, DecodeError> {
         let content = match object.take("content") {
-            Some(raw) => self.content(raw, &object.path("content"))?,
+            Some(content) => self.content(content, &object.path("content"))?,
             None => Vec::new(),
         };
         Ok(Content::ToolResult {
@@ -105,7 +99,7 @@ impl Reader {
         Ok(Content::ToolCall {
             id: ids::original(object.required_text("id")?),
             name: object.required_text("name")?,
-            arguments: object.take("input").map_or_else(|| "{}".to_owned(), |input| input.get().to_owned()),
+            arguments: object.take("input").map_or_else(|| "{}".to_owned(), |input| input.written().to_owned()),
             signature: None,
             cache: cache(object, &mut self.leftovers)?,
         })
@@ -131,8 +125,8 @@ impl Reader {
     }
 }
 
-fn opaque(kind: &str, raw: &RawValue) -> Content {
-    Content::Opaque { kind: own_kind(kind), json: Json::from(raw.to_owned()) }
+fn opaque(kind: &str, part: Part<'_>) -> Content {
+    Content::Opaque { kind: own_kind(kind), json: keep_part(part) }
 }
 
 /// Takes a block's or tool's prompt-cache marker out.

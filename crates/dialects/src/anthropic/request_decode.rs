@@ -1,7 +1,6 @@
 //! Reads a whole request.
 
 use http::HeaderMap;
-use serde_json::value::RawValue;
 use types::conversation::{
     Conversation, Delivery, Effort, Extras, Message, OutputFormat, Reasoning, Role, Sampling, Tool,
     ToolChoice,
@@ -13,20 +12,21 @@ use super::blocks::{Reader, cache};
 use super::error::PREVIOUS;
 use super::peek::{SAMPLING, Version, not_in_new_version};
 use super::wire::{Object, own_kind, wrong};
+use crate::object::keep_part;
+use crate::outline::{Outline, Part};
 use crate::surrogates::mend;
-use crate::{DecodeError, Fields, ScanError};
+use crate::{DecodeError, ScanError, scanner};
 
 /// Deeper than any request the gateway lets in.
-const MAX_DEPTH: usize = 512;
+pub(super) const MAX_DEPTH: usize = 512;
 
 /// Reads a whole request.
 pub(super) fn decode(headers: &HeaderMap, body: &[u8]) -> Result<Conversation, DecodeError> {
     let version = Version::of(headers)?;
-    Fields::scan(body, MAX_DEPTH).map_err(DecodeError::Json)?;
-    let text = std::str::from_utf8(body)
-        .map_err(|error| DecodeError::Json(ScanError::NotUtf8 { offset: error.valid_up_to() }))?;
-    let text = mend(text);
-    let mut object = Object::parse(&text, String::new())?;
+    let text = mend(scanner::text(body).map_err(DecodeError::Json)?);
+    let mut outline = Outline::default();
+    let root = outline.read_request(&text, MAX_DEPTH).map_err(DecodeError::Json)?;
+    let mut object = Object::parse(root, String::new())?;
     if let Some(field) = object.duplicate() {
         return Err(DecodeError::Json(ScanError::Duplicate { field: field.to_owned() }));
     }
@@ -67,17 +67,17 @@ fn thread(object: &mut Object<'_>, leftovers: &mut Vec<(String, Json)>) {
     #[derive(serde::Deserialize)]
     struct Kept<'a> {
         #[serde(borrow)]
-        previous_message_id: Option<&'a RawValue>,
+        previous_message_id: Option<&'a serde_json::value::RawValue>,
     }
     let Some(raw) = object.take("thread") else { return };
-    let kept = serde_json::from_str::<Kept<'_>>(raw.get()).ok();
+    let kept = serde_json::from_str::<Kept<'_>>(raw.written()).ok();
     let goes_on = kept.and_then(|kept| kept.previous_message_id).is_some();
     let name = if goes_on { PREVIOUS } else { "thread" };
-    leftovers.push((name.to_owned(), Json::from(raw.to_owned())));
+    leftovers.push((name.to_owned(), keep_part(raw)));
 }
 
 fn messages(
-    system: Option<&RawValue>,
+    system: Option<Part<'_>>,
     object: &mut Object<'_>,
     reader: &mut Reader,
 ) -> Result<Vec<Message>, DecodeError> {
@@ -86,11 +86,10 @@ fn messages(
         reader.role = Role::System;
         messages.push(Message { role: Role::System, content: reader.content(system, "system")?, name: None });
     }
-    let Some(list) = object.value::<Vec<&RawValue>>("messages", "must be a list")? else {
-        return Err(wrong("messages", "is required"));
-    };
-    for (index, raw) in list.into_iter().enumerate() {
-        let mut message = Object::parse(raw.get(), format!("messages[{index}]"))?;
+    let list = object.take("messages").ok_or_else(|| wrong("messages", "is required"))?;
+    let list = list.list().ok_or_else(|| wrong("messages", "must be a list"))?;
+    for (index, part) in list.enumerate() {
+        let mut message = Object::parse(part, format!("messages[{index}]"))?;
         let role = match message.required_text("role")?.as_str() {
             "assistant" => Role::Assistant,
             "system" => Role::System,
@@ -110,19 +109,19 @@ fn messages(
 
 fn tools(object: &mut Object<'_>, leftovers: &mut Vec<(String, Json)>) -> Result<Vec<Tool>, DecodeError> {
     let mut tools = Vec::new();
-    for (index, raw) in object.list("tools")?.into_iter().enumerate() {
-        let mut tool = Object::parse(raw.get(), format!("tools[{index}]"))?;
+    for (index, part) in object.list("tools")?.into_iter().enumerate() {
+        let mut tool = Object::parse(part, format!("tools[{index}]"))?;
         match tool.text("type")?.as_deref() {
             None | Some("custom") => {}
             Some(kind) => {
-                tools.push(Tool::Opaque { kind: own_kind(kind), json: Json::from(raw.to_owned()) });
+                tools.push(Tool::Opaque { kind: own_kind(kind), json: keep_part(part) });
                 continue;
             }
         }
         tools.push(Tool::Function {
             name: tool.required_text("name")?,
             description: tool.text("description")?,
-            parameters: tool.take("input_schema").map(|schema| Json::from(schema.to_owned())),
+            parameters: tool.take("input_schema").map(keep_part),
             strict: tool.value("strict", "must be true or false")?,
             cache: cache(&mut tool, leftovers)?,
         });
@@ -203,7 +202,7 @@ fn output_format(wanted: &mut Object<'_>) -> Result<OutputFormat, DecodeError> {
     let Some(schema) = wanted.take("schema") else {
         return Err(wrong("output_config.format.schema", "is required"));
     };
-    let schema = Json::from(schema.to_owned());
+    let schema = keep_part(schema);
     Ok(OutputFormat::JsonSchema { name: None, description: None, schema, strict: None })
 }
 

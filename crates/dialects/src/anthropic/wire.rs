@@ -2,16 +2,16 @@
 //! the blocks as they are written.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::Deserialize;
 use serde::ser::Serialize;
-use serde_json::value::RawValue;
 use types::Json;
 use types::conversation::CacheMark;
 
 use crate::DecodeError;
 use crate::extras::says_nothing;
+use crate::object::keep_part;
+use crate::outline::Part;
 
 /// Marks the kind of an opaque block or tool as this dialect's own, so that another dialect's are never
 /// written into a Messages body.
@@ -28,43 +28,17 @@ pub(super) fn is_own(kind: &str) -> bool {
 }
 
 /// The fields of one JSON object and where it stands in the body.
-#[derive(Debug)]
 pub(super) struct Object<'a> {
     path: String,
-    fields: Vec<(String, &'a RawValue)>,
-}
-
-/// The fields in order, for serde.
-struct Pairs<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PairsVisitor;
-        impl<'de> Visitor<'de> for PairsVisitor {
-            type Value = Vec<(String, &'de RawValue)>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
-                }
-                Ok(fields)
-            }
-        }
-        deserializer.deserialize_map(PairsVisitor).map(Pairs)
-    }
+    fields: Vec<(Cow<'a, str>, Part<'a>)>,
 }
 
 impl<'a> Object<'a> {
-    /// The object that `json` is; `path` is where it stands.
-    pub(super) fn parse(json: &'a str, path: String) -> Result<Self, DecodeError> {
-        match serde_json::from_str::<Pairs<'a>>(json) {
-            Ok(Pairs(fields)) => Ok(Self { path, fields }),
-            Err(_) => Err(wrong(path, "must be an object")),
+    /// The object that `part` is; `path` is where it stands.
+    pub(super) fn parse(part: Part<'a>, path: String) -> Result<Self, DecodeError> {
+        match part.named() {
+            Some(fields) => Ok(Self { path, fields }),
+            None => Err(wrong(path, "must be an object")),
         }
     }
 
@@ -75,7 +49,7 @@ impl<'a> Object<'a> {
 
     /// The first name that stands in the object twice.
     pub(super) fn duplicate(&self) -> Option<&str> {
-        let mut names: Vec<&str> = self.fields.iter().map(|(name, _)| name.as_str()).collect();
+        let mut names: Vec<&str> = self.fields.iter().map(|(name, _)| name.as_ref()).collect();
         names.sort_unstable();
         names.windows(2).find_map(|pair| match pair {
             [left, right] if left == right => Some(*left),
@@ -84,10 +58,10 @@ impl<'a> Object<'a> {
     }
 
     /// Takes the field `name` out; null counts as absent.
-    pub(super) fn take(&mut self, name: &str) -> Option<&'a RawValue> {
+    pub(super) fn take(&mut self, name: &str) -> Option<Part<'a>> {
         let at = self.fields.iter().position(|(known, _)| known == name)?;
         let (_, value) = self.fields.remove(at);
-        (value.get() != "null").then_some(value)
+        (value.raw() != b"null").then_some(value)
     }
 
     /// Takes the field `name` out as a `T`.
@@ -96,13 +70,15 @@ impl<'a> Object<'a> {
         name: &str,
         problem: &'static str,
     ) -> Result<Option<T>, DecodeError> {
-        let Some(raw) = self.take(name) else { return Ok(None) };
-        serde_json::from_str(raw.get()).map(Some).map_err(|_| wrong(self.path(name), problem))
+        let Some(value) = self.take(name) else { return Ok(None) };
+        serde_json::from_str(value.written()).map(Some).map_err(|_| wrong(self.path(name), problem))
     }
 
     /// Takes the field `name` out as a text.
     pub(super) fn text(&mut self, name: &str) -> Result<Option<String>, DecodeError> {
-        self.value(name, "must be a string")
+        let Some(value) = self.take(name) else { return Ok(None) };
+        let text = value.text().ok_or_else(|| wrong(self.path(name), "must be a string"))?;
+        Ok(Some(text.into_owned()))
     }
 
     /// Takes the field `name` out as a text that has to be there.
@@ -111,23 +87,26 @@ impl<'a> Object<'a> {
     }
 
     /// Takes the field `name` out as a list.
-    pub(super) fn list(&mut self, name: &str) -> Result<Vec<&'a RawValue>, DecodeError> {
-        Ok(self.value(name, "must be a list")?.unwrap_or_default())
+    pub(super) fn list(&mut self, name: &str) -> Result<Vec<Part<'a>>, DecodeError> {
+        let Some(value) = self.take(name) else { return Ok(Vec::new()) };
+        let items = value.list().ok_or_else(|| wrong(self.path(name), "must be a list"))?;
+        Ok(items.collect())
     }
 
     /// Takes the field `name` out as an object.
     pub(super) fn object(&mut self, name: &str) -> Result<Option<Self>, DecodeError> {
-        let Some(raw) = self.take(name) else { return Ok(None) };
-        Object::parse(raw.get(), self.path(name)).map(Some)
+        let Some(value) = self.take(name) else { return Ok(None) };
+        Object::parse(value, self.path(name)).map(Some)
     }
 
     /// Every field that nobody took and that says something, with its place. Of the body itself, every field
     /// that is not null: nobody here knows what its default is.
     pub(super) fn leftovers(self, into: &mut Vec<(String, Json)>) {
         for (name, value) in &self.fields {
-            let idle = if self.path.is_empty() { value.get() == "null" } else { says_nothing(value.get()) };
+            let said = value.written();
+            let idle = if self.path.is_empty() { said == "null" } else { says_nothing(said) };
             if !idle {
-                into.push((self.path(name), Json::from((*value).to_owned())));
+                into.push((self.path(name), keep_part(*value)));
             }
         }
     }

@@ -30,9 +30,11 @@ pub(super) fn member<'a>(
     path: &Path<'_>,
 ) -> Result<(Cow<'a, str>, &'a RawValue), DecodeError> {
     let object = Object::read(raw.get(), path)?;
-    let mut said = object.fields().iter().filter(|(_, value)| value.get() != "null");
+    let mut said = object.fields().iter().filter(|(_, value)| value.raw() != b"null");
     let member = match (said.next(), said.next()) {
-        (Some((name, value)), None) => Ok((name.clone(), *value)),
+        (Some((name, value)), None) => serde_json::from_str(value.written())
+            .map(|value| (name.clone(), value))
+            .map_err(|_| path.wrong("must be JSON")),
         (_, _) => Err(path.wrong("must have exactly one member")),
     };
     object.kept();

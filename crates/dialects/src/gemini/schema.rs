@@ -8,6 +8,7 @@ use types::Json;
 
 use super::tree::{Tree, put};
 use crate::object::keep;
+use crate::outline::Part;
 
 /// The deepest nesting that is followed, references included: a schema may name itself.
 const MAX_DEPTH: usize = 64;
@@ -28,7 +29,7 @@ type Fields = Vec<(String, Tree)>;
 
 /// The JSON Schema that an `OpenAPI` schema means.
 pub(super) fn from_openapi(raw: &RawValue) -> Json {
-    Json::of(&plain(Tree::read(raw, MAX_DEPTH))).unwrap_or_else(|| keep(raw))
+    Json::of(&plain(Tree::read(Part::unread(raw.get()), MAX_DEPTH))).unwrap_or_else(|| keep(raw))
 }
 
 fn plain(schema: Tree) -> Tree {
@@ -93,7 +94,7 @@ fn each(schemas: Tree, order: &[String]) -> Tree {
 /// The `OpenAPI` schema that comes closest to a JSON Schema: references are put in, and what has no word is left out.
 pub(super) fn to_openapi(schema: &Json) -> Json {
     let Some(raw) = schema.to::<&RawValue>() else { return schema.clone() };
-    let root = Tree::read(raw, MAX_DEPTH);
+    let root = Tree::read(Part::unread(raw.get()), MAX_DEPTH);
     Json::of(&Subset { root: &root, left: MOST.into() }.schema(&root, 0)).unwrap_or_else(|| schema.clone())
 }
 

@@ -1,10 +1,10 @@
 //! JSON as a tree whose objects keep their order, which is the order in which models write what a schema names.
 
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
-use serde_json::value::RawValue;
 use types::Json;
 
-use crate::object::{Object, Path, keep};
+use crate::object::keep_part;
+use crate::outline::Part;
 
 /// One value.
 #[derive(Clone, Debug)]
@@ -18,25 +18,16 @@ pub(super) enum Tree {
 }
 
 impl Tree {
-    /// The tree that `raw` is; what is nested more deeply than this is a leaf.
-    pub(super) fn read(raw: &RawValue, levels: usize) -> Self {
-        let inner = levels.checked_sub(1);
-        match (raw.get().as_bytes().first(), inner) {
-            (Some(b'{'), Some(levels)) => match Object::read(raw.get(), &Path::Root) {
-                Ok(object) => Self::Object(
-                    object
-                        .fields()
-                        .iter()
-                        .map(|(name, raw)| (name.clone().into_owned(), Self::read(raw, levels)))
-                        .collect(),
-                ),
-                Err(_) => Self::Leaf(keep(raw)),
-            },
-            (Some(b'['), Some(levels)) => match serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
-                Ok(items) => Self::List(items.into_iter().map(|raw| Self::read(raw, levels)).collect()),
-                Err(_) => Self::Leaf(keep(raw)),
-            },
-            (_, _) => Self::Leaf(keep(raw)),
+    /// The tree that `part` is; what is nested more deeply than this is a leaf.
+    pub(super) fn read(part: Part<'_>, levels: usize) -> Self {
+        let Some(inner) = levels.checked_sub(1) else { return Self::Leaf(keep_part(part)) };
+        if let Some(fields) = part.named() {
+            let read = fields.into_iter().map(|(name, value)| (name.into_owned(), Self::read(value, inner)));
+            return Self::Object(read.collect());
+        }
+        match part.list() {
+            Some(items) => Self::List(items.map(|item| Self::read(item, inner)).collect()),
+            None => Self::Leaf(keep_part(part)),
         }
     }
 

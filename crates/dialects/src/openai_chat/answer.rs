@@ -1,7 +1,6 @@
 //! Whole answers, both ways, and the words for why an answer ended.
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 use types::conversation::{Answer, Choice, Content, StopReason};
 use types::{Fault, FaultKind, Json, ServiceTier, Usage};
 
@@ -11,33 +10,37 @@ use super::usage::{ReadUsage, WrappedUsage, WriteUsage};
 use super::wire::{CalledFunction, FunctionCall, ThinkingBlock, WireToolCall};
 use super::{answer_id, call_id};
 use crate::extras::Named;
-use crate::object::{Object, Path, keep, lenient};
+use crate::object::{Object, Path, keep_part, lenient, lenient_text};
 use crate::openai_family::error::{fault_inside, unreadable};
-use crate::openai_family::json_bytes;
+use crate::openai_family::{MAX_DEPTH, json_bytes};
+use crate::outline::{Outline, Part};
+use crate::scanner;
 use crate::surrogates::mend;
 use crate::{Asked, Calls, DecodeError};
 
 /// Reads a whole answer.
 pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
-    let text = mend(std::str::from_utf8(body).map_err(|error| unreadable(&error))?);
-    let mut object = Object::read(&text, &Path::Root).map_err(|error| unreadable(&error))?;
-    let choices = object.take_list("choices").map_err(|error| unreadable(&error))?;
-    if choices.is_empty() {
+    let text = mend(scanner::text(body).map_err(|error| unreadable(&error))?);
+    let mut outline = Outline::default();
+    let root = outline.read_text(&text, MAX_DEPTH).map_err(|error| unreadable(&error))?;
+    let mut object = Object::of(root, &Path::Root).map_err(|error| unreadable(&error))?;
+    let mut choices = object.take_parts("choices").map_err(|error| unreadable(&error))?.peekable();
+    if choices.peek().is_none() {
         return Err(fault_inside(body)
             .unwrap_or_else(|| Fault::new(FaultKind::Unreadable, "the provider's answer has no choices")));
     }
     let path = Path::Field(&Path::Root, "choices");
-    let id: Option<String> = lenient(&mut object, "id");
-    let mut read = Vec::with_capacity(choices.len());
-    for (index, raw) in choices.into_iter().enumerate() {
-        let (index, mut choice) = choice(raw, index, &Path::Item(&path, index))?;
+    let id = lenient_text(&mut object, "id");
+    let mut read = Vec::new();
+    for (index, part) in choices.enumerate() {
+        let (index, mut choice) = choice(part, index, &Path::Item(&path, index))?;
         identify(&mut choice.content, id.as_deref().unwrap_or_default(), index);
         read.push((index, choice));
     }
     read.sort_by_key(|(index, _)| *index);
     Ok(Answer {
         id,
-        model: lenient(&mut object, "model"),
+        model: lenient_text(&mut object, "model"),
         created: lenient(&mut object, "created"),
         choices: read.into_iter().map(|(_, choice)| choice).collect(),
         usage: usage(&mut object),
@@ -46,9 +49,10 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
 
 /// The usage, at its usual place or at Groq's, and the tier, which stands beside it.
 fn usage(object: &mut Object<'_, '_>) -> Option<Usage> {
-    let usual: Option<ReadUsage> = lenient(object, "usage");
+    let usual = object.take_part("usage").ok().flatten().filter(|usage| usage.raw().starts_with(b"{"));
+    let usual = usual.and_then(ReadUsage::read);
     let usage = usual.or_else(|| lenient(object, "x_groq").and_then(|wrapped: WrappedUsage| wrapped.usage));
-    let tier: Option<String> = lenient(object, "service_tier");
+    let tier = lenient_text(object, "service_tier");
     let tier = tier.and_then(|word| ServiceTier::of_word(word.as_bytes()));
     usage.map(|usage| usage.to_usage(tier))
 }
@@ -72,13 +76,13 @@ fn identify(content: &mut [Content], answer: &str, choice: usize) {
     }
 }
 
-fn choice(raw: &RawValue, position: usize, path: &Path<'_>) -> Result<(usize, Choice), Fault> {
+fn choice(part: Part<'_>, position: usize, path: &Path<'_>) -> Result<(usize, Choice), Fault> {
     let as_fault = |error: DecodeError| unreadable(&error);
-    let mut object = Object::read(raw.get(), path).map_err(as_fault)?;
+    let mut object = Object::of(part, path).map_err(as_fault)?;
     let message_path = Path::Field(path, "message");
-    let content = match object.take("message").map_err(as_fault)? {
+    let content = match object.take_part("message").map_err(as_fault)? {
         Some(message) => {
-            let mut message = Object::read(message.get(), &message_path).map_err(as_fault)?;
+            let mut message = Object::of(message, &message_path).map_err(as_fault)?;
             let mut content = assistant(&mut message).map_err(as_fault)?;
             content.retain(|block| !matches!(block, Content::Text { text, .. } if text.is_empty()));
             content.extend(own_fields(message));
@@ -87,15 +91,15 @@ fn choice(raw: &RawValue, position: usize, path: &Path<'_>) -> Result<(usize, Ch
         None => Vec::new(),
     };
     let said =
-        lenient(&mut object, "finish_reason").map(|word: String| stop_reason(&word)).transpose()?.flatten();
+        lenient_text(&mut object, "finish_reason").map(|word| stop_reason(&word)).transpose()?.flatten();
     // vLLM names the text it stopped at.
-    let stop_sequence: Option<String> =
-        lenient(&mut object, "stop_reason").filter(|_| said == Some(StopReason::EndTurn));
+    let stop_sequence =
+        lenient_text(&mut object, "stop_reason").filter(|_| said == Some(StopReason::EndTurn));
     let reason = match &stop_sequence {
         Some(_) => StopReason::StopSequence,
         None => refine(said.unwrap_or(StopReason::EndTurn), Said::of(&content)),
     };
-    let logprobs = object.take("logprobs").map_err(as_fault)?.map(keep);
+    let logprobs = object.take_part("logprobs").map_err(as_fault)?.map(keep_part);
     let index = lenient(&mut object, "index").unwrap_or(position);
     Ok((index, Choice { content, stop: Some(reason), stop_sequence, logprobs }))
 }

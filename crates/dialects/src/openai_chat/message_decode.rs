@@ -1,6 +1,7 @@
 //! Reads messages and what they are made of. Requests and answers share the assistant's part.
 
-use serde_json::value::RawValue;
+use std::borrow::Cow;
+
 use types::Json;
 use types::conversation::{CacheMark, Content, Media, MediaSource, Message, Role};
 
@@ -8,7 +9,8 @@ use super::proofs::ExtraContent;
 use crate::DecodeError;
 use crate::calls::OpenCalls;
 use crate::media::{audio_mime, is_base64, media, media_at};
-use crate::object::{Object, Path, keep};
+use crate::object::{Object, Path, keep_part};
+use crate::outline::Part;
 
 /// The prefix of [`Content::Opaque`]'s kind for a field of the message itself.
 pub(super) const MESSAGE_FIELD: &str = "message.";
@@ -16,9 +18,11 @@ pub(super) const MESSAGE_FIELD: &str = "message.";
 pub(super) const OTHER_CALL: &str = "tool_call";
 
 /// The messages of a request, one for one, so that a place in the conversation is a place in the request.
-pub(super) fn messages(list: Vec<&RawValue>, root: &Path<'_>) -> Result<Vec<Message>, DecodeError> {
-    let parent = Path::Field(root, "messages");
-    let read = list.into_iter().enumerate().map(|(index, raw)| message(raw, &Path::Item(&parent, index)));
+pub(super) fn messages<'a>(
+    list: impl Iterator<Item = Part<'a>>,
+    parent: &Path<'_>,
+) -> Result<Vec<Message>, DecodeError> {
+    let read = list.enumerate().map(|(index, part)| message(part, &Path::Item(parent, index)));
     let mut messages = read.collect::<Result<Vec<_>, _>>()?;
     identify(&mut messages);
     Ok(messages)
@@ -53,8 +57,8 @@ fn identify(messages: &mut [Message]) {
     }
 }
 
-fn message(raw: &RawValue, path: &Path<'_>) -> Result<Message, DecodeError> {
-    let mut object = Object::read(raw.get(), path)?;
+fn message(part: Part<'_>, path: &Path<'_>) -> Result<Message, DecodeError> {
+    let mut object = Object::of(part, path)?;
     let word = object.require_text("role")?;
     let name = object.take_text("name")?;
     let (role, mut content) = match word.as_str() {
@@ -95,12 +99,12 @@ pub(super) fn assistant(object: &mut Object<'_, '_>) -> Result<Vec<Content>, Dec
         content.push(Content::Refusal(text));
     }
     let path = Path::Field(object.path(), "tool_calls");
-    for (index, raw) in object.take_list("tool_calls")?.into_iter().enumerate() {
-        content.push(tool_call(raw, &Path::Item(&path, index))?);
+    for (index, call) in object.take_parts("tool_calls")?.enumerate() {
+        content.push(tool_call(call, &Path::Item(&path, index))?);
     }
-    if let Some(raw) = object.take("function_call")? {
+    if let Some(call) = object.take_part("function_call")? {
         let path = Path::Field(object.path(), "function_call");
-        content.push(called(Object::read(raw.get(), &path)?, String::new(), None)?);
+        content.push(called(Object::of(call, &path)?, String::new(), None)?);
     }
     Ok(content)
 }
@@ -111,8 +115,8 @@ fn thinking(object: &mut Object<'_, '_>) -> Result<Vec<Content>, DecodeError> {
     let text = [reasoning_text(object, "reasoning_content")?, reasoning_text(object, "reasoning")?];
     let text = text.into_iter().flatten().find(|text| !text.is_empty());
     let parent = Path::Field(object.path(), "thinking_blocks");
-    let blocks = object.take_list("thinking_blocks")?;
-    let blocks = blocks.into_iter().enumerate().map(|(index, raw)| part(raw, &Path::Item(&parent, index)));
+    let blocks = object.take_parts("thinking_blocks")?;
+    let blocks = blocks.enumerate().map(|(index, block)| part(block, &Path::Item(&parent, index)));
     let mut blocks: Vec<Content> = blocks.collect::<Result<_, _>>()?;
     let of_blocks: String = blocks.iter().filter_map(thought).collect();
     let is_theirs =
@@ -128,26 +132,25 @@ fn thought(content: &Content) -> Option<&str> {
 
 /// The text of a reasoning field. Some upstreams put an object there: that is no text.
 fn reasoning_text(object: &mut Object<'_, '_>, name: &str) -> Result<Option<String>, DecodeError> {
-    Ok(object.take(name)?.and_then(|raw| serde_json::from_str(raw.get()).ok()))
+    Ok(object.take_part(name)?.and_then(Part::text).map(Cow::into_owned))
 }
 
 fn content(object: &mut Object<'_, '_>) -> Result<Vec<Content>, DecodeError> {
-    let Some(raw) = object.take("content")? else { return Ok(Vec::new()) };
+    let Some(content) = object.take_part("content")? else { return Ok(Vec::new()) };
     let path = Path::Field(object.path(), "content");
-    if let Ok(text) = serde_json::from_str::<String>(raw.get()) {
+    if let Some(text) = content.text() {
         return Ok(if text.is_empty() { Vec::new() } else { vec![Content::text(text)] });
     }
-    let parts: Vec<&RawValue> =
-        serde_json::from_str(raw.get()).map_err(|_| path.wrong("must be a string or an array"))?;
-    parts.into_iter().enumerate().map(|(index, raw)| part(raw, &Path::Item(&path, index))).collect()
+    let parts = content.list().ok_or_else(|| path.wrong("must be a string or an array"))?;
+    parts.enumerate().map(|(index, one)| part(one, &Path::Item(&path, index))).collect()
 }
 
 /// One part of a message's content.
-pub(super) fn part(raw: &RawValue, path: &Path<'_>) -> Result<Content, DecodeError> {
-    if let Ok(text) = serde_json::from_str::<String>(raw.get()) {
+pub(super) fn part(part: Part<'_>, path: &Path<'_>) -> Result<Content, DecodeError> {
+    if let Some(text) = part.text() {
         return Ok(Content::text(text));
     }
-    let mut object = Object::read(raw.get(), path)?;
+    let mut object = Object::of(part, path)?;
     let kind = object.require_text("type")?;
     Ok(match kind.as_str() {
         "text" => Content::Text { text: object.require_text("text")?, cache: cache_mark(&mut object)? },
@@ -160,46 +163,45 @@ pub(super) fn part(raw: &RawValue, path: &Path<'_>) -> Result<Content, DecodeErr
         "image_url" => Content::Image(image(&mut object)?),
         "input_audio" => match audio(&mut object)? {
             Some(media) => Content::Audio(media),
-            None => opaque(&kind, raw, object),
+            None => opaque(&kind, part, object),
         },
         "file" => match file(&mut object)? {
             Some(media) => Content::Document(media),
-            None => opaque(&kind, raw, object),
+            None => opaque(&kind, part, object),
         },
-        _ => opaque(&kind, raw, object),
+        _ => opaque(&kind, part, object),
     })
 }
 
 /// A part that is kept whole. What it calls itself is not taken for one of the kinds above.
-fn opaque(kind: &str, raw: &RawValue, read: Object<'_, '_>) -> Content {
+fn opaque(kind: &str, part: Part<'_>, read: Object<'_, '_>) -> Content {
     read.kept();
-    Content::Opaque { kind: format!("part.{kind}"), json: keep(raw) }
+    Content::Opaque { kind: format!("part.{kind}"), json: keep_part(part) }
 }
 
 /// A string, or Mistral's list of text parts.
 fn thinking_text(object: &mut Object<'_, '_>) -> Result<String, DecodeError> {
-    let Some(raw) = object.take("thinking")? else { return Ok(String::new()) };
+    let Some(thinking) = object.take_part("thinking")? else { return Ok(String::new()) };
     let path = Path::Field(object.path(), "thinking");
-    if let Ok(text) = serde_json::from_str(raw.get()) {
-        return Ok(text);
+    if let Some(text) = thinking.text() {
+        return Ok(text.into_owned());
     }
-    let parts: Vec<&RawValue> =
-        serde_json::from_str(raw.get()).map_err(|_| path.wrong("must be a string or an array"))?;
+    let parts = thinking.list().ok_or_else(|| path.wrong("must be a string or an array"))?;
     let mut text = String::new();
-    for (index, raw) in parts.into_iter().enumerate() {
+    for (index, part) in parts.enumerate() {
         let path = Path::Item(&path, index);
-        text.push_str(&Object::read(raw.get(), &path)?.take_text("text")?.unwrap_or_default());
+        text.push_str(&Object::of(part, &path)?.take_text("text")?.unwrap_or_default());
     }
     Ok(text)
 }
 
 fn image(object: &mut Object<'_, '_>) -> Result<Media, DecodeError> {
     let path = Path::Field(object.path(), "image_url");
-    let Some(raw) = object.take("image_url")? else { return Err(path.wrong("is missing")) };
-    let mut media = if let Ok(url) = serde_json::from_str::<String>(raw.get()) {
-        media_at(url)
+    let Some(said) = object.take_part("image_url")? else { return Err(path.wrong("is missing")) };
+    let mut media = if let Some(url) = said.text() {
+        media_at(url.into_owned())
     } else {
-        let mut image = Object::read(raw.get(), &path)?;
+        let mut image = Object::of(said, &path)?;
         Media { detail: image.take_text("detail")?, ..media_at(image.require_text("url")?) }
     };
     media.cache = cache_mark(object)?;
@@ -209,11 +211,11 @@ fn image(object: &mut Object<'_, '_>) -> Result<Media, DecodeError> {
 /// Sound; `None` for the bare base64 text that Mistral takes, which says nothing of its format.
 fn audio(object: &mut Object<'_, '_>) -> Result<Option<Media>, DecodeError> {
     let path = Path::Field(object.path(), "input_audio");
-    let Some(raw) = object.take("input_audio")? else { return Err(path.wrong("is missing")) };
-    if raw.get().starts_with('"') {
+    let Some(said) = object.take_part("input_audio")? else { return Err(path.wrong("is missing")) };
+    if said.raw().starts_with(b"\"") {
         return Ok(None);
     }
-    let mut audio = Object::read(raw.get(), &path)?;
+    let mut audio = Object::of(said, &path)?;
     let format = audio.take_text("format")?;
     let mut media =
         media(format.map(|format| audio_mime(&format)), MediaSource::Base64(audio.require_text("data")?));
@@ -224,8 +226,8 @@ fn audio(object: &mut Object<'_, '_>) -> Result<Option<Media>, DecodeError> {
 /// A file by its bytes or its id; `None` where it is given in a way this gateway does not know.
 fn file(object: &mut Object<'_, '_>) -> Result<Option<Media>, DecodeError> {
     let path = Path::Field(object.path(), "file");
-    let Some(raw) = object.take("file")? else { return Err(path.wrong("is missing")) };
-    let mut file = Object::read(raw.get(), &path)?;
+    let Some(said) = object.take_part("file")? else { return Err(path.wrong("is missing")) };
+    let mut file = Object::of(said, &path)?;
     let source = match (file.take_text("file_data")?, file.take_text("file_id")?) {
         // Some clients give the bytes without saying that they do.
         (Some(data), _) if is_base64(&data) => media(None, MediaSource::Base64(data)),
@@ -244,19 +246,19 @@ fn tool_result(object: &mut Object<'_, '_>, call_id: String) -> Result<Content, 
     Ok(Content::ToolResult { call_id, content, is_error: false, cache: cache_mark(object)? })
 }
 
-fn tool_call(raw: &RawValue, path: &Path<'_>) -> Result<Content, DecodeError> {
-    let mut object = Object::read(raw.get(), path)?;
+fn tool_call(part: Part<'_>, path: &Path<'_>) -> Result<Content, DecodeError> {
+    let mut object = Object::of(part, path)?;
     object.take_text("type")?;
     // Where the call stood in a stream that the client has put together.
     object.take("index")?;
-    let Some(function) = object.take("function")? else {
+    let Some(function) = object.take_part("function")? else {
         object.kept();
-        return Ok(Content::Opaque { kind: OTHER_CALL.to_owned(), json: keep(raw) });
+        return Ok(Content::Opaque { kind: OTHER_CALL.to_owned(), json: keep_part(part) });
     };
     let id = object.take_text("id")?.unwrap_or_default();
     let function_path = Path::Field(path, "function");
     let cache = cache_mark(&mut object)?;
-    let mut call = called(Object::read(function.get(), &function_path)?, id, cache)?;
+    let mut call = called(Object::of(function, &function_path)?, id, cache)?;
     if let Content::ToolCall { signature, .. } = &mut call {
         *signature = proof(&mut object)?;
     }
@@ -265,8 +267,8 @@ fn tool_call(raw: &RawValue, path: &Path<'_>) -> Result<Content, DecodeError> {
 
 /// The proof of a call. What else may stand there is no business of this gateway's.
 fn proof(object: &mut Object<'_, '_>) -> Result<Option<String>, DecodeError> {
-    let extra = object.take("extra_content")?;
-    let extra: Option<ExtraContent<'_>> = extra.and_then(|extra| serde_json::from_str(extra.get()).ok());
+    let extra = object.take_part("extra_content")?;
+    let extra: Option<ExtraContent<'_>> = extra.and_then(|extra| serde_json::from_str(extra.written()).ok());
     Ok(extra.and_then(|extra| extra.proof()))
 }
 
@@ -276,14 +278,14 @@ fn called(
     cache: Option<CacheMark>,
 ) -> Result<Content, DecodeError> {
     let name = function.require_text("name")?;
-    let arguments = arguments(function.take("arguments")?);
+    let arguments = arguments(function.take_part("arguments")?);
     Ok(Content::ToolCall { id, name, arguments, signature: None, cache })
 }
 
 /// Arguments as JSON text. Some providers send the object itself; nothing at all means no arguments.
-pub(super) fn arguments(raw: Option<&RawValue>) -> String {
-    let text = raw.map_or_else(String::new, |raw| {
-        serde_json::from_str::<String>(raw.get()).unwrap_or_else(|_| raw.get().to_owned())
+pub(super) fn arguments(said: Option<Part<'_>>) -> String {
+    let text = said.map_or_else(String::new, |said| {
+        said.text().map_or_else(|| said.written().to_owned(), Cow::into_owned)
     });
     if text.trim().is_empty() { "{}".to_owned() } else { text }
 }
@@ -291,8 +293,8 @@ pub(super) fn arguments(raw: Option<&RawValue>) -> String {
 /// The `cache_control` mark of a part or tool, as gateways in front of Anthropic's models take it.
 pub(super) fn cache_mark(object: &mut Object<'_, '_>) -> Result<Option<CacheMark>, DecodeError> {
     let path = Path::Field(object.path(), "cache_control");
-    let Some(raw) = object.take("cache_control")? else { return Ok(None) };
-    let mut mark = Object::read(raw.get(), &path)?;
+    let Some(mark) = object.take_part("cache_control")? else { return Ok(None) };
+    let mut mark = Object::of(mark, &path)?;
     // There is but one type.
     mark.take("type")?;
     let ttl = mark.take_text("ttl")?;

@@ -23,16 +23,17 @@ pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
     if model.is_empty() {
         return Err(Path::Field(&root, "model").wrong("must be a non-empty string"));
     }
-    let Some(said) = object.take_as("messages", "must be an array")? else {
-        return Err(Path::Field(&root, "messages").wrong("is missing"));
-    };
+    let said = object.take_part("messages")?;
+    let path = Path::Field(&root, "messages");
+    let said = said.ok_or_else(|| path.wrong("is missing"))?;
+    let said = said.list().ok_or_else(|| path.wrong("must be an array"))?;
     let functions = object.take_list("functions")?;
     // A caller that knows functions can be told of one call at a time.
     let serial = (!functions.is_empty()).then_some(false);
     let parallel = object.take_as("parallel_tool_calls", "must be a boolean")?;
     Ok(Conversation {
         model: ModelName::from(model),
-        messages: messages(said, &root)?,
+        messages: messages(said, &path)?,
         prompt_is_apart: false,
         tools: tools(&object.take_list("tools")?, &functions, &root)?,
         tool_choice: tool_choice(&mut object)?,

@@ -17,6 +17,7 @@ use crate::object::{Path, keep};
 use crate::openai_family::error::{
     broken_off, empty_stream, fault_inside, fault_of_event, is_truthy, unreadable,
 };
+use crate::outline::Part;
 use crate::surrogates::mend;
 
 /// The most choices of one stream that are told apart; `OpenAI`'s own limit for `n`.
@@ -223,7 +224,7 @@ impl Blocks<'_> {
         }
         let parts: Vec<&RawValue> = serde_json::from_str(content.get()).unwrap_or_default();
         for part in parts {
-            match message_decode::part(part, &Path::Root) {
+            match message_decode::part(Part::unread(part.get()), &Path::Root) {
                 Ok(Content::Text { text, .. }) => self.words(Words::Text, &text),
                 Ok(Content::Refusal(text)) => self.words(Words::Refusal, &text),
                 Ok(Content::Thinking { text, signature }) => {

@@ -77,7 +77,7 @@ impl Count {
     /// Reads it where it lies.
     pub(crate) fn read(value: Part<'_>) -> Option<Self> {
         // Nearly all are plain digits.
-        match std::str::from_utf8(value.raw()).ok()?.parse() {
+        match value.written().parse() {
             Ok(count) => Some(Self(count)),
             Err(_) => serde_json::from_slice(value.raw()).ok(),
         }
