@@ -362,6 +362,20 @@ fn near(rest: &[u8]) -> Option<usize> {
     None
 }
 
+/// How many bytes of a text stand between quotes as they are, up to the first that has to be spelled otherwise.
+pub(crate) fn plain_length(text: &[u8]) -> usize {
+    let mut left = text;
+    while let Some((first, others)) = left.split_first_chunk::<8>() {
+        let found = special(u64::from_le_bytes(*first));
+        if found != 0 {
+            return text.len() - left.len() + (found.trailing_zeros() / 8) as usize;
+        }
+        left = others;
+    }
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    text.len() - left.len() + left.iter().position(is_special).unwrap_or(left.len())
+}
+
 /// The high bit of each byte that is a quote, a backslash or a control character. Only the lowest bit set is exact:
 /// a borrow may set bits above it (Hacker's Delight, section 6-1).
 const fn special(word: u64) -> u64 {

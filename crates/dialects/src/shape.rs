@@ -1,6 +1,11 @@
 //! JSON objects as structs: read, and nothing else as one, and written.
 
-use serde::{Deserialize, Serialize};
+use std::io;
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::ser::{CharEscape, Formatter};
+
+use crate::scanner::plain_length;
 
 /// The object that `json` is, or `None` if it is no such object. Serde by itself takes an array for a struct, its items
 /// for the fields in their order: what a caller wrote would then mean something that its provider never reads in it.
@@ -11,7 +16,55 @@ pub(crate) fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
 /// Writes `value` as JSON to the end of `out`.
 #[expect(clippy::expect_used, reason = "our own structs have text keys, and a Vec takes every write")]
 pub(crate) fn write(out: &mut Vec<u8>, value: &impl Serialize) {
-    serde_json::to_writer(out, value).expect("our own structs are JSON");
+    value
+        .serialize(&mut serde_json::Serializer::with_formatter(out, LongTexts))
+        .expect("our own structs are JSON");
+}
+
+/// A text that may be long, for serde's `serialize_with`. What [`write`] writes is the same text as serde's own, which
+/// looks at each of its bytes by itself; nothing else may write a struct that has such a field.
+pub(crate) fn long_text<S: Serializer>(
+    text: &(impl AsRef<str> + ?Sized),
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(text.as_ref().as_bytes())
+}
+
+/// The same as a type, where there is no place for an attribute.
+#[derive(Default, Serialize)]
+#[serde(transparent)]
+pub(crate) struct LongText(#[serde(serialize_with = "long_text")] pub(crate) String);
+
+/// Writes JSON without spaces, in which bytes are a text's.
+struct LongTexts;
+
+impl Formatter for LongTexts {
+    fn write_byte_array<W: io::Write + ?Sized>(&mut self, writer: &mut W, text: &[u8]) -> io::Result<()> {
+        self.begin_string(writer)?;
+        let mut rest = text;
+        loop {
+            let (plain, special) = rest.split_at_checked(plain_length(rest)).unwrap_or((rest, &[]));
+            writer.write_all(plain)?;
+            let Some((byte, others)) = special.split_first() else { break };
+            self.write_char_escape(writer, escape(*byte))?;
+            rest = others;
+        }
+        self.end_string(writer)
+    }
+}
+
+/// How a byte is spelled that cannot stand in a text as it is.
+const fn escape(byte: u8) -> CharEscape {
+    match byte {
+        b'"' => CharEscape::Quote,
+        b'\\' => CharEscape::ReverseSolidus,
+        0x08 => CharEscape::Backspace,
+        b'\t' => CharEscape::Tab,
+        b'\n' => CharEscape::LineFeed,
+        0x0c => CharEscape::FormFeed,
+        b'\r' => CharEscape::CarriageReturn,
+        control => CharEscape::AsciiControl(control),
+    }
 }
 
 /// Writes `value` as JSON on one line: what is kept as it came may stand on several, and a stream's piece ends there.
@@ -28,7 +81,26 @@ pub(crate) fn write_line(out: &mut Vec<u8>, value: &impl Serialize) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    #[derive(Serialize)]
+    struct Texts<'a> {
+        #[serde(serialize_with = "long_text")]
+        text: &'a str,
+        owned: LongText,
+    }
+
+    proptest! {
+        #[test]
+        fn a_long_text_is_written_as_serde_writes_it(text in r#"[ -~é\\"\x00-\x1f\x7f]{0,100}"#) {
+            let mut out = Vec::new();
+            write(&mut out, &Texts { text: &text, owned: LongText(text.clone()) });
+            let text = serde_json::json!(text);
+            prop_assert_eq!(String::from_utf8(out).unwrap(), format!(r#"{{"text":{text},"owned":{text}}}"#));
+        }
+    }
 
     #[test]
     fn a_line_has_no_end_within() {

@@ -72,6 +72,9 @@ pub(super) struct MessageOut<'a> {
     pub(super) usage: UsageOut,
 }
 
+/// As much as a small answer takes.
+const USUAL_LENGTH: usize = 2048;
+
 /// Writes a whole answer. The wire has one answer per request: the first.
 pub(super) fn encode(answer: &Answer, asked: &Asked) -> Vec<u8> {
     let nothing = Choice::default();
@@ -95,7 +98,7 @@ pub(super) fn encode(answer: &Answer, asked: &Asked) -> Vec<u8> {
         stop_sequence: choice.stop_sequence.as_deref(),
         usage: answer.usage.unwrap_or_default().into(),
     };
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(USUAL_LENGTH);
     write(&mut out, &message);
     out
 }

@@ -12,6 +12,7 @@ use crate::DecodeError;
 use crate::extras::says_nothing;
 use crate::object::keep_part;
 use crate::outline::Part;
+use crate::shape::long_text;
 
 /// Marks the kind of an opaque block or tool as this dialect's own, so that another dialect's are never
 /// written into a Messages body.
@@ -139,12 +140,17 @@ pub(super) enum Block<'a> {
     RedactedThinking { data: &'a str },
     /// Text.
     Text {
+        #[serde(serialize_with = "long_text")]
         text: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<CacheControl>,
     },
     /// Reasoning.
-    Thinking { thinking: &'a str, signature: Cow<'a, str> },
+    Thinking {
+        #[serde(serialize_with = "long_text")]
+        thinking: &'a str,
+        signature: Cow<'a, str>,
+    },
     /// A tool's answer.
     ToolResult {
         tool_use_id: Cow<'a, str>,

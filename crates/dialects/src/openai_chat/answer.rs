@@ -15,6 +15,7 @@ use crate::openai_family::error::{fault_inside, unreadable};
 use crate::openai_family::{MAX_DEPTH, json_bytes};
 use crate::outline::{Outline, Part};
 use crate::scanner;
+use crate::shape::LongText;
 use crate::surrogates::mend;
 use crate::{Asked, Calls, DecodeError};
 
@@ -217,7 +218,7 @@ struct WireChoice<'a> {
 #[derive(Serialize)]
 struct AnswerMessage<'a> {
     role: &'static str,
-    content: Option<String>,
+    content: Option<LongText>,
     refusal: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning_content: Option<String>,
@@ -268,7 +269,7 @@ fn message(content: &[Content], calls: Calls) -> AnswerMessage<'_> {
     for content in content {
         match content {
             Content::Refusal(text) => message.refusal.get_or_insert_default().push_str(text),
-            Content::Text { text, .. } => message.content.get_or_insert_default().push_str(text),
+            Content::Text { text, .. } => message.content.get_or_insert_default().0.push_str(text),
             Content::Thinking { text, .. } if !text.is_empty() => {
                 message.reasoning_content.get_or_insert_default().push_str(text);
             }

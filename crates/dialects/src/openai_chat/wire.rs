@@ -9,6 +9,7 @@ use types::conversation::{CacheMark, Content};
 use super::proofs::ExtraContent;
 use crate::extras::Named;
 use crate::proofs;
+use crate::shape::long_text;
 
 /// One message of a request.
 #[derive(Default, Serialize)]
@@ -37,7 +38,7 @@ pub(super) struct WireMessage<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum WireContent<'a> {
-    Text(Cow<'a, str>),
+    Text(#[serde(serialize_with = "long_text")] Cow<'a, str>),
     Parts(Vec<Part<'a>>),
 }
 
@@ -72,6 +73,7 @@ pub(super) enum Part<'a> {
         input_audio: WireAudio<'a>,
     },
     Text {
+        #[serde(serialize_with = "long_text")]
         text: Cow<'a, str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<CacheControl>,

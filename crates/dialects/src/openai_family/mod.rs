@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::openai_family::error::unreadable;
-use crate::{DecodeError, Fields, FileNames, ScanError};
+use crate::{DecodeError, Fields, FileNames, ScanError, shape};
 
 /// The data that ends a stream.
 pub(crate) const DONE: &[u8] = b"[DONE]";
@@ -34,11 +34,14 @@ pub(crate) const MAX_USER: usize = 64;
 pub(crate) const NOTHING_KEPT: &str = "this gateway keeps no answers and no conversations: there is nothing to list, \
                                        fetch, cancel or delete; what a provider keeps is asked for there, or by way of \
                                        `/passthrough/PROVIDER/…` where the operator has allowed that";
+/// As much as a small request or answer takes.
+const USUAL_LENGTH: usize = 512;
 
 /// `value` as JSON.
-#[expect(clippy::expect_used, reason = "what is written has text for keys and no serialiser that fails")]
 pub(crate) fn json_bytes(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("the language's own structures are JSON")
+    let mut out = Vec::with_capacity(USUAL_LENGTH);
+    shape::write(&mut out, value);
+    out
 }
 
 /// A body as text, if it is JSON at all.
