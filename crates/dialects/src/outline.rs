@@ -1,5 +1,5 @@
 //! The upper levels of a JSON object, found in one pass and read where they lie: what passing an answer through needs
-//! to know of it, without building values.
+//! to know of it, and what reading a message begins with.
 
 use std::borrow::Cow;
 
