@@ -20,7 +20,7 @@ use crate::gateway;
 const KEY: &str = "sk-fixture";
 
 /// How many cases share a gateway: each is a provider of its own there.
-const AT_ONCE: usize = 100;
+const AT_ONCE: usize = 50;
 
 #[tokio::test]
 async fn every_provider_s_fixtures_mean_what_they_are_expected_to_in_every_language() {
