@@ -114,7 +114,7 @@ price = { input = "1", output = "2" }
 #[tokio::test]
 async fn a_provider_is_added_by_a_folder_and_no_program() {
     let upstream = FakeUpstream::start(|request| match request.json()["max_tokens"].as_u64() {
-        Some(7) => Reply::json(400, r#"{"error":{"message":"on a coffee break","type":"x"}}"#),
+        Some(7) => Reply::json(400, r#"{"error":{"message":"Coffee break until noon","type":"x"}}"#),
         _ => Reply::json(
             200,
             r#"{"id":"a","object":"chat.completion","created":1,"model":"anvil","choices":[{"index":0,"message":{"role":"assistant","content":"clang"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1000,"completion_tokens":500,"total_tokens":1500}}"#,
