@@ -53,12 +53,10 @@ pub(crate) fn is_web(url: &str) -> bool {
 /// Whether `data` is base64 (RFC 4648), with or without padding and line breaks.
 pub(crate) fn is_base64(data: &str) -> bool {
     let text = data.trim_ascii_end().trim_end_matches('=');
-    let is_letter = |byte: u8| {
-        byte.is_ascii_alphanumeric()
-            || matches!(byte, b'+' | b'/' | b'-' | b'_')
-            || byte.is_ascii_whitespace()
-    };
-    !text.is_empty() && text.bytes().all(is_letter)
+    let mut letters = text.bytes().filter(|byte| !byte.is_ascii_whitespace());
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
+    // One letter too many is not enough for a byte.
+    !text.is_empty() && letters.clone().count() % 4 != 1 && letters.all(is_letter)
 }
 
 /// The MIME type of a picture: by how its base64 begins where that tells, else as it is `declared`.
@@ -111,4 +109,19 @@ pub(crate) fn mime_of_name(name: &str) -> Option<&'static str> {
     let path = name.split(['?', '#']).next()?;
     let (_, ending) = path.rsplit_once('.')?;
     kinds.into_iter().find(|(known, _)| ending.eq_ignore_ascii_case(known)).map(|(_, mime)| mime)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_for_no_bytes_is_no_base64() {
+        for data in ["AAAA", "AAA", "AA==", "AAAA\nAA", "-_-_"] {
+            assert!(is_base64(data), "{data:?}");
+        }
+        for data in ["", "=", "A", "AAAAA", "AAAA\nA===", "AA!A"] {
+            assert!(!is_base64(data), "{data:?}");
+        }
+    }
 }

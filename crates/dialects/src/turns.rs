@@ -1,7 +1,7 @@
 //! Makes turns that alternate of messages: for languages that keep the prompt apart and want the results of tools first.
 
 use serde::Serialize;
-use types::conversation::{Change, Role, Target};
+use types::conversation::{Change, Content, Role, Target};
 
 use crate::{EncodeError, quirks};
 
@@ -11,6 +11,20 @@ pub(crate) const fn role_word(role: Role) -> &'static str {
         Role::Assistant => "assistant",
         Role::Developer | Role::System => "system",
         Role::User => "user",
+    }
+}
+
+/// Whether such a language lets this role say this: who calls is the model, and who shows something is the person.
+pub(crate) const fn may_say(role: Role, content: &Content) -> bool {
+    match content {
+        Content::Text { .. } | Content::Opaque { .. } => true,
+        Content::Audio(_) | Content::Document(_) | Content::Image(_) | Content::ToolResult { .. } => {
+            matches!(role, Role::User)
+        }
+        Content::RedactedThinking { .. }
+        | Content::Refusal(_)
+        | Content::Thinking { .. }
+        | Content::ToolCall { .. } => matches!(role, Role::Assistant),
     }
 }
 

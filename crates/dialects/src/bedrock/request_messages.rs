@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Message, Role};
+use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Message};
 
 use super::blocks::ERROR;
 use super::formats::{audio_format, document_format, document_name, image_format};
@@ -14,7 +14,11 @@ use super::wire::{
 };
 use crate::calls::{broken_input, input};
 use crate::media::{image_mime, is_base64, is_textual};
+<<<<<<< HEAD
 use crate::turns::{Standing, TurnBlock, Turns};
+=======
+use crate::turns::{TurnBlock, Turns, may_say};
+>>>>>>> 88226c7 (dialects: let the model alone call, think and refuse)
 use crate::{EncodeError, names, proofs};
 
 /// The longest id of a call.
@@ -64,7 +68,7 @@ impl<'a> Writer<'a> {
         let mut blocks = Vec::new();
         for (at, content) in message.content.iter().enumerate() {
             let path = format!("messages[{index}].content[{at}]");
-            if is_allowed(message.role, content) {
+            if may_say(message.role, content) {
                 self.block(content, &path, &mut blocks);
             } else {
                 self.dropped(path);
@@ -240,18 +244,4 @@ fn fit_id(id: &str) -> Cow<'_, str> {
         return Cow::Borrowed(id);
     }
     names::fit(id, MAX_ID)
-}
-
-/// Whether the wire lets this role say this.
-const fn is_allowed(role: Role, content: &Content) -> bool {
-    match content {
-        Content::Text { .. } | Content::Opaque { .. } => true,
-        Content::Audio(_) | Content::Document(_) | Content::Image(_) | Content::ToolResult { .. } => {
-            matches!(role, Role::User)
-        }
-        Content::RedactedThinking { .. }
-        | Content::Refusal(_)
-        | Content::Thinking { .. }
-        | Content::ToolCall { .. } => matches!(role, Role::Assistant),
-    }
 }

@@ -8,7 +8,7 @@ use super::request_encode::Writer;
 use super::wire::{CallOut, ImageOut, MessageOut, Part, is_own};
 use crate::media::{data_url, image_mime, is_base64, is_web, text_of};
 use crate::quirks;
-use crate::turns::role_word;
+use crate::turns::{may_say, role_word};
 
 impl<'a> Writer<'a> {
     /// The messages.
@@ -30,6 +30,10 @@ impl<'a> Writer<'a> {
         let mut current = new();
         for (at, content) in message.content.iter().enumerate() {
             let path = format!("messages[{index}].content[{at}]");
+            if !self.is_own() && !may_say(message.role, content) {
+                self.dropped(path);
+                continue;
+            }
             match content {
                 Content::ToolResult { call_id, content, is_error, cache } => {
                     let before = std::mem::replace(&mut current, new());

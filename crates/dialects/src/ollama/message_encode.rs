@@ -9,7 +9,7 @@ use super::wire::{CallOut, CalledOut, MessageOut};
 use crate::calls::{broken_input, input};
 use crate::media::{is_base64, text_of};
 use crate::quirks;
-use crate::turns::role_word;
+use crate::turns::{may_say, role_word};
 
 impl<'a> Writer<'a> {
     /// The messages.
@@ -30,7 +30,9 @@ impl<'a> Writer<'a> {
         let mut current = new();
         for (at, content) in message.content.iter().enumerate() {
             let path = format!("messages[{index}].content[{at}]");
-            if let Content::ToolResult { call_id, content, is_error, cache } = content {
+            if !self.is_own() && !may_say(message.role, content) {
+                self.dropped(path);
+            } else if let Content::ToolResult { call_id, content, is_error, cache } = content {
                 let before = std::mem::replace(&mut current, new());
                 written.extend(says_something(before));
                 self.mark(*cache, &path);

@@ -214,7 +214,7 @@ fn what_another_dialect_says_and_this_one_cannot_is_told() {
                     cache: None,
                 }),
                 image(MediaSource::File("file-1".into()), None),
-                image(MediaSource::Base64("/9j/x".into()), None),
+                image(MediaSource::Base64("/9j/xx".into()), None),
                 Content::Opaque { kind: "video".into(), json: Json::parse("{}").unwrap() },
             ],
         ),

@@ -191,6 +191,14 @@ fn a_conversation_is_written_in_this_language() {
 }
 
 #[test]
+fn what_only_the_model_does_is_nothing_that_a_person_says() {
+    let history = vec![message(Role::User, [Content::text("a"), call("t", "f", "{}"), thought("hm")])];
+    let expect = [("/messages/0", json!({"role": "user", "content": [{"type": "text", "text": "a"}]}))];
+    let changes = ["dropped;messages[0].content[1]", "dropped;messages[0].content[2]"];
+    check(&foreign(history), &[], &expect, &changes);
+}
+
+#[test]
 fn a_choice_is_made_among_the_tools_that_are_offered() {
     let mut conversation = foreign(vec![message(Role::User, [Content::text("a")])]);
     conversation.tools = vec![function("f", None), function("g", None)];

@@ -38,6 +38,13 @@ fn function() -> Tool {
 }
 
 #[test]
+fn what_only_the_model_does_is_nothing_that_a_person_says() {
+    let history = vec![message(Role::User, [Content::text("a"), call("t", "f", "{}")])];
+    let expect = [("/messages/0", json!({"role": "user", "content": "a"}))];
+    check(&foreign(history), &[], &expect, &["dropped;messages[0].content[1]"]);
+}
+
+#[test]
 fn a_request_reads_as_the_fixture_says() {
     let conversation = decode(REQUEST).unwrap();
     let picture = Content::Image(media(MediaSource::Base64("iVBORw0KGgo=".into()), None));
