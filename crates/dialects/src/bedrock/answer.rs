@@ -7,9 +7,8 @@ use types::{Fault, FaultKind};
 use super::blocks::blocks;
 use super::error::{not_json, unreadable};
 use super::usage::{UsageOut, WireUsage, tier_of_word};
-use super::wire::{Block, ReasoningOut, ToolUseOut, is_own};
+use super::wire::{Block, ReasoningOut, ToolUseOut, is_blob, is_own};
 use crate::calls::{broken_input, input};
-use crate::media::is_base64;
 use crate::object::{Object, Path};
 use crate::surrogates::mend;
 use crate::{DecodeError, shape};
@@ -114,7 +113,7 @@ fn block(content: &Content) -> Option<Block<'_>> {
         }
         // Clients decode it: what is no base64 would cost them the whole answer.
         Content::RedactedThinking { data } => {
-            is_base64(data).then_some(Block::ReasoningContent(ReasoningOut::RedactedContent(data)))
+            is_blob(data).then_some(Block::ReasoningContent(ReasoningOut::RedactedContent(data)))
         }
         Content::ToolCall { id, name, arguments, .. } => {
             let input = input(arguments).or_else(|| broken_input(arguments))?;

@@ -13,12 +13,8 @@ use super::wire::{
     self, Block, BytesOut, DocumentOut, DocumentSource, MediaOut, ReasoningOut, ToolResultOut, ToolUseOut,
 };
 use crate::calls::{broken_input, input};
-use crate::media::{image_mime, is_base64, is_textual};
-<<<<<<< HEAD
-use crate::turns::{Standing, TurnBlock, Turns};
-=======
-use crate::turns::{TurnBlock, Turns, may_say};
->>>>>>> 88226c7 (dialects: let the model alone call, think and refuse)
+use crate::media::{image_mime, is_textual};
+use crate::turns::{Standing, TurnBlock, Turns, may_say};
 use crate::{EncodeError, names, proofs};
 
 /// The longest id of a call.
@@ -98,7 +94,7 @@ impl<'a> Writer<'a> {
             Content::Thinking { text, signature } => (self.thinking(text, signature.as_deref()), None),
             Content::RedactedThinking { data } => {
                 let redacted = ReasoningOut::RedactedContent(data);
-                (is_base64(data).then_some(Block::ReasoningContent(redacted)), None)
+                (wire::is_blob(data).then_some(Block::ReasoningContent(redacted)), None)
             }
             Content::ToolCall { id, name, arguments, signature, cache } => {
                 // Proofs on calls are other languages' own.
@@ -228,7 +224,7 @@ impl<'a> Writer<'a> {
 
     /// Whether these bytes are base64; what came in this language is said as it came.
     fn is_sayable(&self, bytes: &str) -> bool {
-        self.is_own() || is_base64(bytes)
+        self.is_own() || wire::is_blob(bytes)
     }
 }
 

@@ -6,10 +6,10 @@ use types::conversation::{Delta, Opening, StopReason};
 
 use super::answer::{Metrics, Said, stop_word};
 use super::usage::UsageOut;
+use super::wire::is_blob;
 use crate::calls::is_without;
 use crate::frames::{self, FrameKind};
 use crate::in_turn::Blocks;
-use crate::media::is_base64;
 use crate::shape;
 
 /// The blocks as they are written.
@@ -110,7 +110,7 @@ impl Blocks for Frames {
                 self.said.refusal |= *opening == Opening::Refusal;
                 Current::Plain { signature: String::new(), is_written: false }
             }
-            Opening::RedactedThinking { data } if is_base64(data) => {
+            Opening::RedactedThinking { data } if is_blob(data) => {
                 self.piece(Piece::ReasoningContent(Reasoning::RedactedContent(data)), out);
                 Current::Plain { signature: String::new(), is_written: true }
             }

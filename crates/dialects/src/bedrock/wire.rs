@@ -8,6 +8,7 @@ use types::Json;
 use types::conversation::CacheMark;
 
 use crate::DecodeError;
+use crate::media::is_base64;
 use crate::object::{Object, Path};
 
 /// Marks the kind of an opaque block or tool as this dialect's own, so that another dialect's are never written into a
@@ -22,6 +23,11 @@ pub(super) fn own_kind(kind: &str) -> String {
 /// Whether an opaque block or tool is this dialect's.
 pub(super) fn is_own(kind: &str) -> bool {
     kind.starts_with(OWN)
+}
+
+/// Whether bytes can be written so: the wire's libraries read base64 by its usual letters (RFC 4648, section 4) alone.
+pub(super) fn is_blob(text: &str) -> bool {
+    is_base64(text) && !text.contains(['-', '_'])
 }
 
 /// The one member of a union.

@@ -49,7 +49,7 @@ fn an_answer_is_read_into_canonical_words() {
 fn an_answer_of_another_dialect_is_written_in_this_one_s_words() {
     let content = vec![
         Content::Thinking { text: "t".into(), signature: None },
-        Content::RedactedThinking { data: "no base64!".into() },
+        Content::RedactedThinking { data: "no_blob_".into() },
         Content::text(""),
         Content::Refusal("No.".into()),
         call("functions.f:0", ""),
