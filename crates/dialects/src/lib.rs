@@ -471,6 +471,14 @@ pub enum EncodeError {
     },
 }
 
+impl EncodeError {
+    /// Of all that was said, the language can say nothing.
+    pub(crate) fn nothing_sayable() -> Self {
+        let problem = "holds nothing that the provider's language can say".to_owned();
+        Self::Unsayable { field: "messages".to_owned(), problem }
+    }
+}
+
 impl std::fmt::Display for EncodeError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -10,7 +10,8 @@ use types::Json;
 
 use crate::extras::says_nothing;
 use crate::outline::Part;
-use crate::{DecodeError, ScanError};
+use crate::surrogates::mend;
+use crate::{DecodeError, Fields, ScanError};
 
 /// What nobody took of a request's objects, by place.
 #[derive(Debug, Default)]
@@ -67,6 +68,13 @@ impl Path<'_> {
             }
         }
     }
+}
+
+/// A body as text, if it is JSON at all and no deeper than this. Half a character is not what it fails by.
+pub(crate) fn readable(body: &[u8], max_depth: usize) -> Result<Cow<'_, str>, DecodeError> {
+    Fields::scan(body, max_depth).map_err(DecodeError::Json)?;
+    let not_utf8 = |error: std::str::Utf8Error| ScanError::NotUtf8 { offset: error.valid_up_to() };
+    std::str::from_utf8(body).map(mend).map_err(|error| DecodeError::Json(not_utf8(error)))
 }
 
 /// The fields of one object that have not been taken yet. Where leftovers are noted, letting go of it notes them.

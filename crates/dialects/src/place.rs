@@ -1,7 +1,7 @@
 //! Where things stand. Writers name what they change by its place in the canonical conversation; callers are told
 //! where it stands in what they sent.
 
-use types::conversation::{Change, Conversation};
+use types::conversation::{Change, Content, Conversation};
 
 use crate::by_name;
 
@@ -30,6 +30,27 @@ impl<'p> Place<'p> {
         match rest.strip_prefix(".content").and_then(item) {
             Some((content, rest)) => Self::Message { index, content: Some(content), rest },
             None => Self::Message { index, content: None, rest },
+        }
+    }
+}
+
+/// A place in a request whose messages are the conversation's, one for one: `names` are canonical fields and its own
+/// names for them, `inside` says where in a message of these blocks the one of this number stands, or what is in it.
+pub(crate) fn one_for_one(
+    conversation: &Conversation,
+    place: Place<'_>,
+    names: &[(&str, &str)],
+    inside: impl Fn(&[Content], usize, &str) -> String,
+) -> String {
+    match place {
+        Place::Field(field) => {
+            let own = names.iter().find(|(name, _)| *name == field);
+            own.map_or(field, |(_, own)| own).to_owned()
+        }
+        Place::Message { index, content: None, rest } => format!("messages[{index}]{rest}"),
+        Place::Message { index, content: Some(at), rest } => {
+            let blocks = conversation.messages.get(index).map_or(&[][..], |message| &message.content);
+            format!("messages[{index}]{}", inside(blocks, at, rest))
         }
     }
 }

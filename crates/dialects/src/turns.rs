@@ -194,8 +194,7 @@ impl<'a, B: TurnBlock<'a>> Turns<B> {
             self.list.push(Turn { role: "user", content: std::mem::take(&mut self.system) });
         }
         let Some(last) = self.list.last_mut() else {
-            let problem = "holds nothing that the provider's language can say".to_owned();
-            return Err(EncodeError::Unsayable { field: "messages".to_owned(), problem });
+            return Err(EncodeError::nothing_sayable());
         };
         let index = count.saturating_sub(1);
         let is_prefill = last.role == "assistant" && !last.content.last().is_some_and(B::is_call);

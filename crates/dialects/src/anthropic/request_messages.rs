@@ -2,14 +2,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Message, Role};
+use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Message};
 
 use super::request_encode::Writer;
 use super::wire::{Block, Source};
 use super::{ids, wire};
 use crate::calls::{broken_input, input};
 use crate::media::{image_mime, is_base64, is_textual, is_web};
-use crate::turns::{Standing, TurnBlock, Turns};
+use crate::turns::{Standing, TurnBlock, Turns, may_say};
 use crate::{EncodeError, proofs};
 
 impl<'a> TurnBlock<'a> for Block<'a> {
@@ -50,7 +50,7 @@ impl<'a> Writer<'a> {
         blocks
             .filter_map(|(at, content)| {
                 let path = format!("messages[{index}].content[{at}]");
-                if is_allowed(message.role, content) {
+                if may_say(message.role, content) {
                     self.block(content, path)
                 } else {
                     self.dropped(path);
@@ -200,20 +200,6 @@ impl<'a> Writer<'a> {
 
 /// The one kind of document the wire takes as base64.
 const PDF: &str = "application/pdf";
-
-/// Whether the wire lets this role say this.
-const fn is_allowed(role: Role, content: &Content) -> bool {
-    match content {
-        Content::Text { .. } | Content::Opaque { .. } => true,
-        Content::Audio(_) | Content::Document(_) | Content::Image(_) | Content::ToolResult { .. } => {
-            matches!(role, Role::User)
-        }
-        Content::RedactedThinking { .. }
-        | Content::Refusal(_)
-        | Content::Thinking { .. }
-        | Content::ToolCall { .. } => matches!(role, Role::Assistant),
-    }
-}
 
 /// The text of a document that is text, whatever kind of it; the wire takes only PDF in base64.
 fn decoded(mime: &str, base64: &str) -> Option<String> {

@@ -13,16 +13,15 @@ use super::blocks::{blocks, cache_point};
 use super::peek::{delivery, model};
 use super::wire::{member, own_kind, text};
 use super::{ID, MAX_DEPTH};
-use crate::object::{Leftovers, Object, Path, keep};
-use crate::surrogates::mend;
-use crate::{DecodeError, Fields, Head, ScanError};
+use crate::object::{Leftovers, Object, Path, keep, readable};
+use crate::{DecodeError, Head};
 
 const WHOLE: &str = "must be a whole number";
 const NUMBER: &str = "must be a number";
 
 /// Reads a whole request.
 pub(super) fn decode(head: Head<'_>, body: &[u8]) -> Result<Conversation, DecodeError> {
-    let text = mend(checked_text(body)?);
+    let text = readable(body, MAX_DEPTH)?;
     let leftovers = Leftovers::default();
     let root = Path::Noted(&leftovers);
     let mut object = Object::read(&text, &root)?;
@@ -46,13 +45,6 @@ pub(super) fn decode(head: Head<'_>, body: &[u8]) -> Result<Conversation, Decode
         user: None,
         extras: Extras { dialect: Some(ID), fields: object.all_left() },
     })
-}
-
-/// The body as text, if it is JSON at all.
-fn checked_text(body: &[u8]) -> Result<&str, DecodeError> {
-    Fields::scan(body, MAX_DEPTH).map_err(DecodeError::Json)?;
-    std::str::from_utf8(body)
-        .map_err(|error| DecodeError::Json(ScanError::NotUtf8 { offset: error.valid_up_to() }))
 }
 
 /// The messages, and whether the first of them is the prompt from its own field.

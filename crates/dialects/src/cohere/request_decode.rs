@@ -8,13 +8,12 @@ use types::conversation::{
 use super::message_decode::messages;
 use super::wire::own_kind;
 use super::{ID, MAX_DEPTH};
-use crate::object::{Leftovers, Object, Path, keep};
-use crate::surrogates::mend;
-use crate::{DecodeError, Fields, ScanError};
+use crate::DecodeError;
+use crate::object::{Leftovers, Object, Path, keep, readable};
 
 /// Reads a whole request. What has no canonical word goes into the extras as it came.
 pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
-    let text = mend(checked_text(body)?);
+    let text = readable(body, MAX_DEPTH)?;
     let leftovers = Leftovers::default();
     let root = Path::Noted(&leftovers);
     let mut object = Object::read(&text, &root)?;
@@ -46,13 +45,6 @@ pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
         user: None,
         extras: Extras { dialect: Some(ID), fields: object.all_left() },
     })
-}
-
-/// The body as text, if it is JSON at all.
-fn checked_text(body: &[u8]) -> Result<&str, DecodeError> {
-    Fields::scan(body, MAX_DEPTH).map_err(DecodeError::Json)?;
-    std::str::from_utf8(body)
-        .map_err(|error| DecodeError::Json(ScanError::NotUtf8 { offset: error.valid_up_to() }))
 }
 
 fn tools(object: &mut Object<'_, '_>) -> Result<Vec<Tool>, DecodeError> {

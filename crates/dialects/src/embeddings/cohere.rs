@@ -8,13 +8,12 @@ use types::{DialectId, Fault, ModelName, Operation};
 use super::vectors;
 use crate::ask::Ask;
 use crate::extras::carry;
-use crate::object::{Object, Path};
+use crate::object::{Object, Path, readable};
 use crate::openai_family::error::{fault_inside, unreadable};
-use crate::openai_family::{checked_text, json_bytes};
+use crate::openai_family::{MAX_DEPTH, json_bytes};
 use crate::passage::Answers;
 use crate::passage::usage::{self, ReadUsage};
 use crate::surface::{Kind, Surface};
-use crate::surrogates::mend;
 use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Head, Peek, Route, Vectors, openai};
 
 /// The language's name.
@@ -116,7 +115,7 @@ fn is_base64(types: &[u8]) -> bool {
 impl Exchange<Request, Answer> for Cohere {
     fn decode_request(&self, _head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
         const PARTS: &str = "must be texts: this model's provider is asked in another language";
-        let text = mend(checked_text(body)?);
+        let text = readable(body, MAX_DEPTH)?;
         let mut object = Object::read(&text, &Path::Root)?;
         let wrong = |field: &str, problem: &str| Path::Field(&Path::Root, field).wrong(problem);
         let model = ModelName::from(object.require_text("model")?);

@@ -12,14 +12,13 @@ use super::vectors;
 use crate::ask::Ask;
 use crate::extras::carry;
 use crate::gemini::Gemini;
-use crate::object::{Object, Path};
+use crate::object::{Object, Path, readable};
 use crate::openai_family::error::{fault_inside, unreadable};
 use crate::openai_family::usage::Count;
-use crate::openai_family::{MAX_DEPTH, checked_text, json_bytes};
+use crate::openai_family::{MAX_DEPTH, json_bytes};
 use crate::passage::Answers;
 use crate::splice::quoted;
 use crate::surface::{Kind, Surface};
-use crate::surrogates::mend;
 use crate::{
     Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head, Peek, Route, Splice, Streams, Vectors,
 };
@@ -181,7 +180,7 @@ fn rename(request: &[u8], start: usize, target: &Target, splice: &mut Splice) {
 
 impl Exchange<Request, Answer> for Several {
     fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
-        let text = mend(checked_text(body)?);
+        let text = readable(body, MAX_DEPTH)?;
         let mut object = Object::read(&text, &Path::Root)?;
         let place = Path::Field(&Path::Root, "requests");
         let mut whole: Option<Request> = None;
@@ -227,7 +226,7 @@ impl Exchange<Request, Answer> for Several {
 
 impl Exchange<Request, Answer> for Single {
     fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
-        let text = mend(checked_text(body)?);
+        let text = readable(body, MAX_DEPTH)?;
         one(Object::read(&text, &Path::Root)?, head, SINGLE)
     }
 

@@ -8,13 +8,12 @@ use types::{DialectId, Fault, ModelName, Operation, Tokens, Usage};
 use super::vectors;
 use crate::ask::Ask;
 use crate::extras::carry;
-use crate::object::{Object, Path};
+use crate::object::{Object, Path, readable};
 use crate::openai_family::error::{fault_inside, unreadable};
 use crate::openai_family::usage::Count;
-use crate::openai_family::{checked_text, json_bytes};
+use crate::openai_family::{MAX_DEPTH, json_bytes};
 use crate::passage::Answers;
 use crate::surface::{Kind, Surface};
-use crate::surrogates::mend;
 use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head, Peek, Route, Vectors, openai};
 
 /// The language's name.
@@ -79,7 +78,7 @@ fn of_input(count: Count) -> Usage {
 
 impl Exchange<Request, Answer> for Ollama {
     fn decode_request(&self, _head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
-        let text = mend(checked_text(body)?);
+        let text = readable(body, MAX_DEPTH)?;
         let mut object = Object::read(&text, &Path::Root)?;
         let model = ModelName::from(object.require_text("model")?);
         let input = object.take_as("input", "must be a string or an array of strings")?;

@@ -10,15 +10,14 @@ use types::{DialectId, Fault, ModelName, Operation, Usage};
 use super::vectors::{self, Item};
 use crate::ask::{Ask, wrong};
 use crate::extras::carry;
-use crate::object::{Object, Path};
+use crate::object::{Object, Path, readable};
 use crate::openai::rename;
 use crate::openai_chat::OpenAiChat;
 use crate::openai_family::error::{fault_inside, unreadable};
-use crate::openai_family::{checked_text, json_bytes};
+use crate::openai_family::{MAX_DEPTH, json_bytes};
 use crate::passage::Answers;
 use crate::passage::usage::ReadUsage;
 use crate::surface::{Kind, Surface};
-use crate::surrogates::mend;
 use crate::{
     Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head, Peek, Route, Splice, Vectors, quirks,
 };
@@ -120,7 +119,7 @@ fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, Enco
 impl Exchange<Request, Answer> for OpenAi {
     fn decode_request(&self, _head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
         const INPUT: &str = "must be a string, an array of strings, or one or more arrays of tokens";
-        let text = mend(checked_text(body)?);
+        let text = readable(body, MAX_DEPTH)?;
         let mut object = Object::read(&text, &Path::Root)?;
         let model = ModelName::from(object.require_text("model")?);
         let input = object.take_as("input", INPUT)?;

@@ -82,8 +82,7 @@ impl<'a> Writer<'a> {
             turns.push(ContentOut { role: Some(USER), parts: std::mem::take(system) });
         }
         let Some(last) = turns.last() else {
-            let problem = "holds nothing that the provider's language can say".to_owned();
-            return Err(EncodeError::Unsayable { field: "messages".to_owned(), problem });
+            return Err(EncodeError::nothing_sayable());
         };
         if last.role == Some(MODEL) && self.target.has_quirk(quirks::NO_PREFILL) {
             let index = self.asked.messages.len().saturating_sub(1);

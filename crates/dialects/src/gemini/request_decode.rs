@@ -9,19 +9,15 @@ use super::contents::{self, IsApart};
 use super::parts::{Reader, Speaker};
 use super::wire::{listed, object, own_kind};
 use super::{ID, MAX_DEPTH, peek, schema};
-use crate::object::{Leftovers, Object, Path, keep};
-use crate::surrogates::mend;
-use crate::{DecodeError, Fields, Head, ScanError};
+use crate::object::{Leftovers, Object, Path, keep, readable};
+use crate::{DecodeError, Head};
 
 const NUMBER: &str = "must be a number";
 const WHOLE: &str = "must be a whole number";
 
 /// Reads a whole request. What has no canonical word goes into the extras as it came.
 pub(super) fn decode(head: Head<'_>, body: &[u8]) -> Result<Conversation, DecodeError> {
-    Fields::scan(body, MAX_DEPTH).map_err(DecodeError::Json)?;
-    let not_utf8 = |error: std::str::Utf8Error| ScanError::NotUtf8 { offset: error.valid_up_to() };
-    let text = std::str::from_utf8(body).map_err(|error| DecodeError::Json(not_utf8(error)))?;
-    let text = mend(text);
+    let text = readable(body, MAX_DEPTH)?;
     let leftovers = Leftovers::default();
     let root = Path::Noted(&leftovers);
     let mut request = Object::read(&text, &root)?.in_camel_case();

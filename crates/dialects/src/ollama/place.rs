@@ -3,6 +3,7 @@
 use types::conversation::{Content, Conversation};
 
 use crate::Place;
+use crate::place::one_for_one;
 
 /// Canonical fields and this language's own names for them.
 const NAMES: &[(&str, &str)] = &[
@@ -23,17 +24,7 @@ const NAMES: &[(&str, &str)] = &[
 
 /// The place in the request that was read as `conversation`.
 pub(super) fn place(conversation: &Conversation, place: Place<'_>) -> String {
-    match place {
-        Place::Field(field) => {
-            let own = NAMES.iter().find(|(name, _)| *name == field);
-            own.map_or(field, |(_, own)| own).to_owned()
-        }
-        Place::Message { index, content: None, rest } => format!("messages[{index}]{rest}"),
-        Place::Message { index, content: Some(at), rest } => {
-            let blocks = conversation.messages.get(index).map_or(&[][..], |message| &message.content);
-            format!("messages[{index}]{}", inside(blocks, at, rest))
-        }
-    }
+    one_for_one(conversation, place, NAMES, inside)
 }
 
 /// Where in its message a block stands.

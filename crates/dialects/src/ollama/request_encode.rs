@@ -102,8 +102,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     let mut writer = Writer { asked: conversation, target, changes: Vec::new(), called: HashMap::new() };
     let messages = writer.messages();
     if messages.is_empty() && !writer.is_own() {
-        let problem = "holds nothing that the provider's language can say".to_owned();
-        return Err(EncodeError::Unsayable { field: "messages".to_owned(), problem });
+        return Err(EncodeError::nothing_sayable());
     }
     let carried = carry(&conversation.extras, ID, &[])?;
     let body = Body {

@@ -4,6 +4,7 @@ use types::conversation::{Content, Conversation};
 
 use super::message_decode::{MESSAGE_FIELD, OTHER_CALL};
 use crate::Place;
+use crate::place::one_for_one;
 
 /// What a block was in its message.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,14 +19,7 @@ enum Origin<'c> {
 
 /// The place in the request that was read as `conversation`.
 pub(super) fn place(conversation: &Conversation, place: Place<'_>) -> String {
-    match place {
-        Place::Field(field) => field.to_owned(),
-        Place::Message { index, content: None, rest } => format!("messages[{index}]{rest}"),
-        Place::Message { index, content: Some(at), rest } => {
-            let blocks = conversation.messages.get(index).map_or(&[][..], |message| &message.content);
-            format!("messages[{index}]{}{rest}", inside(blocks, at))
-        }
-    }
+    one_for_one(conversation, place, &[], |blocks, at, rest| format!("{}{rest}", inside(blocks, at)))
 }
 
 /// Where in its message a block stands.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::openai_family::error::unreadable;
-use crate::{DecodeError, Fields, FileNames, ScanError, shape};
+use crate::{FileNames, shape};
 
 /// The data that ends a stream.
 pub(crate) const DONE: &[u8] = b"[DONE]";
@@ -42,13 +42,6 @@ pub(crate) fn json_bytes(value: &impl Serialize) -> Vec<u8> {
     let mut out = Vec::with_capacity(USUAL_LENGTH);
     shape::write(&mut out, value);
     out
-}
-
-/// A body as text, if it is JSON at all.
-pub(crate) fn checked_text(body: &[u8]) -> Result<&str, DecodeError> {
-    Fields::scan(body, MAX_DEPTH).map_err(DecodeError::Json)?;
-    let not_utf8 = |error: std::str::Utf8Error| ScanError::NotUtf8 { offset: error.valid_up_to() };
-    std::str::from_utf8(body).map_err(|error| DecodeError::Json(not_utf8(error)))
 }
 
 /// An upstream's words as text.

@@ -11,13 +11,12 @@ use super::ID;
 use super::message_decode;
 use super::request_encode::{ENCRYPTED_REASONING, LOGPROBS};
 use crate::DecodeError;
-use crate::object::{Leftovers, Object, Path, keep};
-use crate::openai_family::checked_text;
-use crate::surrogates::mend;
+use crate::object::{Leftovers, Object, Path, keep, readable};
+use crate::openai_family::MAX_DEPTH;
 
 /// Reads a whole request. What has no canonical word goes into the extras as it came.
 pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
-    let text = mend(checked_text(body)?);
+    let text = readable(body, MAX_DEPTH)?;
     let leftovers = Leftovers::default();
     let root = Path::Noted(&leftovers);
     let mut object = Object::read(&text, &root)?;

@@ -11,16 +11,15 @@ use types::{DialectId, Fault, Foreseen, ModelName, Operation, Units};
 use super::{documents, text_of};
 use crate::ask::Ask;
 use crate::extras::carry;
-use crate::object::{Object, Path};
+use crate::object::{Object, Path, readable};
 use crate::openai::rename;
 use crate::openai_family::error::{fault_inside, unreadable};
 use crate::openai_family::usage::Count;
-use crate::openai_family::{checked_text, json_bytes};
+use crate::openai_family::{MAX_DEPTH, json_bytes};
 use crate::passage::Answers;
 use crate::passage::usage::{self, ReadUsage};
 use crate::splice::quoted;
 use crate::surface::{Kind, Surface};
-use crate::surrogates::mend;
 use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head, Peek, Route, Splice, quirks};
 
 /// The language's name.
@@ -185,7 +184,7 @@ fn flatten(body: &Bytes, fields: &Fields, splice: &mut Splice) {
 impl Exchange<Request, Answer> for Plain {
     fn decode_request(&self, _head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
         const WHOLE: &str = "must be a whole number";
-        let text = mend(checked_text(body)?);
+        let text = readable(body, MAX_DEPTH)?;
         let mut object = Object::read(&text, &Path::Root)?;
         let most = object.take_as("top_n", WHOLE)?;
         Ok(Request {

@@ -9,14 +9,13 @@ use types::{DialectId, Fault, ModelName};
 use super::documents;
 use crate::ask::Ask;
 use crate::extras::carry;
-use crate::object::{Object, Path};
+use crate::object::{Object, Path, readable};
 use crate::openai_chat::OpenAiChat;
 use crate::openai_family::error::{fault_inside, unreadable};
-use crate::openai_family::{checked_text, json_bytes};
+use crate::openai_family::{MAX_DEPTH, json_bytes};
 use crate::passage::Answers;
 use crate::passage::usage::ReadUsage;
 use crate::surface::{Kind, Surface};
-use crate::surrogates::mend;
 use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Head, Peek, openai};
 
 /// The language's name.
@@ -92,7 +91,7 @@ fn peek(ask: Ask<'_>) -> Result<Peek, DecodeError> {
 
 impl Exchange<Request, Answer> for Voyage {
     fn decode_request(&self, _head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
-        let text = mend(checked_text(body)?);
+        let text = readable(body, MAX_DEPTH)?;
         let mut object = Object::read(&text, &Path::Root)?;
         Ok(Request {
             model: ModelName::from(object.require_text("model")?),
