@@ -1,46 +1,38 @@
-//! What the targets have in common: both languages, and the properties that hold for either.
+//! What the targets have in common: the properties that hold for every language, and for any two.
 
 pub mod answer;
-pub mod request;
+pub mod gist;
+pub mod language;
 /// The parser itself; the crate around it would bring a TLS stack along.
+#[path = "../../crates/net/src/lines/mod.rs"]
+pub mod lines;
+pub mod pair;
+pub mod proofs;
+pub mod report;
+pub mod request;
+pub mod rules;
+/// The same of this one.
 #[path = "../../crates/net/src/sse/mod.rs"]
 pub mod sse;
 pub mod stream;
-pub mod unlike;
-/// The same of this one.
+/// And of this one.
 #[path = "../../crates/net/src/websocket/frame/mod.rs"]
 pub mod websocket;
 
 use bytes::Bytes;
-use dialects::{Asked, Calls, Conduit, Conversational, PathSaid, Tally, ToolNames, Vectors};
+use dialects::{Asked, Calls, Conduit, Tally, ToolNames, Vectors};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use types::conversation::{Answer, Delivery};
-use types::{Fault, Frame, RequestId, StreamForm, UnixTime};
+use types::{Fault, Frame, RequestId, UnixTime};
+
+use language::Language;
 
 /// The model's name as callers know it. No seed holds it.
 pub const PUBLIC: &str = "public model";
 
-/// The languages of which a target reads both sides: their streams are server-sent events.
-const READ: [&str; 4] = ["anthropic", "gemini", "openai_chat", "openai_responses"];
-
-/// The language with this name, and the other ones.
-pub fn languages(name: &str) -> (&'static dyn Conversational, Vec<&'static dyn Conversational>) {
-    let read = dialects::conversational().filter(|dialect| READ.contains(&dialect.id().as_str()));
-    let (own, others): (Vec<_>, Vec<_>) = read.partition(|dialect| dialect.id().as_str() == name);
-    (own[0], others)
-}
-
-/// What the path says of a request in this language.
-pub fn path(dialect: &dyn Conversational) -> PathSaid {
-    let model = is_named_by_path(dialect).then(|| "path".into());
-    PathSaid { model, ..PathSaid::default() }
-}
-
-/// Whether requests name their model in the path, not in the body.
-pub fn is_named_by_path(dialect: &dyn Conversational) -> bool {
-    dialect.id().as_str() == "gemini"
-}
+/// An answer in events.
+pub const STREAM: Delivery = Delivery::Stream { include_usage: true };
 
 /// Headers that every language accepts.
 pub fn headers() -> HeaderMap {
@@ -48,13 +40,14 @@ pub fn headers() -> HeaderMap {
     HeaderMap::from_iter([version])
 }
 
-pub fn asked(delivery: Delivery) -> Asked {
+/// How a caller of this language asked.
+pub fn asked(caller: Language, delivery: Delivery) -> Asked {
     let request = RequestId::generate();
     Asked {
         model: PUBLIC.into(),
         delivery,
         calls: Calls::Tools,
-        form: StreamForm::Events,
+        form: caller.form(),
         vectors: Vectors::default(),
         tool_names: ToolNames::default(),
         request,

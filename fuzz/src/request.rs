@@ -1,11 +1,12 @@
 //! Requests: what is understood survives, what is passed on is the caller's own.
 
 use bytes::Bytes;
-use dialects::{Conversational, EncodeError, Fields, Head, PathSaid, QUIRKS};
+use dialects::{EncodeError, Fields, Head, PathSaid, QUIRKS};
 use http::HeaderMap;
 use types::conversation::{Content, Conversation, MediaSource, Target};
 
-use crate::{fields, headers, is_named_by_path, json, languages, path};
+use crate::language::{self, Language};
+use crate::{fields, headers, json, report};
 
 /// As deep as the gateway lets requests in.
 const MAX_DEPTH: usize = 128;
@@ -16,24 +17,25 @@ fn head<'a>(headers: &'a HeaderMap, path: &'a PathSaid) -> Head<'a> {
     Head { path, ..Head::of(headers) }
 }
 
-fn target(model: &str, quirks: &[&str]) -> Target {
+/// A model with these quirks.
+pub fn target(model: &str, quirks: &[&str]) -> Target {
     let quirks = quirks.iter().map(|quirk| (*quirk).to_owned()).collect();
     Target { model: model.into(), max_output_tokens: Some(4096), quirks, strict: false }
 }
 
 /// What is read as a conversation is written such that it reads the same; what is passed on differs in the model's
 /// name only; quirks of any kind leave JSON.
-pub fn check(language: &str, body: &[u8]) {
-    let (dialect, others) = languages(language);
-    let (headers, said) = (headers(), path(dialect));
+pub fn check(name: &str, body: &[u8]) {
+    let language = language::named(name);
+    let (headers, said) = (headers(), language.path());
     let head = head(&headers, &said);
-    let decoded = dialect.decode_request(head, body);
+    let decoded = language.dialect.decode_request(head, body);
     let bytes = Bytes::copy_from_slice(body);
     let Ok(scanned) = Fields::scan(body, MAX_DEPTH) else {
         return;
     };
-    if let Ok(peek) = dialect.peek(head, &bytes, &scanned) {
-        adapted(dialect, &bytes, &scanned);
+    if let Ok(peek) = language.dialect.peek(head, &bytes, &scanned) {
+        adapted(language, &bytes, &scanned);
         if let Ok(conversation) = &decoded {
             assert_eq!((&peek.model, peek.delivery), (&conversation.model, conversation.delivery));
             assert_eq!(peek.max_tokens, conversation.sampling.max_tokens);
@@ -42,19 +44,20 @@ pub fn check(language: &str, body: &[u8]) {
     let Ok(conversation) = decoded else { return };
     let model = conversation.model.as_str().to_owned();
     let capable = ["cache_control", "mid_conversation_system", "thinking_blocks", "top_k"];
-    for dialect in others.into_iter().chain([dialect]) {
-        stable(dialect, &conversation, &target(&model, &capable));
+    for upstream in language::all() {
+        stable(upstream, &conversation, &target(&model, &capable));
+        report::check(upstream, &conversation, &capable);
         for quirk in QUIRKS.iter().map(std::slice::from_ref).chain([QUIRKS]) {
-            if let Ok(encoded) = dialect.encode_request(&conversation, &target("upstream", quirk)) {
-                model_is_replaced(dialect, quirk, &encoded.body.concat());
+            if let Ok(encoded) = upstream.dialect.encode_request(&conversation, &target("upstream", quirk)) {
+                model_is_replaced(upstream, quirk, &encoded.body.concat());
             }
         }
     }
 }
 
 /// Writing what was read of what was written changes nothing any more.
-fn stable(dialect: &dyn Conversational, conversation: &Conversation, target: &Target) {
-    let (headers, said) = (headers(), path(dialect));
+fn stable(upstream: Language, conversation: &Conversation, target: &Target) {
+    let (headers, said, dialect) = (headers(), upstream.path(), upstream.dialect);
     let encoded = match dialect.encode_request(conversation, target) {
         Ok(encoded) => encoded,
         Err(EncodeError::Unsayable { .. }) => return,
@@ -66,10 +69,10 @@ fn stable(dialect: &dyn Conversational, conversation: &Conversation, target: &Ta
         Err(error) => panic!("{error}: {}", String::from_utf8_lossy(&written)),
     };
     if encoded.changes.is_empty() {
-        let words = |conversation| Words::of(conversation, dialect);
+        let words = |conversation| Words::of(conversation, upstream);
         assert_eq!(words(&again), words(conversation));
     }
-    if is_named_by_path(dialect) && !is_paired(&again) {
+    if !upstream.has_ids() && !is_paired(&again) {
         // A result that stands before its call has lost the function's name.
         return;
     }
@@ -88,8 +91,8 @@ fn is_paired(conversation: &Conversation) -> bool {
     })
 }
 
-fn adapted(dialect: &dyn Conversational, body: &Bytes, scanned: &Fields) {
-    let plain = dialect.adapt_request(body, scanned, &target("upstream", &[]));
+fn adapted(language: Language, body: &Bytes, scanned: &Fields) {
+    let plain = language.dialect.adapt_request(body, scanned, &target("upstream", &[]));
     if let Ok(encoded) = plain {
         // Reasoning without a proof is all that a target without quirks does not get.
         assert!(
@@ -107,20 +110,20 @@ fn adapted(dialect: &dyn Conversational, body: &Bytes, scanned: &Fields) {
             };
             assert_eq!(kept(before), kept(after));
         }
-        model_is_replaced(dialect, &[], &written);
+        model_is_replaced(language, &[], &written);
     }
     for quirk in QUIRKS.iter().map(std::slice::from_ref).chain([QUIRKS]) {
-        if let Ok(encoded) = dialect.adapt_request(body, scanned, &target("upstream", quirk)) {
-            model_is_replaced(dialect, quirk, &encoded.body.concat());
+        if let Ok(encoded) = language.dialect.adapt_request(body, scanned, &target("upstream", quirk)) {
+            model_is_replaced(language, quirk, &encoded.body.concat());
         }
     }
 }
 
-fn model_is_replaced(dialect: &dyn Conversational, quirks: &[&str], written: &[u8]) {
+fn model_is_replaced(language: Language, quirks: &[&str], written: &[u8]) {
     let Ok(scanned) = Fields::scan(written, 2 * MAX_DEPTH) else {
         panic!("no JSON: {}", String::from_utf8_lossy(written));
     };
-    if !is_named_by_path(dialect) && !quirks.contains(&"vertex_body") {
+    if !language.is_named_by_path() && !quirks.contains(&"vertex_body") {
         assert_eq!(scanned.value(written, "model"), Some(&b"\"upstream\""[..]));
     }
 }
@@ -138,8 +141,8 @@ struct Words {
 }
 
 impl Words {
-    fn of(conversation: &Conversation, dialect: &dyn Conversational) -> Self {
-        let mut words = Self { has_ids: !is_named_by_path(dialect), ..Self::default() };
+    fn of(conversation: &Conversation, language: Language) -> Self {
+        let mut words = Self { has_ids: language.has_ids(), ..Self::default() };
         conversation
             .messages
             .iter()
