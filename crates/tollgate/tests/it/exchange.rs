@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use dialects::{Conversational, Head, PathSaid, Streams};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -17,6 +19,9 @@ pub(crate) const RECORDINGS: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/recordings/exchanges");
 /// The built-in providers.
 pub(crate) const CATALOGUE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../providers/catalogue");
+
+/// How addresses end of what was asked in an older language than is spoken.
+const OLDER: &[&str] = &["/v1/chat"];
 
 /// What a client sent to a provider, and what came back.
 pub(crate) struct Exchange {
@@ -65,21 +70,35 @@ impl Exchange {
         self.dialect.decode_request(head, body).map_err(|error| error.to_string())
     }
 
-    fn of_record(record: &Value) -> Self {
+    /// The exchange of a record; none of what was asked without a body, which asked for no answer, or in an older
+    /// language.
+    fn of_record(record: &Value) -> Option<Self> {
         let text = |place: &str| record.pointer(place).and_then(Value::as_str).unwrap();
         let file = format!("{}.jsonl", text("/surface"));
         let (dialect, _) =
             language::all().find(|(_, language)| language.recordings.contains(&file.as_str())).unwrap();
-        Self {
+        let request = match &record["request"]["body"] {
+            Value::Null => return None,
+            Value::String(text) => text.clone(),
+            body => body.to_string(),
+        };
+        if OLDER.iter().any(|path| text("/request/url").ends_with(path)) {
+            return None;
+        }
+        let body = text("/response/body");
+        // Frames are base64, whatever is said of them.
+        let is_framed = text("/surface") == "bedrock_converse_stream";
+        let bytes = STANDARD.decode(body).ok().filter(|_| is_framed);
+        Some(Self {
             id: format!("{}/{}", text("/provider"), text("/id")),
             fixtures: PathBuf::new(),
             dialect,
             request_headers: header_map(&record["request"]["headers"]),
-            request: text("/request/body").to_owned(),
+            request,
             status: u16::try_from(record["response"]["status"].as_u64().unwrap()).unwrap(),
             headers: header_map(&record["response"]["headers"]),
-            body: text("/response/body").to_owned().into(),
-        }
+            body: bytes.map_or_else(|| body.to_owned().into(), Bytes::from),
+        })
     }
 }
 
@@ -106,11 +125,7 @@ pub(crate) fn recorded() -> Vec<Exchange> {
     files.sort();
     let text: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
     let records = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    // What was asked without a body asked for no answer.
-    records
-        .filter(|record| record["request"]["body"].is_string())
-        .map(|record| Exchange::of_record(&record))
-        .collect()
+    records.filter_map(|record| Exchange::of_record(&record)).collect()
 }
 
 /// The exchanges of the repository's own fixtures: each request with every answer its provider gives.

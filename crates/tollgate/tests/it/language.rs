@@ -30,34 +30,43 @@ pub(crate) struct Language {
     pub(crate) recordings: &'static [&'static str],
     /// Where an upstream has it, and the headers it wants, as in `provider.toml`.
     upstream: &'static str,
-    /// Where a whole answer names the model.
-    pub(crate) model: &'static str,
-    /// Where an event of a stream names the model.
-    pub(crate) model_in_event: &'static str,
-    /// Where an error says what kind it is.
-    pub(crate) error_kind: &'static str,
+    /// Where a whole answer names the model, if it does.
+    pub(crate) model: Option<&'static str>,
+    /// Where an event of a stream names the model, if one does.
+    pub(crate) model_in_event: Option<&'static str>,
+    /// Where an error says what kind it is, if its body does.
+    error_kind: Option<&'static str>,
+    /// Where an error says what happened, as a whole answer and inside a stream.
+    error_message: &'static [&'static str],
+    /// Where an error has the gateway's own code.
+    error_code: &'static str,
     /// Whether a caller has to ask for the usage of a stream.
     pub(crate) asks_for_usage: bool,
     /// Where arguments have to be objects.
     objects: Objects,
+    /// Whether there is a word for an answer that was refused or filtered.
+    pub(crate) refuses: bool,
     /// Whether an error says that it is one.
-    pub(crate) marks_errors: bool,
+    marks_errors: bool,
     /// What an answer has that nothing is known of before: its times and ids.
     pub(crate) fleeting: &'static [&'static str],
     whole: fn(&Value) -> bool,
     stream: StreamCheck,
 }
 
-static LANGUAGES: [Language; 4] = [
+static LANGUAGES: [Language; 7] = [
     Language {
         id: "openai_chat",
         recordings: &["openai_chat.jsonl"],
         upstream: "chat = \"/v1/chat/completions\"",
-        model: "/model",
-        error_kind: "/error/type",
-        model_in_event: "/model",
+        model: Some("/model"),
+        error_kind: Some("/error/type"),
+        error_message: &["/error/message"],
+        error_code: "/error/tollgate_code",
+        model_in_event: Some("/model"),
         asks_for_usage: true,
         objects: Objects::Nowhere,
+        refuses: true,
         marks_errors: false,
         fleeting: &["", "/error"],
         whole: shape::is_completion,
@@ -67,11 +76,14 @@ static LANGUAGES: [Language; 4] = [
         id: "anthropic",
         recordings: &["anthropic_messages.jsonl"],
         upstream: "chat = \"/v1/messages\"\nheaders = { anthropic-version = \"2023-06-01\" }",
-        model: "/model",
-        error_kind: "/error/type",
-        model_in_event: "/message/model",
+        model: Some("/model"),
+        error_kind: Some("/error/type"),
+        error_message: &["/error/message"],
+        error_code: "/error/tollgate_code",
+        model_in_event: Some("/message/model"),
         asks_for_usage: false,
         objects: Objects::InWhole,
+        refuses: true,
         marks_errors: true,
         fleeting: &["", "/message"],
         whole: shape::is_message,
@@ -81,11 +93,14 @@ static LANGUAGES: [Language; 4] = [
         id: "openai_responses",
         recordings: &["openai_responses.jsonl"],
         upstream: "chat = \"/v1/responses\"",
-        model: "/model",
-        error_kind: "/error/type",
-        model_in_event: "/response/model",
+        model: Some("/model"),
+        error_kind: Some("/error/type"),
+        error_message: &["/error/message"],
+        error_code: "/error/tollgate_code",
+        model_in_event: Some("/response/model"),
         asks_for_usage: false,
         objects: Objects::Nowhere,
+        refuses: true,
         marks_errors: false,
         fleeting: &["", "/response", "/item", "/response/output/0", "/response/output/1"],
         whole: shape::is_response,
@@ -95,33 +110,76 @@ static LANGUAGES: [Language; 4] = [
         id: "gemini",
         recordings: &["gemini_generate.jsonl", "gemini_stream.jsonl"],
         upstream: "chat = \"/v1beta/models/{model}:generateContent\"\nchat_stream = \"/v1beta/models/{model}:streamGenerateContent?alt=sse\"",
-        model: "/modelVersion",
-        error_kind: "/error/status",
-        model_in_event: "/modelVersion",
+        model: Some("/modelVersion"),
+        error_kind: Some("/error/status"),
+        error_message: &["/error/message"],
+        error_code: "/error/tollgate_code",
+        model_in_event: Some("/modelVersion"),
         asks_for_usage: false,
         objects: Objects::Everywhere,
+        refuses: true,
         marks_errors: false,
         fleeting: &[""],
         whole: shape::is_generated,
         stream: shape::generated,
     },
+    Language {
+        id: "bedrock",
+        recordings: &["bedrock_converse.jsonl", "bedrock_converse_stream.jsonl"],
+        upstream: "chat = \"/model/{model}/converse\"\nchat_stream = \"/model/{model}/converse-stream\"",
+        model: None,
+        // A header of its own says it.
+        error_kind: None,
+        error_message: &["/message"],
+        error_code: "/tollgate_code",
+        model_in_event: None,
+        asks_for_usage: false,
+        objects: Objects::InWhole,
+        refuses: true,
+        marks_errors: false,
+        fleeting: &[""],
+        whole: shape::is_converse,
+        stream: shape::converse,
+    },
+    Language {
+        id: "cohere",
+        recordings: &["cohere_chat.jsonl"],
+        upstream: "chat = \"/v2/chat\"",
+        model: None,
+        error_kind: None,
+        error_message: &["/message", "/delta/error"],
+        error_code: "/tollgate_code",
+        model_in_event: None,
+        asks_for_usage: false,
+        objects: Objects::Nowhere,
+        refuses: false,
+        marks_errors: false,
+        fleeting: &[""],
+        whole: shape::is_cohere,
+        stream: shape::cohere,
+    },
+    Language {
+        id: "ollama",
+        recordings: &["ollama_chat.jsonl"],
+        upstream: "chat = \"/api/chat\"",
+        model: Some("/model"),
+        error_kind: None,
+        error_message: &["/error"],
+        error_code: "/tollgate_code",
+        model_in_event: Some("/model"),
+        asks_for_usage: false,
+        objects: Objects::Everywhere,
+        refuses: false,
+        marks_errors: false,
+        fleeting: &[""],
+        whole: shape::is_line,
+        stream: shape::lines,
+    },
 ];
 
-/// What has no row, and why.
-const ROWLESS: &[(&str, &str)] = &[
-    ("bedrock", "its streams are no server-sent events; its folder tries its recordings"),
-    ("cohere", "its answers name no model; its folder tries its recordings"),
-    ("ollama", "its streams are no server-sent events; its folder tries its recordings"),
-];
-
-/// Every language that exchanges are replayed in.
+/// Every language in which one can have a conversation.
 pub(crate) fn all() -> impl Iterator<Item = (&'static dyn Conversational, &'static Language)> {
-    dialects::conversational().filter(|dialect| is_replayed(*dialect)).map(|dialect| (dialect, of(dialect)))
-}
-
-/// Whether exchanges are replayed in this language.
-pub(crate) fn is_replayed(dialect: &dyn Conversational) -> bool {
-    ROWLESS.iter().all(|(id, _)| *id != dialect.id().as_str())
+    dialects::conversational().map(|dialect| (dialect, of(dialect)))
 }
 
 /// What is known of this language.
@@ -152,9 +210,18 @@ impl Language {
     /// Whether `body` is a whole answer that names this model.
     pub(crate) fn check_whole(&self, body: &[u8], model: &str) -> Result<(), String> {
         let value: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-        let names = value.pointer(self.model).and_then(Value::as_str);
-        let holds = (self.whole)(&value) && names == Some(model);
+        let names = self.model.map(|place| value.pointer(place).and_then(Value::as_str));
+        let holds = (self.whole)(&value) && names.is_none_or(|named| named == Some(model));
         if holds { Ok(()) } else { Err(format!("not a whole answer: {value}")) }
+    }
+
+    /// Whether an error, as a whole answer or an event of a stream, is one of this language, and what it says.
+    pub(crate) fn error(&self, error: &Value) -> Option<String> {
+        let is_one = (error["type"] == "error" || !self.marks_errors)
+            && self.error_kind.is_none_or(|place| error.pointer(place).is_some_and(Value::is_string))
+            && error.pointer(self.error_code).is_some_and(Value::is_string);
+        let message = self.error_message.iter().find_map(|place| error.pointer(place)?.as_str());
+        message.filter(|_| is_one).map(str::to_owned)
     }
 
     /// Whether `body` is a stream that names this model.

@@ -51,6 +51,9 @@ pub(crate) fn model(request: &Received) -> String {
     if let Some(model) = request.json()["model"].as_str() {
         return model.to_owned();
     }
-    let named = request.path.split_once("/models/").and_then(|(_, rest)| rest.rsplit_once(':'));
+    let named = [("/models/", ':'), ("/model/", '/')].into_iter().find_map(|(before, after)| {
+        let (_, rest) = request.path.split_once(before)?;
+        rest.rsplit_once(after)
+    });
     named.map_or_else(String::new, |(model, _)| model.replace("%2F", "/").replace("%2f", "/"))
 }

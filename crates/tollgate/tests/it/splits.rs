@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use dialects::Conversational;
+use dialects::frames::{FrameKind, write};
 use serde_json::{Value, json};
 use testkit::{FakeUpstream, Gateway, Reply, Split};
 use tokio::task::JoinSet;
+use types::StreamForm;
 
 use crate::{gateway, heard, language, question};
 
@@ -44,25 +47,60 @@ const GEMINI: &str = concat!(
     "data: {\"candidates\": [{\"content\": {\"parts\": [{\"functionCall\": {\"name\": \"f\",\"args\": {}}}],\"role\": \"model\"},\"finishReason\": \"STOP\",\"index\": 0}],\"usageMetadata\": {\"promptTokenCount\": 3,\"candidatesTokenCount\": 2,\"totalTokenCount\": 5},\"modelVersion\": \"m\",\"responseId\": \"r\"}\r\n\r\n",
 );
 
-/// Each language's stream, by how its upstream's path ends.
-const STREAMS: [(&str, &str); 4] = [
-    ("chat/completions", CHAT),
-    ("messages", MESSAGES),
-    ("responses", RESPONSES),
-    (":streamGenerateContent?alt=sse", GEMINI),
+const COHERE: &str = concat!(
+    "event: message-start\ndata: {\"id\":\"c\",\"type\":\"message-start\",\"delta\":{\"message\":{\"role\":\"assistant\",\"content\":[]}}}\n\n",
+    "event: content-start\r\ndata: {\"type\":\"content-start\",\"index\":0,\"delta\":{\"message\":{\"content\":{\"type\":\"text\",\"text\":\"\"}}}}\r\n\r\n",
+    "event: content-delta\ndata: {\"type\":\"content-delta\",\"index\":0,\"delta\":{\"message\":{\"content\":{\"text\":\"Grüße 🌍\"}}}}\n\n",
+    "event: content-end\ndata: {\"type\":\"content-end\",\"index\":0}\n\n",
+    "event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\",\"usage\":{\"tokens\":{\"input_tokens\":3,\"output_tokens\":2}}}}\n\n",
+    "data: [DONE]\n\n",
+);
+
+const OLLAMA: &str = concat!(
+    "{\"model\":\"m\",\"created_at\":\"2026-01-01T00:00:00Z\",\"message\":{\"role\":\"assistant\",\"content\":\"Grüße 🌍\"},\"done\":false}\n",
+    "{\"model\":\"m\",\"created_at\":\"2026-01-01T00:00:00Z\",\"message\":{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":{}}}]},\"done\":false}\r\n",
+    "{\"model\":\"m\",\"created_at\":\"2026-01-01T00:00:00Z\",\"message\":{\"role\":\"assistant\",\"content\":\"\"},\"done\":true,\"done_reason\":\"stop\",\"prompt_eval_count\":3,\"eval_count\":2}\n",
+);
+
+/// The frames of a message, each an event's name and its payload.
+const CONVERSE: &[(&str, &str)] = &[
+    ("messageStart", "{\"role\":\"assistant\"}"),
+    ("contentBlockDelta", "{\"contentBlockIndex\":0,\"delta\":{\"text\":\"Grüße 🌍\"}}"),
+    ("contentBlockStop", "{\"contentBlockIndex\":0}"),
+    ("messageStop", "{\"stopReason\":\"end_turn\"}"),
+    ("metadata", "{\"usage\":{\"inputTokens\":3,\"outputTokens\":2,\"totalTokens\":5}}"),
 ];
+
+/// Each language's stream, by how its upstream's path ends.
+fn streams() -> [(&'static str, StreamForm, Bytes); 7] {
+    let mut frames = Vec::new();
+    for (name, payload) in CONVERSE {
+        write(&mut frames, FrameKind::Event, name, |out| out.extend_from_slice(payload.as_bytes()));
+    }
+    [
+        ("chat/completions", StreamForm::Events, CHAT.into()),
+        ("messages", StreamForm::Events, MESSAGES.into()),
+        ("responses", StreamForm::Events, RESPONSES.into()),
+        (":streamGenerateContent?alt=sse", StreamForm::Events, GEMINI.into()),
+        ("converse-stream", StreamForm::Frames, frames.into()),
+        ("v2/chat", StreamForm::Events, COHERE.into()),
+        ("api/chat", StreamForm::Lines, OLLAMA.into()),
+    ]
+}
 
 #[tokio::test]
 async fn a_stream_reads_the_same_wherever_the_network_cuts_it() {
     // The model's name says where to cut.
-    let upstream = FakeUpstream::start(|request| {
-        let (_, stream) = STREAMS.iter().find(|(path, _)| request.path.ends_with(path)).unwrap();
+    let streams = streams();
+    let lengths = streams.clone().map(|(path, _, stream)| (path, stream.len()));
+    let upstream = FakeUpstream::start(move |request| {
+        let (_, form, stream) = streams.iter().find(|(path, _, _)| request.path.ends_with(path)).unwrap();
         let split = match question::model(request).as_str() {
             "nowhere" => Split::Nowhere,
             "everywhere" => Split::EveryByte,
             offset => Split::At(vec![offset.parse().unwrap()]),
         };
-        Reply::sse(*stream).split(split)
+        Reply::bytes(form.content_type(), stream.clone()).split(split)
     })
     .await;
     let url = upstream.url();
@@ -70,10 +108,11 @@ async fn a_stream_reads_the_same_wherever_the_network_cuts_it() {
     let mut pairs = JoinSet::new();
     for (upstream, _) in language::all() {
         let path = question::path(upstream, "m", true);
-        let (_, stream) = STREAMS.iter().find(|(end, _)| path.ends_with(end)).unwrap();
+        let is_asked = |end: &str| path.ends_with(end) || path.split('?').next().unwrap().ends_with(end);
+        let (_, length) = lengths.iter().find(|(end, _)| is_asked(end)).unwrap();
         for (caller, _) in language::all() {
             let gateway = Arc::clone(&gateway);
-            pairs.spawn(every_cut(gateway, upstream.id().as_str(), stream.len(), caller));
+            pairs.spawn(every_cut(gateway, upstream.id().as_str(), *length, caller));
         }
     }
     pairs.join_all().await;

@@ -171,3 +171,122 @@ pub(super) fn generated(events: &[(String, Value)], model: &str) -> Result<(), S
     let ended = events.iter().filter(|(_, piece)| ends(piece)).count();
     if ended == 1 && ends(last) { Ok(()) } else { Err(format!("{ended} ends, not one at the end")) }
 }
+
+/// A whole answer of Converse.
+pub(super) fn is_converse(answer: &Value) -> bool {
+    let message = &answer["output"]["message"];
+    let is_block = |block: &Value| block.as_object().is_some_and(|block| block.len() == 1);
+    message["role"] == "assistant"
+        && message["content"].as_array().is_some_and(|blocks| blocks.iter().all(is_block))
+        && answer["stopReason"].is_string()
+        && answer["usage"]["totalTokens"].is_u64()
+        && answer["metrics"]["latencyMs"].is_u64()
+}
+
+/// The frames of `ConverseStream`: blocks follow each other, and only calls say what they are before they begin.
+pub(super) fn converse(events: &[(String, Value)], _model: &str) -> Result<(), String> {
+    let [(first, role), between @ .., (stop, reason), (last, metadata)] = events else {
+        return Err("no beginning and no end".to_owned());
+    };
+    ensure(first == "messageStart" && role["role"] == "assistant", "the beginning of a message")?;
+    ensure(stop == "messageStop" && reason["stopReason"].is_string(), "the end of a message")?;
+    ensure(last == "metadata" && metadata["usage"]["totalTokens"].is_u64(), "the usage is last")?;
+    let (mut open, mut next) = (false, 0);
+    for (name, value) in between {
+        ensure(value["contentBlockIndex"] == next, "blocks are numbered without gaps")?;
+        match name.as_str() {
+            "contentBlockStart" => {
+                ensure(
+                    !open && value["start"]["toolUse"]["toolUseId"].is_string(),
+                    "a call begins with its id",
+                )?;
+                open = true;
+            }
+            "contentBlockDelta" => {
+                ensure(
+                    value["delta"].as_object().is_some_and(|delta| delta.len() == 1),
+                    "a piece is of one kind",
+                )?;
+                open = true;
+            }
+            "contentBlockStop" => {
+                ensure(std::mem::take(&mut open), "a block ends once")?;
+                next += 1;
+            }
+            _ => return Err(format!("no event is called {name}")),
+        }
+    }
+    ensure(!open, "every block ends")
+}
+
+/// A whole answer of Cohere's.
+pub(super) fn is_cohere(answer: &Value) -> bool {
+    let message = &answer["message"];
+    let is_call = |call: &Value| call["id"].is_string() && call["function"]["arguments"].is_string();
+    let calls = message["tool_calls"].as_array();
+    let tokens = &answer["usage"]["tokens"];
+    answer["id"].is_string()
+        && answer["finish_reason"].is_string()
+        && message["role"] == "assistant"
+        && (message["content"].is_array() || calls.is_some())
+        && calls.is_none_or(|calls| calls.iter().all(is_call))
+        && tokens["input_tokens"].is_number()
+        && tokens["output_tokens"].is_number()
+}
+
+/// The events of a message of Cohere's: parts and calls follow each other, each kind numbered without gaps.
+pub(super) fn cohere(events: &[(String, Value)], _model: &str) -> Result<(), String> {
+    let [(first, opened), between @ .., (last, ended), (_, done)] = events else {
+        return Err("no beginning and no end".to_owned());
+    };
+    ensure(first == "message-start" && opened["id"].is_string(), "the beginning of a message")?;
+    let tokens = &ended["delta"]["usage"]["tokens"];
+    ensure(last == "message-end" && tokens["output_tokens"].is_number(), "the usage is in the end")?;
+    ensure(done == "[DONE]", "the word behind the end")?;
+    let (mut next, mut open) = (BTreeMap::<&str, u64>::new(), None);
+    for (name, value) in between {
+        ensure(value["type"] == name.as_str(), "an event's name is its type")?;
+        let Some((kind, step)) = name.rsplit_once('-') else {
+            return Err(format!("no event is called {name}"));
+        };
+        let number = next.entry(kind).or_default();
+        ensure(value["index"] == *number, "each kind is numbered without gaps")?;
+        match step {
+            "start" => ensure(open.replace(kind).is_none(), "one at a time")?,
+            "delta" => ensure(open == Some(kind), "a piece lies in its part")?,
+            _ => {
+                ensure(open.take() == Some(kind) && step == "end", "a part ends once")?;
+                *number += 1;
+            }
+        }
+    }
+    ensure(open.is_none(), "every part ends")
+}
+
+/// A whole answer of Ollama's, or the last line of a stream.
+pub(super) fn is_line(answer: &Value) -> bool {
+    is_piece(answer)
+        && answer["done"] == true
+        && answer["done_reason"].is_string()
+        && answer["prompt_eval_count"].is_u64()
+        && answer["eval_count"].is_u64()
+}
+
+fn is_piece(line: &Value) -> bool {
+    let is_call =
+        |call: &Value| call["function"]["name"].is_string() && call["function"]["arguments"].is_object();
+    let calls = line["message"]["tool_calls"].as_array();
+    line["model"].is_string()
+        && line["created_at"].is_string()
+        && line["message"]["role"] == "assistant"
+        && line["message"]["content"].is_string()
+        && calls.is_none_or(|calls| calls.iter().all(is_call))
+}
+
+/// The lines of an answer of Ollama's, of which the last alone is done.
+pub(super) fn lines(events: &[(String, Value)], model: &str) -> Result<(), String> {
+    let Some(((_, last), before)) = events.split_last() else { return Err("no lines".to_owned()) };
+    ensure(is_line(last) && last["model"] == model, "the last line is done")?;
+    let is_on = |line: &Value| is_piece(line) && line["done"] == false && line["model"] == model;
+    ensure(before.iter().all(|(name, line)| name.is_empty() && is_on(line)), "the others go on")
+}

@@ -25,9 +25,10 @@ pub(super) async fn check(stage: &Stage, index: usize) -> Result<(), String> {
         stream(exchange, &model)
     } else {
         let body = std::str::from_utf8(&exchange.body).unwrap();
-        renamed(body, language::of(caller).model, &model).unwrap_or_else(|| body.to_owned())
+        let renamed = language::of(caller).model.and_then(|place| renamed(body, place, &model));
+        renamed.map_or_else(|| exchange.body.clone(), Bytes::from)
     };
-    equal("the answer", expect.as_bytes(), &answer.body)
+    equal("the answer", &expect, &answer.body)
 }
 
 /// The request differs in the model's name and in that a stream's usage is always asked for.
@@ -50,13 +51,13 @@ fn sent(exchange: &Exchange, sent: &Bytes, model: &str) -> Result<(), String> {
 
 /// The recorded stream with the caller's name for the model, and without the chunk that only tells the usage where
 /// the caller did not ask for it.
-fn stream(exchange: &Exchange, model: &str) -> String {
+fn stream(exchange: &Exchange, model: &str) -> Bytes {
     let language = language::of(exchange.dialect);
-    let pointer = language.model_in_event;
+    let Some(pointer) = language.model_in_event else { return exchange.body.clone() };
     let drops_usage = language.asks_for_usage && !exchange.wants_usage();
     let mut expect = String::new();
     for event in events(std::str::from_utf8(&exchange.body).unwrap()) {
-        let data: Vec<&str> = event.lines().filter_map(|line| line.strip_prefix("data:")).collect();
+        let data: Vec<&str> = event.lines().filter_map(data).collect();
         let [data] = data[..] else {
             expect.push_str(event);
             continue;
@@ -70,11 +71,19 @@ fn stream(exchange: &Exchange, model: &str) -> String {
             None => expect.push_str(event),
         }
     }
-    expect
+    expect.into()
 }
 
-/// The stream cut behind every blank line.
+/// What a line of a stream says, which is itself data where streams are lines of JSON.
+fn data(line: &str) -> Option<&str> {
+    if line.starts_with('{') { Some(line) } else { line.strip_prefix("data:") }
+}
+
+/// The stream cut behind every blank line, or behind every line of JSON.
 fn events(stream: &str) -> Vec<&str> {
+    if stream.starts_with('{') {
+        return stream.split_inclusive('\n').collect();
+    }
     let mut events = Vec::new();
     let (mut start, mut at) = (0, 0);
     for line in stream.split_inclusive('\n') {

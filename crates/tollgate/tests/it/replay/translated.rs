@@ -5,12 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dialects::Conversational;
 use serde_json::{Value, json};
-use types::conversation::{Content, Conversation, StopReason, Target, Tool};
+use types::conversation::{Content, Conversation, StopReason, Target, Tool, ToolChoice};
 
+use super::packages::Translated;
 use super::{Stage, Way, answer_of_error, spoken_headers};
 use crate::exchange::Exchange;
 use crate::heard::{self, gist};
-use crate::{language, question, specs};
+use crate::language::{self, Language};
+use crate::specs;
 
 /// The languages that the exchange is translated into.
 pub(super) fn callers(exchange: &Exchange) -> impl Iterator<Item = &'static dyn Conversational> + use<> {
@@ -18,12 +20,12 @@ pub(super) fn callers(exchange: &Exchange) -> impl Iterator<Item = &'static dyn 
     language::all().map(|(caller, _)| caller).filter(move |caller| caller.id() != own)
 }
 
-/// Asks in another language and compares what is understood on both sides.
+/// Asks in another language and compares what is understood on both sides; says what was answered, if it was no error.
 pub(super) async fn check(
     stage: &Stage,
     index: usize,
     caller: &'static dyn Conversational,
-) -> Result<(), String> {
+) -> Result<Option<Translated>, String> {
     let exchange = &stage.exchanges[index];
     let way = Way::Into(caller.id());
     let model = stage.public_name(way, index);
@@ -37,7 +39,9 @@ pub(super) async fn check(
     let original = heard::answer(exchange.dialect, exchange.is_streamed(), &exchange.body);
     let original = match original {
         Ok(original) if exchange.status == 200 => original,
-        original => return answer_of_error(exchange, caller, original.err(), &answer),
+        original => {
+            return answer_of_error(exchange, caller, original.err(), &answer).map(|()| None);
+        }
     };
     if answer.status != 200 {
         return Err(format!("{} {:?}", answer.status, answer.body));
@@ -58,13 +62,29 @@ pub(super) async fn check(
     if language::of(caller).has_objects(is_streamed) {
         expect.tool_calls.iter_mut().for_each(|(_, arguments)| wrap(arguments));
     }
+    if expect.usage == Some((0, 0)) {
+        // Where nothing is counted, some languages say nothing.
+        found.usage = expect.usage;
+    }
+    let plainer = |stop| plainer(stop, language::of(caller));
     (expect.stop, found.stop) = (expect.stop.map(plainer), found.stop.map(plainer));
-    if expect == found { Ok(()) } else { Err(format!("expected {expect:?}\n  found    {found:?}")) }
+    if expect != found {
+        return Err(format!("expected {expect:?}\n  found    {found:?}"));
+    }
+    Ok(Some(Translated {
+        id: exchange.id.clone(),
+        caller: caller.id(),
+        content_type: answer.header("content-type").to_owned(),
+        is_streamed,
+        body: answer.body,
+        gist: found,
+    }))
 }
 
 /// The reason that both languages have a word for.
-const fn plainer(reason: StopReason) -> StopReason {
+const fn plainer(reason: StopReason, caller: &Language) -> StopReason {
     match reason {
+        StopReason::Filtered | StopReason::Refusal if !caller.refuses => StopReason::EndTurn,
         StopReason::ContextFull | StopReason::MaxTokens => StopReason::MaxTokens,
         StopReason::EndTurn | StopReason::Pause | StopReason::StopSequence => StopReason::EndTurn,
         StopReason::Filtered | StopReason::Refusal => StopReason::Refusal,
@@ -98,7 +118,7 @@ fn kept(asked: &Conversation, exchange: &Exchange, sent: &Bytes) -> Result<(), S
     let is_known =
         |tool: &String| expect.tools.contains(tool) || found.calls.iter().any(|(name, _)| name == tool);
     let has_tools =
-        expect.tools.iter().all(|tool| found.tools.contains(tool)) && found.tools.iter().all(is_known);
+        expect.wanted.iter().all(|tool| found.tools.contains(tool)) && found.tools.iter().all(is_known);
     if !has_tools || expect.calls != found.calls {
         return Err(format!("the request asks {expect:?}\n{found:?}"));
     }
@@ -114,6 +134,8 @@ struct Request {
     texts: Vec<String>,
     all_text: String,
     tools: Vec<String>,
+    /// Those of the tools that may be called: some languages leave the others out, having no word for not calling them.
+    wanted: Vec<String>,
     calls: Vec<(String, Value)>,
 }
 
@@ -123,10 +145,17 @@ impl Request {
             conversation.messages.iter().flat_map(|message| flattened(&message.content)).collect();
         let texts: Vec<String> =
             content.iter().filter_map(|content| heard::text(content)).map(str::to_owned).collect();
+        let tools: Vec<String> = conversation.tools.iter().filter_map(function).collect();
+        let is_wanted = |tool: &&String| match &conversation.tool_choice {
+            Some(ToolChoice::Named(name)) => *tool == name,
+            Some(ToolChoice::Never) => false,
+            Some(ToolChoice::Any | ToolChoice::Auto) | None => true,
+        };
         Self {
             all_text: texts.concat(),
             texts,
-            tools: conversation.tools.iter().filter_map(function).collect(),
+            wanted: tools.iter().filter(is_wanted).cloned().collect(),
+            tools,
             calls: content.iter().filter_map(|content| heard::tool_call(content)).collect(),
         }
     }
