@@ -158,10 +158,9 @@ impl Cause {
                 Code::UnsupportedEncoding,
                 "the body has a content-encoding this gateway does not read; send it as it is",
             ),
-            Self::Handshake(error) => Refusal {
-                status: Some(StatusCode::UPGRADE_REQUIRED.as_u16()),
-                ..Refusal::new(Code::WebSocketOnly, format!("this endpoint is a WebSocket: {error}"))
-            },
+            Self::Handshake(error) => {
+                upgrade_required(Code::WebSocketOnly, format!("this endpoint is a WebSocket: {error}"))
+            }
             Self::Identify(error) => classified(error),
             Self::Json(error) => Refusal::new(error.code(), error.to_string()),
             Self::Ledger(error) => ledger(error),
@@ -169,15 +168,8 @@ impl Cause {
                 Code::RequestLoop,
                 "this request has passed through this gateway before: a provider's URL points back at it",
             ),
-            Self::Method { method, takes } => {
-                let message = format!("this endpoint takes {}, not {method}", listed(takes));
-                Refusal::new(Code::MethodNotAllowed, message)
-            }
-            Self::ModelNotAllowed { key, model } => Refusal::new(
-                Code::ModelNotAllowed,
-                format!("key {key} may not use model `{model}`; `GET /v1/models` lists what it may use"),
-            )
-            .with_param("model"),
+            Self::Method { method, takes } => method_not_allowed(method, takes),
+            Self::ModelNotAllowed { key, model } => model_not_allowed(key, model),
             Self::NotKept => Refusal::new(
                 Code::NotKept,
                 "there is no such file or batch: its id must be as this gateway gave it to this caller",
@@ -186,26 +178,14 @@ impl Cause {
                 not_passed_through(key.as_deref(), provider, right)
             }
             Self::NoTarget => Refusal::new(Code::NoTarget, "no provider of this model is available now"),
-            Self::NotOffered(operation) => Refusal::new(
-                Code::NotOffered,
-                format!("the provider of this model does not offer {} in any form", operation.as_str()),
-            )
-            .with_param("model"),
+            Self::NotOffered(operation) => not_offered(*operation),
             Self::Reserve(error) => classified(error),
             Self::UnknownPath(path) => unknown_path(path),
-            Self::UnknownPrice { provider, model } => Refusal::new(
-                Code::UnknownPrice,
-                format!("the price of `{model}` at {provider} is not known, and this gateway refuses such requests"),
-            )
-            .with_param("model"),
-            // 426 is what agents take for "then without a WebSocket"; of any other status they try the upgrade again.
-            Self::Upgrade => Refusal {
-                status: Some(StatusCode::UPGRADE_REQUIRED.as_u16()),
-                ..Refusal::new(
-                    Code::UpgradeRefused,
-                    "this endpoint takes POST over plain HTTP and no WebSocket",
-                )
-            },
+            Self::UnknownPrice { provider, model } => unknown_price(provider, model),
+            Self::Upgrade => upgrade_required(
+                Code::UpgradeRefused,
+                "this endpoint takes POST over plain HTTP and no WebSocket",
+            ),
             // A gateway further on has noticed what this one is part of.
             Self::Upstream(fault) if fault.status == Some(LOOP_DETECTED) => Self::Loop.refusal(account),
             Self::Upstream(fault) => upstream(fault, account),
@@ -298,8 +278,34 @@ fn not_passed_through(key: Option<&str>, provider: &ProviderName, right: &ModelN
     Refusal::new(Code::NotPassedThrough, message)
 }
 
+fn method_not_allowed(method: &Method, takes: &[Method]) -> Refusal {
+    let message = format!("this endpoint takes {}, not {method}", listed(takes));
+    Refusal::new(Code::MethodNotAllowed, message)
+}
+
 fn listed(methods: &[Method]) -> String {
     methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn model_not_allowed(key: &str, model: &ModelName) -> Refusal {
+    let message = format!("key {key} may not use model `{model}`; `GET /v1/models` lists what it may use");
+    Refusal::new(Code::ModelNotAllowed, message).with_param("model")
+}
+
+fn not_offered(operation: Operation) -> Refusal {
+    let message = format!("the provider of this model does not offer {} in any form", operation.as_str());
+    Refusal::new(Code::NotOffered, message).with_param("model")
+}
+
+fn unknown_price(provider: &ProviderName, model: &ModelName) -> Refusal {
+    let message =
+        format!("the price of `{model}` at {provider} is not known, and this gateway refuses such requests");
+    Refusal::new(Code::UnknownPrice, message).with_param("model")
+}
+
+/// 426 is what agents take for "then without a WebSocket"; of any other status they try the upgrade again.
+fn upgrade_required(code: Code, message: impl Into<String>) -> Refusal {
+    Refusal { status: Some(StatusCode::UPGRADE_REQUIRED.as_u16()), ..Refusal::new(code, message) }
 }
 
 fn unknown_path(path: &str) -> Refusal {
