@@ -39,7 +39,7 @@ pub(crate) fn find(body: &[u8]) -> Media {
     // Where the next glance falls, and how far all has been seen: nothing is looked through twice.
     let (mut at, mut seen) = (0, 0);
     while let Some(glance) = body.get(at..at + GLANCE) {
-        if !glance.iter().all(is_base64) {
+        if !glance.iter().copied().all(is_base64) {
             at += SHORTEST;
             continue;
         }
@@ -59,7 +59,7 @@ pub(crate) fn find(body: &[u8]) -> Media {
 }
 
 /// Whether it stands in base64 of either alphabet (RFC 4648, sections 4 and 5).
-const fn is_base64(byte: &u8) -> bool {
+const fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
 }
 

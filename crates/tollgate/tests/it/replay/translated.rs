@@ -12,7 +12,7 @@ use super::{Stage, Way, answer_of_error, spoken_headers};
 use crate::exchange::Exchange;
 use crate::heard::{self, gist};
 use crate::language::{self, Language};
-use crate::specs;
+use crate::{question, specs};
 
 /// The languages that the exchange is translated into.
 pub(super) fn callers(exchange: &Exchange) -> impl Iterator<Item = &'static dyn Conversational> + use<> {
