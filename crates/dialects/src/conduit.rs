@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use types::conversation::{Change, StopReason};
-use types::{Fault, Frame, Refusal, Units, Usage};
+use types::{Fault, Frame, MicroUsd, Refusal, Units, Usage};
 
 /// Takes the frames of an upstream's answer and yields the bytes the caller reads, keeping count on the way.
 pub trait Conduit: Send {
@@ -30,6 +30,8 @@ pub struct Tally {
     pub usage: Option<Usage>,
     /// What the answer itself is, in units other than tokens, whether or not a report counts it.
     pub units: Units,
+    /// What it cost, where parts of it have prices of their own.
+    pub cost: Option<MicroUsd>,
     /// Bytes of visible text, reasoning and tool arguments seen: the basis of an estimate where the upstream
     /// never got to report its usage.
     pub output_bytes: u64,

@@ -1,6 +1,7 @@
 //! Reads how much an answer used that is passed on without being understood: by the words that the providers have for
 //! it, wherever they put them.
 
+use memchr::memmem;
 use types::{Tokens, Units, Usage};
 
 use crate::outline::{Outline, Part};
@@ -36,6 +37,21 @@ impl Metered {
             id: places.clone().find_map(told("id")),
             model: places.find_map(told("model")),
         }
+    }
+}
+
+impl Metered {
+    /// What a line of a batch's results tells of the answer that it holds, in the form of `OpenAI`
+    /// (<https://platform.openai.com/docs/guides/batch>) or of Anthropic
+    /// (<https://platform.claude.com/docs/en/build-with-claude/batch-processing>).
+    pub fn of_batch(line: &[u8]) -> Option<Self> {
+        // Most files that are fetched are no such results.
+        memmem::find(line, b"\"custom_id\"")?;
+        let mut outline = Outline::default();
+        let said = outline.read(line, MAX_DEPTH).ok()?;
+        let inside = |outer, inner| said.field(outer)?.field(inner);
+        let answer = inside("response", "body").or_else(|| inside("result", "message"))?;
+        Some(Self::read(answer.raw()))
     }
 }
 
@@ -168,6 +184,31 @@ mod tests {
         check(searched, Units { web_search: 3, ..Units::default() });
         let read = r#"{"pages":[],"usage_info":{"pages_processed":2,"doc_size_bytes":9}}"#;
         check(read, Units { page: 2, ..Units::default() });
+    }
+
+    #[test]
+    fn a_line_of_a_batch_tells_of_its_answer() {
+        #[track_caller]
+        fn check(line: &str, expect: Option<(u64, u64)>) {
+            let usage = Metered::of_batch(line.as_bytes()).and_then(|metered| metered.usage);
+            assert_eq!(usage.map(|usage| (usage.input.0, usage.output.0)), expect, "{line}");
+        }
+        let body = r#"{"model":"m","usage":{"prompt_tokens":3,"completion_tokens":5}}"#;
+        check(
+            &format!(r#"{{"custom_id":"1","response":{{"status_code":200,"body":{body}}},"error":null}}"#),
+            Some((3, 5)),
+        );
+        check(r#"{"custom_id":"1","response":{"status_code":400,"body":{"error":{"message":"x"}}}}"#, None);
+        check(r#"{"custom_id":"1","response":null,"error":{"code":"batch_expired"}}"#, None);
+        let message = r#"{"model":"m","usage":{"input_tokens":3,"output_tokens":5}}"#;
+        check(
+            &format!(r#"{{"custom_id":"1","result":{{"type":"succeeded","message":{message}}}}}"#),
+            Some((3, 5)),
+        );
+        check(r#"{"custom_id":"1","result":{"type":"errored","error":{}}}"#, None);
+        check(&format!(r#"{{"custom_id":"1","body":{body}}}"#), None);
+        check(&format!(r#"{{"response":{{"body":{body}}}}}"#), None);
+        check("\"custom_id\"", None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use dialects::{Content, Delivered, Dialect, Encoded, Peek, Tally, ToolNames};
 use http::response::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use hyper::upgrade::Upgraded;
 use net::client::{Opened, SendTimers};
 use providers::Capability;
@@ -16,6 +16,7 @@ use types::conversation::Delivery;
 use types::{CircuitState, Fault, FaultKind, Monotonic, Operation, SpanId, StreamForm, Tokens};
 
 use crate::account::{Account, Begin, Served};
+use crate::batched::Batched;
 use crate::counting::Believable;
 use crate::destination::{Destination, Endpoint, KnownModel};
 use crate::gate::Source;
@@ -242,7 +243,7 @@ impl Try<'_> {
 
     /// What the attempt at this place is begun with.
     fn begin<'k>(&self, place: &Place<'k>, charge: Charge<'k>, claim: Claim) -> Begin<'k> {
-        let model = place.known.model.as_deref();
+        let (model, operation) = (place.known.model.as_deref(), self.request.operation);
         Begin {
             served: Served {
                 candidate: self.candidate.clone(),
@@ -252,8 +253,8 @@ impl Try<'_> {
             claim,
             charge,
             most_output: most_output(self.request, model),
-            // Of a session each answer is judged by itself.
-            believable: if self.request.operation.is_session() {
+            // Of a session, and of a batch, each answer is judged by itself.
+            believable: if operation.is_session() || operation.is_kept() {
                 Believable::ANYTHING
             } else {
                 Believable::of(model)
@@ -336,8 +337,8 @@ impl Try<'_> {
         Ok(Begun::Upstream { source, headers: parts.headers, status: parts.status })
     }
 
-    /// What is looked for in an answer that is passed on. What a batch has used is told whenever it is looked at, and is
-    /// counted nowhere.
+    /// What is looked for in an answer that is passed on. What a batch has used is told whenever it is looked at: it is
+    /// counted where its results pass.
     fn content(&self, headers: &HeaderMap, form: Option<StreamForm>) -> Content {
         if self.request.operation.is_kept() {
             return Content::Opaque;
@@ -357,6 +358,17 @@ impl Try<'_> {
             root: owned::root(dialect, operation).unwrap_or_default(),
             tally: Tally::default(),
         })
+    }
+
+    /// The way of what callers have put at a provider, or a batch has: among it may be the batch's results.
+    fn batched(&self, head: &Parts) -> Option<Batched> {
+        let Request { operation, ref method, .. } = *self.request;
+        let passing =
+            self.request.passing.as_ref().filter(|_| operation.is_kept() && *method == Method::GET)?;
+        let destination = self.gateway.directory.find(&passing.provider)?;
+        let is_whole = head.status == StatusCode::OK && !owned::is_described(passing);
+        let counted = || Arc::clone(&self.gateway.counted);
+        is_whole.then(|| Batched::new(counted(), destination, &passing.path, self.gateway.caps.event))
     }
 
     /// Opens a session.
@@ -403,6 +415,8 @@ impl Try<'_> {
         let mut source = if let Some(renamed) = self.renamed(&head, account) {
             head.headers.remove(header::CONTENT_LENGTH);
             Source::new(body, None, Box::new(renamed), &self.gateway.caps)
+        } else if let Some(batched) = self.batched(&head) {
+            Source::new(body, Some(StreamForm::Bytes), Box::new(batched), &self.gateway.caps)
         } else {
             let content = self.content(&head.headers, form);
             Source::passing(body, form, content, &self.gateway.caps)

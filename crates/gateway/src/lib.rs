@@ -10,6 +10,7 @@ mod answer;
 mod arrival;
 mod attempt;
 mod authorize;
+mod batched;
 mod counting;
 mod deadline;
 mod destination;
@@ -41,7 +42,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use auth::{Authenticator, Marks};
-use ledger::Ledger;
+use ledger::{Counted, Ledger};
 use limits::Limiter;
 use net::body::Room;
 use net::drain::Drain;
@@ -73,6 +74,8 @@ pub struct Gateway {
     pub marks: Arc<Marks>,
     /// Who gave which answer.
     pub origins: Arc<Origins>,
+    /// How far the results of batches have been counted.
+    pub counted: Arc<Counted>,
     /// How much they may.
     pub limits: Arc<Limiter>,
     /// Where requests go.

@@ -188,6 +188,11 @@ pub(crate) fn write(request: &Request, to: &Place<'_>, account: &mut Account) ->
             headers.extend(request.headers.get_all(name).iter().map(|value| (name.clone(), value.clone())));
         }
     }
+    // Of what a batch has answered nothing may come that is not counted: a part could not be told from the whole.
+    if request.operation.is_kept() {
+        headers.remove(header::RANGE);
+        headers.remove(header::IF_RANGE);
+    }
     // What comes compressed could not be looked through for what was used.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let body = match account.unread.take() {

@@ -82,6 +82,7 @@ impl Rig {
             auth: Arc::new(auth::Authenticator::anonymous()),
             marks: Arc::new(auth::Marks::open(data.path()).unwrap()),
             origins: Arc::default(),
+            counted: Arc::new(ledger::Counted::open(&data.path().join("batches")).unwrap()),
             limits: Arc::new(limits::Limiter::new(limits::RateLimit::default())),
             room: Arc::new(net::body::Room::new(CAPS.body)),
             router: Arc::new(router()),

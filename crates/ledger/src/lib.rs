@@ -32,6 +32,7 @@
 
 mod attempt;
 mod codec;
+mod counted;
 mod error;
 mod flusher;
 mod frame;
@@ -49,6 +50,7 @@ mod shared;
 mod writer;
 
 pub use attempt::OpenAttempt;
+pub use counted::Counted;
 pub use error::{LedgerError, ReadError};
 pub use ledger::Ledger;
 pub use options::{Durability, Options};

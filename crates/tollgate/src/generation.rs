@@ -7,7 +7,7 @@ use admin::{Listing, MetricsPage, Readers, Readiness, Site};
 use auth::{Authenticator, Marks, Tokens};
 use credentials::{Credential, Egress, ObtainError, Plan, Surroundings};
 use gateway::{Directory, Gateway, Origins, Upstream};
-use ledger::Ledger;
+use ledger::{Counted, Ledger};
 use limits::Limiter;
 use net::body::Room;
 use net::drain::{Drain, Tasks};
@@ -29,6 +29,7 @@ pub(crate) struct Lasting {
     pub(crate) limits: Arc<Limiter>,
     pub(crate) marks: Arc<Marks>,
     pub(crate) origins: Arc<Origins>,
+    pub(crate) counted: Arc<Counted>,
     pub(crate) room: Arc<Room>,
     pub(crate) egress: Arc<Egress>,
     pub(crate) ledger: Ledger,
@@ -137,6 +138,7 @@ impl Generation {
             limits: Arc::clone(&lasting.limits),
             marks: Arc::clone(&lasting.marks),
             origins: Arc::clone(&lasting.origins),
+            counted: Arc::clone(&lasting.counted),
             router: Arc::<Local>::clone(&table.router),
             directory: Arc::clone(&table.directory),
             retries: Arc::clone(&table.retries),

@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use auth::{Authenticator, Issuer, KeyRing, Keys, Marks, Refresh, Tokens};
 use credentials::Egress;
 use gateway::{NetworkUpstream, Upstream};
-use ledger::Ledger;
+use ledger::{Counted, Ledger};
 use limits::Limiter;
 use net::body::Room;
 use net::client::{Client, ClientConfig, SendTimers};
@@ -85,6 +85,10 @@ fn start(configuration: &Configuration, keys: Arc<Keys>, clock: &Arc<dyn Clock>)
         tokens,
         marks: Arc::new(Marks::open(&settings.server.data).context("the key of ids cannot be opened")?),
         origins: Arc::default(),
+        counted: Arc::new(
+            Counted::open(&settings.server.data.join(BATCHES))
+                .context("what is counted of batches cannot be read")?,
+        ),
         limits: Arc::new(Limiter::new(wiring::rate_limit(settings))),
         room: Arc::new(Room::new(wiring::room(settings))),
         egress: Arc::new(egress),
@@ -196,6 +200,8 @@ fn open_ledger(settings: &Settings, clock: &Arc<dyn Clock>, telemetry: &Telemetr
 /// Where the keys of callers come from, as the log says it.
 pub(crate) const KEY_STORE: &str = "store";
 
+/// The file in the data directory that says how far batches have been counted.
+const BATCHES: &str = "batches";
 /// The ledger's folder in the data directory.
 pub(crate) const LEDGER: &str = "ledger";
 

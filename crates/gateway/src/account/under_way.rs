@@ -9,7 +9,8 @@ use providers::Price;
 use router::Claim;
 use telemetry::events::{AttemptFinished, CircuitChanged, PriceUnknown, UsageDisbelieved};
 use types::{
-    AttemptId, Fault, FaultKind, Foreseen, ModelName, Monotonic, Operation, SpanId, Tokens, Units, Usage,
+    AttemptId, Fault, FaultKind, Foreseen, MicroUsd, ModelName, Monotonic, Operation, SpanId, Tokens, Units,
+    Usage,
 };
 
 use super::{Account, Served};
@@ -27,10 +28,17 @@ pub(super) struct UnderWay {
     /// From its beginning to the first content of its answer.
     first_chunk: Option<Duration>,
     span: SpanId,
-    /// Usage and bytes of visible output as last seen, for the record of an answer that breaks off.
-    seen: (Option<Usage>, u64),
+    seen: Seen,
     /// The model that the answer says it is from, where the request did not say it for sure.
     answered: Option<ModelName>,
+}
+
+/// Usage, bytes of visible output and cost as last seen, for the record of an answer that breaks off.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    usage: Option<Usage>,
+    output_bytes: u64,
+    cost: Option<MicroUsd>,
 }
 
 impl UnderWay {
@@ -95,7 +103,7 @@ impl Account {
             at: self.now,
             first_chunk: None,
             span: begin.span,
-            seen: (None, 0),
+            seen: Seen::default(),
             answered: None,
         });
         self.facts.served_by = Some(begin.served);
@@ -117,7 +125,7 @@ impl Account {
     /// Notes how far an answer has come; long ones leave a checkpoint in the ledger now and then.
     pub(crate) fn note(&mut self, tally: &Tally) {
         let Some(attempt) = &mut self.attempt else { return };
-        attempt.seen = (tally.usage, tally.output_bytes);
+        attempt.seen = Seen { usage: tally.usage, output_bytes: tally.output_bytes, cost: tally.cost };
         if self.facts.operation == Some(Operation::Passthrough) && attempt.answered.is_none() {
             attempt.answered = tally.model.as_deref().map(ModelName::from);
         }
@@ -132,9 +140,11 @@ impl Account {
         let claim = attempt.claim;
         // A refused request costs nothing; one that was given up or broke off has used its input and what was seen.
         let usage = match attempt.seen {
-            (None, 0) if fault.kind != FaultKind::ClientGone => Usage::default(),
-            (reported, bytes) => {
-                let usage = counting::so_far(reported, self.facts.input_estimate, bytes);
+            Seen { usage: None, output_bytes: 0, .. } if fault.kind != FaultKind::ClientGone => {
+                Usage::default()
+            }
+            Seen { usage, output_bytes, .. } => {
+                let usage = counting::so_far(usage, self.facts.input_estimate, output_bytes);
                 Usage { units: attempt.foreseen.counted.updated(&usage.units), ..usage }
             }
         };
@@ -183,14 +193,19 @@ impl Account {
 
     fn end_attempt(&mut self, mut ending: Ending<'_>, fault: Option<FaultKind>) {
         let Some(mut attempt) = self.attempt.take() else { return };
-        let seen = ending.tally.output_bytes.max(attempt.seen.1);
+        let seen = ending.tally.output_bytes.max(attempt.seen.output_bytes);
         if let Some(usage) = attempt.believable.cut(&ending.usage, self.facts.input_estimate, seen) {
             self.disbelieve(&ending.usage);
             (ending.usage, ending.estimated) = (usage, Estimated::Yes);
         }
         self.price_answered(&mut attempt, &ending);
-        let cost = attempt.price.as_ref().map(|price| price.cost(&ending.usage)).unwrap_or_default();
+        let charged = || attempt.price.as_ref().map(|price| price.cost(&ending.usage));
+        let cost = ending.tally.cost.or(attempt.seen.cost).or_else(charged).unwrap_or_default();
         self.facts.usage = self.facts.usage.plus(&ending.usage);
+        if self.facts.operation.is_some_and(Operation::is_kept) {
+            // What a batch has used is no matter of limits by the minute.
+            self.facts.settled = self.facts.usage.total();
+        }
         self.facts.cost = self.facts.cost.plus(cost);
         let duration = self.now.since(attempt.at);
         self.emit_attempt(&attempt, &ending, fault, duration);

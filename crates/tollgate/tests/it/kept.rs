@@ -1,12 +1,15 @@
 //! Files and batches, which a provider keeps: they go to the provider that has them, and belong to the caller who made
 //! them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
 use testkit::{Call, FakeUpstream, Gateway, Received, Reply, Response};
 
 use crate::gateway;
+use crate::keeper::keeper;
 
 const FORM: &str = "multipart/form-data; boundary=x";
 
@@ -439,4 +442,102 @@ async fn no_conversation_is_about_a_file_that_only_the_gateway_s_account_may_ope
         gateway.post(path, body.to_string()).send().await;
         assert_eq!(upstream.last().json(), body);
     }
+}
+
+/// How long a line of results is.
+const LINE: usize = 298;
+
+/// What the report says of usage and cost, once the gateway has settled this many attempts.
+async fn spent(gateway: &Gateway, lines: usize) -> (u64, u64, u64, u64) {
+    gateway.logged(lines, |line| line["message"] == "request").await;
+    let total = gateway.usage()["total"].clone();
+    let of = |class: &str| total["usage"][class].as_u64().unwrap_or_default();
+    (of("input"), of("cache_read"), of("output"), total["cost"].as_u64().unwrap())
+}
+
+#[tokio::test]
+async fn the_results_of_a_batch_are_charged_once_at_the_price_of_batches() {
+    let keeper = FakeUpstream::start(keeper()).await;
+    let config = format!("providers: {{keep: {{kind: openai, url: \"{}/v1\", key: sk-a}}}}", keeper.url());
+    let mut gateway = gateway().config(&config).start().await;
+    let message = json!({"role": "user", "content": "hi"});
+    let request = |id: &str, model: &str| json!({"custom_id": id, "method": "POST", "url": "/v1/chat/completions", "body": {"model": model, "messages": [message]}});
+    let requests = format!("{}\n{}\n", request("1", "gpt-4o-mini"), request("2", "nobody-knows"));
+    let form = format!(
+        "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.jsonl\"\r\n\r\n{requests}\r\n--x--\r\n"
+    );
+    let call = gateway.call(Method::POST, "/v1/files", form.into());
+    let input = text(&call.header("content-type", FORM).send().await.json()["id"]);
+    let body =
+        json!({"input_file_id": input, "endpoint": "/v1/chat/completions", "completion_window": "24h"});
+    let batch = gateway.post("/v1/batches", body.to_string()).send().await.json();
+    let content = format!("/v1/files/{}/content", text(&batch["output_file_id"]));
+    assert_eq!(spent(&gateway, 2).await, (0, 0, 0, 0));
+    let output = gateway.get(&content).header("range", "bytes=0-9").send().await;
+    assert_eq!((output.status, output.text().lines().count()), (200, 2));
+    assert_eq!(keeper.last().header("range"), "");
+    // Two answers of a hundred tokens in, twenty of them cached, and ten out; one of them has a price: half of 0.15 and
+    // of 0.6 dollars for a million, and a quarter for what is cached.
+    let once = (160, 40, 20, 10);
+    assert_eq!(spent(&gateway, 3).await, once);
+    assert_eq!(gateway.get(&content).send().await.text(), output.text());
+    assert_eq!(spent(&gateway, 4).await, once);
+    gateway.restart().await;
+    assert_eq!(gateway.get(&content).send().await.text(), output.text());
+    assert_eq!(spent(&gateway, 1).await, once);
+    // What was put there has no answers in it.
+    assert_eq!(gateway.get(&format!("/v1/files/{input}/content")).send().await.text(), requests);
+    assert_eq!(spent(&gateway, 2).await, once);
+}
+
+#[tokio::test]
+async fn the_results_of_a_batch_of_messages_are_charged_to_who_reads_them_and_take_no_limits() {
+    let keeper = FakeUpstream::start(keeper()).await;
+    let config = format!(
+        "providers: {{keep: {{kind: anthropic, url: \"{}\", key: sk-a}}}}\nsecurity: {{rate_limiting: {{tokens_per_minute: 150}}}}",
+        keeper.url()
+    );
+    let gateway = gateway().config(&config).start().await;
+    let message = json!({"role": "user", "content": "hi"});
+    let request = |id: &str| json!({"custom_id": id, "params": {"model": "claude-haiku-4-5", "max_tokens": 9, "messages": [message]}});
+    let body = json!({"requests": [request("1"), request("2"), request("3")]});
+    let call = gateway.post("/v1/messages/batches", body.to_string());
+    let batch = call.header("anthropic-version", "2023-06-01").send().await.json();
+    let results = text(&batch["results_url"]);
+    for _ in 0..2 {
+        assert_eq!(gateway.get(&results).send().await.text().lines().count(), 3);
+    }
+    // Eighty tokens in for half a dollar a million, twenty cached for a twentieth, ten out for two and a half.
+    assert_eq!(spent(&gateway, 3).await, (240, 60, 30, 3 * (40 + 1 + 25)));
+    let line = gateway.logged(3, |line| line["message"] == "request").await.remove(1);
+    assert_eq!((&line["operation"], &line["tokens"]["input"]), (&"batches".into(), &240.into()), "{line}");
+    let row = gateway.usage()["rows"][0].clone();
+    assert_eq!((&row["model"], row["key"].is_string()), (&"batches/keep".into(), true), "{row}");
+}
+
+#[tokio::test]
+async fn of_results_that_break_off_what_has_passed_is_charged_and_the_rest_when_it_comes() {
+    let (keep, is_cut) = (keeper(), AtomicBool::new(false));
+    let upstream = FakeUpstream::start(move |request| {
+        let reply = keep(request);
+        let is_first = request.path.ends_with("/results") && !is_cut.swap(true, Ordering::Relaxed);
+        if is_first { reply.cut_after(LINE + LINE / 2) } else { reply }
+    })
+    .await;
+    let config = format!("providers: {{keep: {{kind: anthropic, url: \"{}\", key: sk-a}}}}", upstream.url());
+    let gateway = gateway().config(&config).start().await;
+    let message = json!({"role": "user", "content": "hi"});
+    let request = |id: &str| json!({"custom_id": id, "params": {"model": "claude-haiku-4-5", "max_tokens": 9, "messages": [message]}});
+    let body = json!({"requests": [request("1"), request("2"), request("3")]});
+    let call = gateway.post("/v1/messages/batches", body.to_string());
+    let batch = call.header("anthropic-version", "2023-06-01").send().await.json();
+    let results = text(&batch["results_url"]);
+    // The break may come before the head has gone out.
+    if let Some(mut broken) = gateway.get(&results).try_stream().await {
+        while let Ok(Some(_)) = broken.try_chunk().await {}
+    }
+    assert_eq!(spent(&gateway, 2).await.0, 80);
+    let whole = gateway.get(&results).send().await;
+    assert_eq!(whole.text().lines().map(str::len).collect::<Vec<_>>(), [LINE - 1; 3]);
+    assert_eq!(spent(&gateway, 3).await.0, 240);
 }
