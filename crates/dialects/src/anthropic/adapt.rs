@@ -15,8 +15,10 @@ pub(super) fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<En
     let mut splice = Splice::default();
     let mut encoded = Encoded::default();
     let body_version = body_version(target);
+    // What is only to be counted has no limit, and goes by a path that names no model.
+    let names_model = body_version.is_none() || fields.value(body, "max_tokens").is_none();
     match fields.find(body, "model") {
-        Ok(Some(span)) if body_version.is_none() => {
+        Ok(Some(span)) if names_model => {
             let model = quoted(target.model.as_str());
             if body.get(span.clone()) != Some(&model) {
                 splice.replace(span, model);
@@ -29,18 +31,16 @@ pub(super) fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<En
     let named: Vec<&str> = refused.filter(|name| fields.value(body, name).is_some()).collect();
     match body_version {
         None => splice.cut(body, fields, &named),
-        Some(version) => name_version(body, fields, &named, version, &mut splice),
+        Some(version) => {
+            let model = ["model"].into_iter().filter(|_| !names_model);
+            let cut: Vec<_> = named.iter().copied().chain(["anthropic_version"]).chain(model).collect();
+            splice.cut(body, fields, &cut);
+            let at = fields.start();
+            splice.replace(at..at, format!(r#""anthropic_version":"{version}","#));
+        }
     }
     encoded.changes.extend(named.into_iter().map(Change::dropped));
     encoded.changes.extend(MARKS.set(body, fields, target, &mut splice));
     encoded.body = splice.apply(body);
     encoded.checked(target)
-}
-
-/// Says the version in the body, in place of the model, which the path names.
-fn name_version(body: &[u8], fields: &Fields, cut: &[&str], version: &str, splice: &mut Splice) {
-    let cut: Vec<&str> = cut.iter().copied().chain(["model", "anthropic_version"]).collect();
-    splice.cut(body, fields, &cut);
-    let at = fields.start();
-    splice.replace(at..at, format!(r#""anthropic_version":"{version}","#));
 }

@@ -56,7 +56,7 @@ async fn tokens_are_counted_by_the_provider_that_can_and_estimated_for_the_other
     let upstream = FakeUpstream::start(move |_| Reply::json(200, counted.clone())).await;
     let url = upstream.url();
     let config = format!(
-        "providers:\n  anthropic: {{url: \"{url}\", key: {KEY}}}\n  groq: {{url: \"{url}/v1\", key: {KEY}}}\n"
+        "providers:\n  anthropic: {{url: \"{url}\", key: {KEY}}}\n  groq: {{url: \"{url}/v1\", key: {KEY}}}\n  vertex: {{url: \"{url}/v1\", key: {KEY}}}\n"
     );
     let gateway = gateway().config(&config).start().await;
     let ask = async |model: &str| {
@@ -68,10 +68,16 @@ async fn tokens_are_counted_by_the_provider_that_can_and_estimated_for_the_other
     let expected = expected(Path::new(&folder)).count_tokens.unwrap().input_tokens;
     assert_eq!((exact.status, &exact.json()), (200, &json!({ "input_tokens": expected })));
     assert_eq!(upstream.last().path, "/v1/messages/count_tokens");
+    let at_google = ask("vertex/claude-sonnet-4-6").await;
+    assert_eq!((at_google.status, &at_google.json()), (200, &exact.json()));
+    let sent = upstream.last();
+    assert_eq!(sent.path, "/v1/publishers/anthropic/models/count-tokens:rawPredict");
+    assert_eq!(sent.json()["model"], "claude-sonnet-4-6");
+    assert_eq!(sent.json()["anthropic_version"], "vertex-2023-10-16");
     let estimate = ask("groq/openai/gpt-oss-20b").await;
     assert_eq!((estimate.status, estimate.header("x-tollgate-estimate")), (200, "true"));
     assert!(estimate.json()["input_tokens"].as_u64() > Some(0));
-    assert_eq!(upstream.received().len(), 1);
+    assert_eq!(upstream.received().len(), 2);
 }
 
 const ACME: &str = r#"

@@ -77,6 +77,17 @@ fn a_cloud_that_names_the_model_in_its_path_gets_its_version_in_the_body() {
 }
 
 #[test]
+fn what_is_only_counted_there_names_its_model_still() {
+    let body = Bytes::from_static(br#"{"model":"public","messages":[],"temperature":1}"#);
+    let fields = Fields::scan(&body, 64).unwrap();
+    let target = target(&["vertex_body", "no_sampling"]);
+    let adapted = Anthropic.adapt_request(&body, &fields, &target).unwrap().body.concat();
+    let expect =
+        format!(r#"{{"anthropic_version":"vertex-2023-10-16","model":"{}","messages":[]}}"#, target.model);
+    assert_eq!(String::from_utf8(adapted).unwrap(), expect);
+}
+
+#[test]
 fn a_request_reads_and_writes_as_the_fixture_says() {
     let request = include_bytes!("../../../fixtures/anthropic/request.json");
     let conversation = Anthropic.decode_request(Head::of(&headers("2023-06-01")), request).unwrap();
