@@ -1,4 +1,5 @@
-//! The conduit between two languages of one kind whose answers are whole: an answer is read, and written anew.
+//! The conduit between two languages of one kind whose answers are whole: an answer is read, and written anew. Of a
+//! request that went out in parts, each part's answer is a frame, and one answer is written of them all.
 
 use bytes::Bytes;
 use types::{Fault, FaultKind, Frame, Units, Usage, embedding, rerank};
@@ -10,6 +11,7 @@ pub(crate) struct Exchanged<Asks: 'static, Answers: 'static> {
     upstream: &'static dyn Exchange<Asks, Answers>,
     caller: &'static dyn Exchange<Asks, Answers>,
     asked: Asked,
+    answer: Option<Answers>,
     tally: Tally,
 }
 
@@ -23,11 +25,13 @@ pub(crate) trait Told {
     fn usage(&self) -> Option<Usage>;
     /// What it is billed as beside tokens.
     fn units(&self) -> Units;
+    /// The same with the answer to the next part of the request.
+    fn join(&mut self, next: Self);
 }
 
 /// All canonical answers hold the first three alike.
 macro_rules! told {
-    ($($answer:ty: |$this:ident| $units:expr;)+) => {$(
+    ($($answer:ty, $list:ident: |$this:ident| $units:expr;)+) => {$(
         impl Told for $answer {
             fn id(&self) -> Option<&String> {
                 self.id.as_ref()
@@ -45,13 +49,21 @@ macro_rules! told {
                 let $this = self;
                 $units
             }
+
+            fn join(&mut self, next: Self) {
+                self.$list.extend(next.$list);
+                self.usage = match (self.usage, next.usage) {
+                    (Some(before), Some(usage)) => Some(before.plus(&usage)),
+                    (before, usage) => before.or(usage),
+                };
+            }
         }
     )+};
 }
 
 told! {
-    embedding::Answer: |_answer| Units::default();
-    rerank::Answer: |answer| Units { query: answer.searches.unwrap_or_default(), ..Units::default() };
+    embedding::Answer, vectors: |_answer| Units::default();
+    rerank::Answer, ranked: |answer| Units { query: answer.searches.unwrap_or_default(), ..Units::default() };
 }
 
 impl<Asks, Answers> Exchanged<Asks, Answers> {
@@ -60,33 +72,40 @@ impl<Asks, Answers> Exchanged<Asks, Answers> {
         caller: &'static dyn Exchange<Asks, Answers>,
         asked: &Asked,
     ) -> Self {
-        Self { upstream, caller, asked: asked.clone(), tally: Tally::default() }
+        Self { upstream, caller, asked: asked.clone(), answer: None, tally: Tally::default() }
     }
 }
 
-impl<Asks, Answers: Told> Conduit for Exchanged<Asks, Answers> {
-    fn push(&mut self, frame: Frame, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+impl<Asks, Answers: Told + Send> Conduit for Exchanged<Asks, Answers> {
+    fn push(&mut self, frame: Frame, _out: &mut Vec<Bytes>) -> Result<(), Fault> {
         let body = match frame {
             Frame::Whole(body) => body,
             Frame::Event(_) => {
                 return Err(Fault::new(FaultKind::Unreadable, "the provider's answer came as a stream"));
             }
         };
-        let answer = self.upstream.decode_answer(&body)?;
+        let next = self.upstream.decode_answer(&body)?;
+        let answer = match &mut self.answer {
+            Some(answer) => {
+                answer.join(next);
+                answer
+            }
+            empty => empty.insert(next),
+        };
         self.tally = Tally {
             usage: answer.usage(),
             units: answer.units(),
             has_content: true,
-            is_complete: true,
             id: answer.id().cloned(),
             model: answer.model().cloned(),
             ..Tally::default()
         };
-        out.push(self.caller.encode_answer(&answer, &self.asked).into());
         Ok(())
     }
 
-    fn end(&mut self, _out: &mut Vec<Bytes>) -> Result<(), Fault> {
+    fn end(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+        out.extend(self.answer.as_ref().map(|answer| self.caller.encode_answer(answer, &self.asked).into()));
+        self.tally.is_complete = true;
         Ok(())
     }
 

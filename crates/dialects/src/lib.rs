@@ -372,6 +372,8 @@ pub enum Calls {
 pub struct Encoded {
     /// The body, in pieces that are sent one after the other.
     pub body: Vec<Bytes>,
+    /// What is asked in requests of its own before it, where it is more than is taken at once: their bodies, in order.
+    pub earlier: Vec<Vec<Bytes>>,
     /// Headers this language needs for it.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// What differs from what the caller asked.

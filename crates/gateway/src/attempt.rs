@@ -1,9 +1,11 @@
 //! Fifth phase: encode, send, classify, and go elsewhere while that can help.
 
+mod parts;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use dialects::{Content, Delivered, Dialect, Encoded, Peek, Tally, ToolNames};
+use dialects::{Conduit, Content, Delivered, Dialect, Encoded, Peek, Tally, ToolNames};
 use http::response::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, StatusCode, header};
@@ -20,7 +22,7 @@ use crate::batched::Batched;
 use crate::counting::Believable;
 use crate::destination::{Destination, Endpoint, KnownModel};
 use crate::gate::Source;
-use crate::outbound::{self, Place, Understood};
+use crate::outbound::{self, Aside, Place, Understood};
 use crate::owned::{self, Renamed};
 use crate::plan::Planned;
 use crate::pricing::{Charge, Unpriced};
@@ -45,6 +47,14 @@ pub(crate) enum Begun {
     Upstream { source: Source, headers: HeaderMap, status: StatusCode },
     /// An upstream has opened a session.
     Session(Upgraded),
+}
+
+/// The way of an answer to its caller.
+enum Way {
+    /// It has begun, with answers to earlier parts of the request.
+    Begun(Box<dyn Conduit>),
+    /// It begins with the answer, in which these tools go by other names.
+    New(ToolNames),
 }
 
 /// Why one attempt brought no answer.
@@ -161,7 +171,7 @@ impl Try<'_> {
         let answered = if self.request.operation.is_session() {
             Box::pin(self.open(outbound, account)).await
         } else {
-            self.exchange(outbound, written.tool_names, account).await
+            self.exchange(outbound, written.aside, account).await
         };
         match answered {
             Ok(answer) => {
@@ -268,12 +278,18 @@ impl Try<'_> {
     async fn exchange(
         &self,
         outbound: Outbound<'_>,
-        tool_names: ToolNames,
+        aside: Aside,
         account: &mut Account,
     ) -> Result<Begun, Fault> {
         let destination = outbound.destination;
         let sent_at = account.now;
-        let begun = self.send(outbound, tool_names, account).await;
+        let Aside { tool_names, earlier } = aside;
+        let begun = if earlier.is_empty() {
+            self.send(outbound, Way::New(tool_names), account).await
+        } else {
+            // Boxed: rare, like what is left over.
+            Box::pin(self.send_in_parts(outbound, earlier, account)).await
+        };
         account.look();
         account.facts.upstream_wait += account.now.since(sent_at);
         match begun? {
@@ -305,12 +321,7 @@ impl Try<'_> {
     }
 
     /// Sends the request and waits for the first content of the answer.
-    async fn send(
-        &self,
-        outbound: Outbound<'_>,
-        tool_names: ToolNames,
-        account: &mut Account,
-    ) -> Result<Begun, Fault> {
+    async fn send(&self, outbound: Outbound<'_>, way: Way, account: &mut Account) -> Result<Begun, Fault> {
         let destination = outbound.destination;
         let dialect = outbound.dialect;
         let limit = self.deadline.since(account.now);
@@ -327,7 +338,10 @@ impl Try<'_> {
             return Err(self.read_fault(destination, dialect, &parts, body).await.0);
         }
         let (form, delivered) = delivered(&parts.headers, &self.request.peek);
-        let conduit = relay::conduit(dialect, self.request, account, tool_names, delivered)?;
+        let conduit = match way {
+            Way::Begun(conduit) => conduit,
+            Way::New(tool_names) => relay::conduit(dialect, self.request, account, tool_names, delivered)?,
+        };
         let mut source = Source::new(body, form, conduit, &self.gateway.caps);
         let limit = deadline::left(self.first_event(destination), self.deadline, &*self.gateway.clock);
         if let Err(fault) = source.open(limit, self.request.peek.delivery).await {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use dialects::{Dialect, Encoded, Meaning, ToolNames};
 use http::{HeaderMap, HeaderValue, header};
 use router::{Candidate, Strictness};
@@ -21,7 +22,16 @@ pub(crate) struct Written {
     pub(crate) headers: HeaderMap,
     pub(crate) body: OutboundBody,
     pub(crate) changes: Vec<types::conversation::Change>,
+    pub(crate) aside: Aside,
+}
+
+/// What there is to know about an answer, and to be asked before it.
+#[derive(Default)]
+pub(crate) struct Aside {
+    /// The tools that go by other names.
     pub(crate) tool_names: ToolNames,
+    /// The bodies of the parts that go out before, where it takes several.
+    pub(crate) earlier: Box<[Vec<Bytes>]>,
 }
 
 /// The caller's request, read for what it means the first time a target needs that.
@@ -83,8 +93,9 @@ pub(crate) fn write(request: &Request, encoded: Encoded, to: &Place<'_>, account
     for (name, value) in encoded.headers {
         headers.insert(name, value);
     }
-    let Encoded { body, changes, tool_names, .. } = encoded;
-    Written { headers, body: OutboundBody::Pieces(body), changes, tool_names }
+    let Encoded { body, earlier, changes, tool_names, .. } = encoded;
+    let aside = Aside { tool_names, earlier: earlier.into() };
+    Written { headers, body: OutboundBody::Pieces(body), changes, aside }
 }
 
 /// Passes on the caller's headers that mean something to an upstream of the same language.

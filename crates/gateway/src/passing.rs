@@ -15,7 +15,7 @@ use crate::Gateway;
 use crate::account::Account;
 use crate::arrival::{CallerBody, Route, Spelling, Unread};
 use crate::destination::Destination;
-use crate::outbound::{self, Place, Written};
+use crate::outbound::{self, Aside, Place, Written};
 use crate::receive::Request;
 use crate::rejection::Cause;
 use crate::routes;
@@ -199,7 +199,7 @@ pub(crate) fn write(request: &Request, to: &Place<'_>, account: &mut Account) ->
         Some(unread) => upload(*unread, &mut headers, account),
         None => OutboundBody::Pieces(vec![request.body.clone()]),
     };
-    Written { headers, body, changes: Vec::new(), tool_names: dialects::ToolNames::default() }
+    Written { headers, body, changes: Vec::new(), aside: Aside::default() }
 }
 
 fn upload(unread: Unread, headers: &mut HeaderMap, account: &mut Account) -> OutboundBody {

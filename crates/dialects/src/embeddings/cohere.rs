@@ -20,6 +20,8 @@ use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Head, Peek, Rout
 const ID: DialectId = DialectId("cohere_embeddings");
 /// The most texts that are taken at once.
 const MOST_TEXTS: usize = 96;
+/// The most requests that one is made into: enough for the 2048 texts that `OpenAI` takes at once.
+const MOST_PARTS: usize = 22;
 /// What texts are for where nobody says: the field must be there.
 const USUAL_PURPOSE: &str = "search_document";
 
@@ -41,7 +43,7 @@ struct Cohere;
 #[derive(Serialize)]
 struct WriteRequest<'a> {
     model: &'a str,
-    texts: Vec<&'a str>,
+    texts: &'a [&'a str],
     input_type: &'static str,
     embedding_types: [&'static str; 1],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,11 +150,12 @@ impl Exchange<Request, Answer> for Cohere {
 
     fn encode_request(&self, request: &Request, target: &Target) -> Result<Encoded, EncodeError> {
         let mut changes = carry(&request.extras, ID, &[])?.lost;
-        if request.inputs.len() > MOST_TEXTS {
+        if request.inputs.len() > MOST_TEXTS * MOST_PARTS {
             return Err(EncodeError::Unsayable {
                 field: "input".to_owned(),
                 problem: format!(
-                    "has more than the {MOST_TEXTS} texts that this model's provider takes at once"
+                    "has more than {} texts, of which this model's provider takes {MOST_TEXTS} at once",
+                    MOST_TEXTS * MOST_PARTS
                 ),
             });
         }
@@ -160,18 +163,23 @@ impl Exchange<Request, Answer> for Cohere {
         if request.purpose == Some(Purpose::Similarity) {
             changes.push(Change::rewritten("input_type"));
         }
-        let body = json_bytes(&WriteRequest {
-            model: target.model.as_str(),
-            texts: super::texts(request)?,
-            input_type,
-            embedding_types: ["float"],
-            output_dimension: request.dimensions,
-            truncate: request.overlong.map(|overlong| match overlong {
-                Overlong::Refused => "NONE",
-                Overlong::Truncated => "END",
-            }),
-        });
-        Encoded { body: vec![body.into()], changes, ..Encoded::default() }.checked(target)
+        let part = |texts: &[&str]| {
+            let body = json_bytes(&WriteRequest {
+                model: target.model.as_str(),
+                texts,
+                input_type,
+                embedding_types: ["float"],
+                output_dimension: request.dimensions,
+                truncate: request.overlong.map(|overlong| match overlong {
+                    Overlong::Refused => "NONE",
+                    Overlong::Truncated => "END",
+                }),
+            });
+            vec![body.into()]
+        };
+        let mut parts: Vec<_> = super::texts(request)?.chunks(MOST_TEXTS).map(part).collect();
+        let body = parts.pop().unwrap_or_else(|| part(&[]));
+        Encoded { body, earlier: parts, changes, ..Encoded::default() }.checked(target)
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {

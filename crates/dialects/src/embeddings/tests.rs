@@ -109,12 +109,22 @@ fn tokens_go_where_they_are_understood() {
 }
 
 #[test]
-fn more_than_a_language_takes_at_once_is_refused_in_words() {
-    let many = request(&vec!["a"; 97]);
+fn more_than_a_language_takes_at_once_goes_in_parts_or_is_refused_in_words() {
+    let parts = |count: usize| {
+        let encoded =
+            COHERE.embedding().unwrap().encode_request(&request(&vec!["a"; count]), &target(&[])).unwrap();
+        let bodies = encoded.earlier.iter().chain([&encoded.body]);
+        let texts = |body: &Vec<Bytes>| {
+            serde_json::from_slice::<Value>(&body.concat()).unwrap()["texts"].as_array().unwrap().len()
+        };
+        bodies.map(texts).collect::<Vec<_>>()
+    };
+    assert_eq!((parts(1), parts(96), parts(97), parts(192)), (vec![1], vec![96], vec![96, 1], vec![96, 96]));
+    let many = request(&vec!["a"; 96 * 22 + 1]);
     let refused = COHERE.embedding().unwrap().encode_request(&many, &target(&[])).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "`input` has more than the 96 texts that this model's provider takes at once"
+        "`input` has more than 2112 texts, of which this model's provider takes 96 at once"
     );
     assert!(GEMINI_SINGLE.embedding().unwrap().encode_request(&many, &target(&[])).is_err());
 }

@@ -119,7 +119,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     wire::write(&mut bytes, &body);
     let Writer { changes, tool_names, .. } = writer;
     let changes = told(conversation, changes, carried.lost);
-    Encoded { body: vec![bytes.into()], headers: Vec::new(), changes, tool_names }.checked(target)
+    Encoded { body: vec![bytes.into()], changes, tool_names, ..Encoded::default() }.checked(target)
 }
 
 impl<'a> Writer<'a> {

@@ -48,7 +48,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     body.extras(carried.fields);
     let body = adapt::restrict(json_bytes(&body), target, &mut changes);
     let changes = told(conversation, changes, carried.lost);
-    Encoded { body, headers: Vec::new(), changes, tool_names }.checked(target)
+    Encoded { body, changes, tool_names, ..Encoded::default() }.checked(target)
 }
 
 /// A request on the wire.

@@ -63,7 +63,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     body.extras = carried.fields;
     let body = adapt::restrict(json_bytes(&body), target, &mut changes);
     let changes = told(conversation, changes, carried.lost);
-    Encoded { body, headers: Vec::new(), changes, tool_names }.checked(target)
+    Encoded { body, changes, tool_names, ..Encoded::default() }.checked(target)
 }
 
 /// What a caller of this language says inside two fields that are otherwise written anew.

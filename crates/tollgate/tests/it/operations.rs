@@ -232,10 +232,62 @@ async fn a_recording_that_is_larger_than_a_body_may_be_is_refused_in_words() {
     assert_eq!(answer.json()["error"]["code"], "request_too_large", "{}", answer.text());
 }
 
+/// Vectors of one number, the text's own, and as much usage as there are texts.
+fn embedded(request: &Received) -> Reply {
+    let body = request.json();
+    let texts: Vec<&str> =
+        body["texts"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+    if texts.len() > 96 || texts.contains(&"150") && body["input_type"] == "classification" {
+        return Reply::json(400, r#"{"message":"too many texts"}"#);
+    }
+    let vectors: Vec<[f32; 1]> = texts.iter().map(|text| [text.parse().unwrap()]).collect();
+    let answer = json!({
+        "id": "e", "embeddings": {"float": vectors}, "texts": texts,
+        "meta": {"billed_units": {"input_tokens": texts.len()}},
+    });
+    Reply::json(200, answer.to_string())
+}
+
 #[tokio::test]
-async fn more_texts_than_the_provider_takes_are_refused_before_anything_is_sent() {
+async fn more_texts_than_the_provider_takes_at_once_are_embedded_in_parts() {
+    let (gateway, upstream) = behind("cohere", embedded).await;
+    let texts: Vec<_> = (0..200).map(|number| number.to_string()).collect();
+    let body = json!({"model": "up/embed-v4.0", "input": texts});
+    let answer = gateway.post("/v1/embeddings", body.to_string()).send().await;
+    let told = answer.json();
+    let vectors: Vec<f32> = (0..200).map(|index| numbers(&told["data"][index]["embedding"])[0]).collect();
+    assert_eq!(vectors, (0..200_u8).map(f32::from).collect::<Vec<_>>());
+    assert_eq!((&told["usage"]["prompt_tokens"], told["data"].as_array().unwrap().len()), (&json!(200), 200));
+    let sizes = upstream
+        .received()
+        .iter()
+        .map(|part| part.json()["texts"].as_array().unwrap().len())
+        .collect::<Vec<_>>();
+    assert_eq!(sizes, [96, 96, 8]);
+    let line = gateway.logged(1, |line| line["operation"] == "embeddings").await.remove(0);
+    assert_eq!((&line["attempts"], &line["input_tokens"]), (&json!(1), &json!(200)), "{line}");
+}
+
+#[tokio::test]
+async fn a_part_that_fails_fails_the_request_and_what_was_used_before_is_on_record() {
+    let (gateway, upstream) = behind("cohere", embedded).await;
+    let texts: Vec<_> = (0..200).map(|number| number.to_string()).collect();
+    let content =
+        |text: &String| json!({"content": {"parts": [{"text": text}]}, "taskType": "CLASSIFICATION"});
+    let body = json!({"requests": texts.iter().map(content).collect::<Vec<_>>()});
+    let path = "/v1beta/models/up/embed-v4.0:batchEmbedContents";
+    let answer = gateway.post(path, body.to_string()).send().await;
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert!(answer.text().contains("too many texts"), "{}", answer.text());
+    assert_eq!(upstream.received().len(), 2);
+    let line = gateway.logged(1, |line| line["operation"] == "embeddings").await.remove(0);
+    assert_eq!(line["input_tokens"], 96, "{line}");
+}
+
+#[tokio::test]
+async fn more_texts_than_go_in_parts_are_refused_before_anything_is_sent() {
     let (gateway, upstream) = behind("cohere", |_| Reply::json(200, "{}")).await;
-    let body = json!({"model": "up/embed-v4.0", "input": vec!["a"; 97]});
+    let body = json!({"model": "up/embed-v4.0", "input": vec!["a"; 96 * 22 + 1]});
     let answer = gateway.post("/v1/embeddings", body.to_string()).send().await;
     let error = &answer.json()["error"];
     assert_eq!(
