@@ -35,6 +35,8 @@ quirks! {
     MID_CONVERSATION_SYSTEM = "mid_conversation_system";
     /// Takes only tool call ids of exactly nine letters and digits.
     NINE_CHARACTER_TOOL_IDS = "nine_character_tool_ids";
+    /// Refuses fields of messages that it does not know.
+    NO_UNKNOWN_FIELDS = "no_unknown_fields";
     /// Does not know the role `developer`.
     NO_DEVELOPER_ROLE = "no_developer_role";
     /// Takes no word on the form of vectors, or none for numbers.

@@ -86,13 +86,13 @@ pub(crate) fn server_sent(stream: &[u8]) -> Vec<StreamEvent> {
     let text = std::str::from_utf8(stream).unwrap();
     let end = if text.contains("\r\n") { "\r\n\r\n" } else { "\n\n" };
     let events = text.split_inclusive(end).filter(|event| !event.trim().is_empty());
-    events.map(|raw| event(Bytes::copy_from_slice(raw.as_bytes()))).collect()
+    events.map(|raw| event(&Bytes::copy_from_slice(raw.as_bytes()))).collect()
 }
 
 /// The event that these bytes are.
-pub(crate) fn event(raw: Bytes) -> StreamEvent {
+pub(crate) fn event(raw: &Bytes) -> StreamEvent {
     let field = |name: &str| {
-        let lines = std::str::from_utf8(&raw).unwrap().lines().filter_map(|line| line.strip_prefix(name));
+        let lines = std::str::from_utf8(raw).unwrap().lines().filter_map(|line| line.strip_prefix(name));
         let lines: Vec<_> = lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
         // As the parser does: one line stays a slice.
         if let [one] = lines[..] { raw.slice_ref(one.as_bytes()) } else { lines.join("\n").into() }
@@ -101,7 +101,7 @@ pub(crate) fn event(raw: Bytes) -> StreamEvent {
 }
 
 /// Reads a stream to its end.
-pub(crate) fn read(language: &dyn Conversational, said: Vec<StreamEvent>) -> Result<Vec<Event>, Fault> {
+pub(crate) fn read(language: &dyn Conversational, said: &[StreamEvent]) -> Result<Vec<Event>, Fault> {
     let (mut decoder, mut events) = (language.decoder(), Vec::new());
     said.iter().try_for_each(|event| decoder.push(event, &mut events))?;
     decoder.end(&mut events)?;
@@ -111,7 +111,9 @@ pub(crate) fn read(language: &dyn Conversational, said: Vec<StreamEvent>) -> Res
 /// The stream that a caller is told these events in.
 pub(crate) fn write(language: &dyn Conversational, events: &[Event], asked: &Asked) -> Vec<u8> {
     let (mut encoder, mut out) = (language.encoder(asked), Vec::new());
-    events.iter().for_each(|event| encoder.push(event, &mut out));
+    for event in events {
+        encoder.push(event, &mut out);
+    }
     out
 }
 

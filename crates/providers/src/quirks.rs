@@ -30,6 +30,7 @@ pub const QUIRKS: &[(&str, &str)] = &[
     ("no_stop", "stop sequences are a 400"),
     ("no_stream_options", "`stream_options` is not known: usage ends every stream without being asked for"),
     ("no_tool_cache", "takes prompt-cache marks on content alone: one behind a tool is a 400"),
+    ("no_unknown_fields", "a field of a message that it does not know is a 400, as `reasoning_content` and `thinking_blocks` are"),
     ("no_user", "`user` and `safety_identifier` are a 422"),
     ("openapi_schema", "schemas are `OpenAPI` 3.0's (`parameters`, `responseSchema`): JSON Schema's own are not taken"),
     ("output_dimension", "the length of vectors is named `output_dimension`, not `dimensions`"),

@@ -99,7 +99,9 @@ impl Reader {
         Ok(Content::ToolCall {
             id: ids::original(object.required_text("id")?),
             name: object.required_text("name")?,
-            arguments: object.take("input").map_or_else(|| "{}".to_owned(), |input| input.written().to_owned()),
+            arguments: object
+                .take("input")
+                .map_or_else(|| "{}".to_owned(), |input| input.written().to_owned()),
             signature: None,
             cache: cache(object, &mut self.leftovers)?,
         })

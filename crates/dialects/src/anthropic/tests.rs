@@ -42,5 +42,5 @@ fn events(pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Vec<StreamEvent
 
 /// Reads a stream to its end.
 fn read(stream: &[u8]) -> Vec<Event> {
-    trial::read(&Anthropic, events([stream])).unwrap()
+    trial::read(&Anthropic, &events([stream])).unwrap()
 }

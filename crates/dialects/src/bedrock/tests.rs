@@ -63,7 +63,7 @@ fn asked(delivery: Delivery) -> Asked {
 
 /// Reads a stream to its end.
 fn read(stream: &[u8]) -> Result<Vec<Event>, Fault> {
-    trial::read(&Bedrock, frames([stream]))
+    trial::read(&Bedrock, &frames([stream]))
 }
 
 fn write(events: &[Event]) -> Vec<u8> {

@@ -34,7 +34,7 @@ fn asked(delivery: Delivery) -> Asked {
 
 /// Reads a stream to its end.
 fn read(stream: &[u8]) -> Result<Vec<Event>, Fault> {
-    trial::read(&Cohere, events(stream))
+    trial::read(&Cohere, &events(stream))
 }
 
 fn write(events: &[Event]) -> Vec<u8> {

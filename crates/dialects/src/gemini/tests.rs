@@ -76,7 +76,7 @@ fn events(stream: &str) -> Vec<StreamEvent> {
 
 /// Reads a stream to its end.
 fn read(stream: &str) -> Result<Vec<Event>, Fault> {
-    trial::read(&Gemini, events(stream))
+    trial::read(&Gemini, &events(stream))
 }
 
 fn write(events: &[Event], form: StreamForm) -> String {

@@ -38,7 +38,7 @@ fn asked(delivery: Delivery) -> Asked {
 
 /// Reads a stream to its end.
 fn read(stream: &[u8]) -> Result<Vec<Event>, Fault> {
-    trial::read(&Ollama, lines(stream))
+    trial::read(&Ollama, &lines(stream))
 }
 
 fn write(events: &[Event]) -> Vec<u8> {

@@ -17,9 +17,12 @@ const REASONING_CONTENT: &str = "reasoning_content";
 const EXTRA_CONTENT: &str = "extra_content";
 
 impl Edit<'_> {
-    /// Takes out what earlier answers of other languages got from this gateway and what only those can read: providers
-    /// of this language refuse fields that they do not know, and no proof of another's is of use to them.
+    /// Takes out what earlier answers of other languages got from this gateway and what only those can read, for
+    /// providers that refuse fields which they do not know. Others may be gateways themselves, and want it back.
     pub(super) fn others_reasoning(&mut self) {
+        if !self.target.has_quirk(quirks::NO_UNKNOWN_FIELDS) {
+            return;
+        }
         let Some((_, list)) = self.find("messages") else { return };
         let has_blocks = memmem::find(list, THINKING_BLOCKS.as_bytes()).is_some();
         let has_proofs = proofs::may_hold_mark(list);

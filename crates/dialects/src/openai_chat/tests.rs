@@ -56,7 +56,7 @@ fn split(stream: &str) -> Vec<StreamEvent> {
 }
 
 fn decode(stream: &str) -> Result<Vec<Event>, Fault> {
-    trial::read(&OpenAiChat, split(stream))
+    trial::read(&OpenAiChat, &split(stream))
 }
 
 fn encode(events: &[Event], asked: &Asked) -> String {

@@ -41,7 +41,7 @@ fn split(stream: &str) -> Vec<StreamEvent> {
 }
 
 fn decode(stream: &str) -> Result<Vec<Event>, Fault> {
-    trial::read(&OpenAiResponses, split(stream))
+    trial::read(&OpenAiResponses, &split(stream))
 }
 
 fn encode(events: &[Event], asked: &Asked) -> String {

@@ -45,7 +45,7 @@ fn bytes_of_any_spelling_stay() {
     let raw: Vec<Frame> = odd
         .split_inclusive("\r\n\r\n")
         .flat_map(|part| part.split_inclusive("\n\n"))
-        .map(|raw| Frame::Event(trial::event(raw.to_owned().into())))
+        .map(|raw| Frame::Event(trial::event(&raw.to_owned().into())))
         .collect();
     let (out, result, _) = pass(OpenAiChat.forwarder(&asked(STREAM)), raw);
     assert_eq!(result, Ok(()));

@@ -121,12 +121,13 @@ fn what_answers_of_other_languages_brought_goes_to_no_provider_of_this_one() {
         "dropped;messages[1].thinking_blocks",
         "dropped;messages[2].tool_calls[0].extra_content",
     ];
-    check_adapted(asked, &[], plain, &[blocks, text, call]);
+    check_adapted(asked, &[], asked, &[]);
+    check_adapted(asked, &["no_unknown_fields"], plain, &[blocks, text, call]);
     let with_text = plain.replace(r#""content":"b""#, r#""reasoning_content":"a","content":"b""#);
-    check_adapted(asked, &["reasoning_content"], &with_text, &[blocks, call]);
+    check_adapted(asked, &["no_unknown_fields", "reasoning_content"], &with_text, &[blocks, call]);
     let with_blocks =
         asked.replace(r#","extra_content":{"google":{"thought_signature":"tollgate:gemini:AA"}}"#, "");
-    check_adapted(asked, &["thinking_blocks"], &with_blocks, &[call]);
+    check_adapted(asked, &["no_unknown_fields", "thinking_blocks"], &with_blocks, &[call]);
 }
 
 #[test]

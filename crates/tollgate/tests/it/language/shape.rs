@@ -1,5 +1,7 @@
 //! What every answer in a language obeys, told without the gateway's own decoders.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::specs::order;
