@@ -2,32 +2,129 @@
 //! about, in a form that the languages share.
 
 use serde::{Deserialize, Serialize};
-use types::Json;
-use types::conversation::Content;
+use types::conversation::{Content, Event, Opening};
+use types::{DialectId, Json};
 
 /// [`Content::Opaque`]'s kind for the citations of the text in front of it: a list of [`Citation`]s.
-const KIND: &str = "citations";
+pub(crate) const KIND: &str = "citations";
 
-/// A page on the web that a text refers to.
+/// Something that a text refers to.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Citation {
-    pub(crate) url: String,
-    #[serde(default)]
+    pub(crate) source: Source,
     pub(crate) title: String,
+    /// What the source says.
+    pub(crate) quoted: String,
     /// Where in the text, in characters.
-    #[serde(default)]
-    pub(crate) start_index: u64,
-    #[serde(default)]
-    pub(crate) end_index: u64,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    /// The language it was said in, and how.
+    pub(crate) own: Option<(String, Json)>,
+}
+
+/// What is referred to.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Source {
+    /// A part of a document of the request, by its number there.
+    Document { index: u64, unit: Unit, start: u64, end: u64 },
+    /// A file or a tool's answer, by its id.
+    File { id: String },
+    /// What only its own language can name.
+    Own,
+    /// A page on the web.
+    Page { url: String },
+}
+
+/// By what parts of a document are counted.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Unit {
+    Block,
+    Letter,
+    Page,
+}
+
+/// How much of a citation a language can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cites {
+    /// All of it.
+    All,
+    /// Nothing.
+    Nothing,
+    /// What it refers to, but not all that is said of it.
+    Part,
+}
+
+impl Citation {
+    /// A citation of this source, as it was said.
+    pub(crate) fn of(source: Source, language: DialectId, said: Json) -> Self {
+        let own = Some((language.as_str().to_owned(), said));
+        Self { source, title: String::new(), quoted: String::new(), start: 0, end: 0, own }
+    }
+
+    /// The same without how it was said.
+    pub(crate) fn shared(self) -> Self {
+        Self { own: None, ..self }
+    }
+
+    /// The citation as this language has said it itself.
+    pub(crate) fn own(&self, language: DialectId) -> Option<&Json> {
+        self.own.as_ref().filter(|(said, _)| said == language.as_str()).map(|(_, json)| json)
+    }
+
+    /// What a language can say of a page, and of nothing else.
+    pub(crate) fn as_page(&self) -> Cites {
+        match self.source {
+            Source::Page { .. } if self.quoted.is_empty() => Cites::All,
+            Source::Page { .. } => Cites::Part,
+            Source::Document { .. } | Source::File { .. } | Source::Own => Cites::Nothing,
+        }
+    }
+
+    /// What a language can say that cites whole texts, of which this is `text` characters long.
+    pub(crate) fn of_whole_text(&self, text: u64) -> Cites {
+        match self.source {
+            Source::Document { .. } | Source::Page { .. } if (self.start, self.end) == (0, text) => {
+                Cites::All
+            }
+            Source::Document { .. } | Source::Page { .. } => Cites::Part,
+            Source::File { .. } | Source::Own => Cites::Nothing,
+        }
+    }
 }
 
 /// The block of these citations; none of no citations.
 pub(crate) fn block(citations: &[Citation]) -> Option<Content> {
+    let (kind, json) = written(citations)?;
+    Some(Content::Opaque { kind, json })
+}
+
+/// The same as the events of a block.
+pub(crate) fn events(citations: &[Citation], choice: u32, block: u32) -> Option<[Event; 2]> {
+    let (kind, json) = written(citations)?;
+    let opening = Opening::Opaque { kind, json };
+    Some([Event::Open { choice, block, opening }, Event::Close { choice, block }])
+}
+
+fn written(citations: &[Citation]) -> Option<(String, Json)> {
     let json = if citations.is_empty() { None } else { Json::of(&citations) }?;
-    Some(Content::Opaque { kind: KIND.to_owned(), json })
+    Some((KIND.to_owned(), json))
 }
 
 /// The citations that a block of this kind and content holds, if it is one of citations.
 pub(crate) fn of(kind: &str, json: &Json) -> Option<Vec<Citation>> {
     if kind == KIND { json.to() } else { None }
+}
+
+/// The number of characters of a text.
+pub(crate) fn length(text: &str) -> u64 {
+    text.chars().count() as u64
+}
+
+/// The part of a text between these characters.
+pub(crate) fn between(text: &str, start: u64, end: u64) -> String {
+    let (start, end) =
+        (usize::try_from(start).unwrap_or(usize::MAX), usize::try_from(end).unwrap_or(usize::MAX));
+    text.chars().take(end).skip(start).collect()
 }

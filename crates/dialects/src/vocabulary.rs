@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use types::conversation::{Change, Delivery, Delta, Event, Opening, StopReason};
 use types::{TokenClass, Usage};
 
+use crate::citations::{self, Citation, Cites};
 use crate::{Asked, Calls};
 
 /// What an answer in a language can say.
@@ -25,6 +26,8 @@ pub struct Vocabulary {
     pub(crate) call_proofs: bool,
     /// Whether the text is named at which an answer stopped.
     pub(crate) stop_sequence: bool,
+    /// How much of a citation can be said that stands behind a text of so many characters.
+    pub(crate) cites: fn(&Citation, u64) -> Cites,
     /// Whether an opaque block is one of this language's.
     pub(crate) owns: fn(&str) -> bool,
     /// What a caller takes for the reason of an end that had this one.
@@ -62,6 +65,8 @@ pub(crate) struct Listener {
 struct Heard {
     said: Said,
     calls: usize,
+    /// The characters of the last text.
+    text: u64,
 }
 
 /// The most choices that are told apart; `OpenAI`'s own limit for `n`.
@@ -94,6 +99,11 @@ impl Listener {
                 tell(Change::dropped("answer.choices"));
             }
             Event::Open { choice, opening, .. } => self.open(*choice, opening).into_iter().for_each(tell),
+            Event::Delta { choice, delta: Delta::Text(text), .. } => {
+                if let Some(heard) = self.heard(*choice) {
+                    heard.text += citations::length(text);
+                }
+            }
             Event::Delta { delta: Delta::Signature(proof), .. } => {
                 if !self.vocabulary.proofs && !proof.is_empty() {
                     tell(Change::dropped("answer.signature"));
@@ -127,6 +137,14 @@ impl Listener {
         let Some(heard) = self.heard(choice) else { return Vec::new() };
         let mut changes = Vec::new();
         match opening {
+            Opening::Opaque { kind, json } if kind == citations::KIND => {
+                let said = citations::of(kind, json).unwrap_or_default();
+                changes.extend(said.iter().filter_map(|one| match (vocabulary.cites)(one, heard.text) {
+                    Cites::All => None,
+                    Cites::Nothing => Some(Change::dropped("answer.citations")),
+                    Cites::Part => Some(Change::rewritten("answer.citations")),
+                }));
+            }
             Opening::Opaque { kind, .. } if (vocabulary.owns)(kind) => {}
             Opening::Opaque { kind, .. } => {
                 changes.push(Change::dropped(format!("answer.{}", word(kind))));
@@ -153,7 +171,8 @@ impl Listener {
                     changes.push(Change::dropped("answer.tool_calls"));
                 }
             }
-            Opening::Text | Opening::Thinking => {}
+            Opening::Text => heard.text = 0,
+            Opening::Thinking => {}
         }
         changes
     }

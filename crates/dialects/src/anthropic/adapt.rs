@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use types::conversation::{Change, Target};
 
-use super::history::cut_unproven;
+use super::history::{cut_unfound, cut_unproven};
 use super::peek::SAMPLING;
 use super::prefix::MARKS;
 use super::request_encode::body_version;
@@ -27,6 +27,7 @@ pub(super) fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<En
         Ok(_) | Err(_) => {}
     }
     let unthinkable = cut_unproven(body, fields, &mut splice, &mut encoded.changes);
+    cut_unfound(body, fields, &mut splice, &mut encoded.changes);
     let refused = SAMPLING.into_iter().filter(|_| target.has_quirk(quirks::NO_SAMPLING)).chain(unthinkable);
     let named: Vec<&str> = refused.filter(|name| fields.value(body, name).is_some()).collect();
     match body_version {

@@ -8,16 +8,16 @@ use types::{Fault, FaultKind, Tokens};
 
 use super::blocks::Reader;
 use super::error::{fault_in_answer, unreadable};
-use super::ids;
 use super::request_decode::MAX_DEPTH;
 use super::usage::{UsageOut, WireUsage};
 use super::wire::{self, Block, Object, is_own};
+use super::{cited, ids};
 use crate::calls::{broken_input, input};
 use crate::outline::Outline;
 use crate::scanner;
 use crate::shape::write;
 use crate::surrogates::mend;
-use crate::{Asked, DecodeError, proofs};
+use crate::{Asked, DecodeError, citations, proofs};
 
 /// Reads a whole answer.
 pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
@@ -79,11 +79,7 @@ const USUAL_LENGTH: usize = 2048;
 pub(super) fn encode(answer: &Answer, asked: &Asked) -> Vec<u8> {
     let nothing = Choice::default();
     let choice = answer.choices.first().unwrap_or(&nothing);
-    let content: Vec<Block<'_>> = choice
-        .content
-        .iter()
-        .flat_map(|content| carried(content).into_iter().chain(block(content)))
-        .collect();
+    let content = blocks(&choice.content);
     let said = Said {
         tool_call: content.iter().any(|block| matches!(block, Block::ToolUse { .. })),
         refusal: choice.content.iter().any(|content| matches!(content, Content::Refusal(_))),
@@ -101,6 +97,23 @@ pub(super) fn encode(answer: &Answer, asked: &Asked) -> Vec<u8> {
     let mut out = Vec::with_capacity(USUAL_LENGTH);
     write(&mut out, &message);
     out
+}
+
+fn blocks(content: &[Content]) -> Vec<Block<'_>> {
+    let mut blocks = Vec::with_capacity(content.len());
+    for content in content {
+        if let Content::Opaque { kind, json } = content
+            && let Some(said) = citations::of(kind, json)
+        {
+            if let Some(Block::Text { citations, .. }) = blocks.last_mut() {
+                citations.extend(said.iter().filter_map(cited::written));
+            }
+            continue;
+        }
+        blocks.extend(carried(content));
+        blocks.extend(block(content));
+    }
+    blocks
 }
 
 /// The upstream's id where it is of this language, else one made of the request's.
@@ -121,7 +134,7 @@ fn carried(content: &Content) -> Option<Block<'_>> {
 fn block(content: &Content) -> Option<Block<'_>> {
     match content {
         Content::Text { text, .. } | Content::Refusal(text) => {
-            (!text.is_empty()).then_some(Block::Text { text, cache_control: None })
+            (!text.is_empty()).then_some(Block::Text { text, cache_control: None, citations: Vec::new() })
         }
         Content::Thinking { text, signature } => Some(Block::Thinking {
             thinking: text,

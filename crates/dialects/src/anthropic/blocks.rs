@@ -1,11 +1,14 @@
 //! Reads content blocks: the same in a request's history and in an answer.
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use types::Json;
 use types::conversation::{CacheMark, Content, Media, MediaSource, Role};
 
-use super::ids;
 use super::peek::{Version, not_in_new_version};
 use super::wire::{Object, own_kind, wrong};
+use super::{cited, ids};
+use crate::citations::{self, Citation};
 use crate::object::keep_part;
 use crate::outline::Part;
 use crate::{DecodeError, proofs};
@@ -19,12 +22,20 @@ pub(super) struct Reader {
     pub(super) version: Version,
     /// Fields of blocks that the canonical conversation has no word for, by place.
     pub(super) leftovers: Vec<(String, Json)>,
+    /// Whether what a text cites is read too.
+    cites: bool,
 }
 
 impl Reader {
     /// A reader of an answer's blocks.
     pub(super) const fn of_answer() -> Self {
-        Self { role: Role::Assistant, version: Version::V20230601, leftovers: Vec::new() }
+        let (role, version) = (Role::Assistant, Version::V20230601);
+        Self { role, version, leftovers: Vec::new(), cites: true }
+    }
+
+    /// A reader of blocks of this role in a request of this version.
+    pub(super) const fn new(role: Role, version: Version) -> Self {
+        Self { role, version, leftovers: Vec::new(), cites: false }
     }
 
     /// Reads content: a text or a list of blocks.
@@ -33,8 +44,13 @@ impl Reader {
             return Ok(vec![Content::text(text)]);
         }
         let blocks = part.list().ok_or_else(|| wrong(path, "must be a string or a list of blocks"))?;
-        let read = blocks.enumerate().map(|(index, block)| self.block(block, format!("{path}[{index}]")));
-        let mut content = read.collect::<Result<Vec<_>, _>>()?;
+        let mut content = Vec::new();
+        for (index, block) in blocks.enumerate() {
+            let read = self.block(block, format!("{path}[{index}]"))?;
+            let cited = if self.cites { cited(&read, block) } else { Vec::new() };
+            content.push(read);
+            content.extend(citations::block(&cited));
+        }
         proofs::move_to_calls(&mut content);
         Ok(content)
     }
@@ -125,6 +141,19 @@ impl Reader {
         let (title, cache) = (object.text("title")?, cache(object, &mut self.leftovers)?);
         Ok(Some(Media { mime, source: place, title, detail: None, cache }))
     }
+}
+
+/// What a text cites.
+fn cited(content: &Content, part: Part<'_>) -> Vec<Citation> {
+    #[derive(Deserialize)]
+    struct Cited<'a> {
+        #[serde(borrow)]
+        citations: Option<Vec<&'a RawValue>>,
+    }
+    let Content::Text { text, .. } = content else { return Vec::new() };
+    let said = serde_json::from_str::<Cited<'_>>(part.written()).ok().and_then(|cited| cited.citations);
+    let length = citations::length(text);
+    said.into_iter().flatten().filter_map(|raw| cited::read(raw, length)).collect()
 }
 
 fn opaque(kind: &str, part: Part<'_>) -> Content {

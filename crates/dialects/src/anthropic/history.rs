@@ -1,5 +1,6 @@
-//! Reasoning without a proof, or with one of another language's, in a request that is passed on. An answer that another
-//! provider's model gave in another language holds it, and the wire refuses to take it back.
+//! What an answer holds that another provider's model gave in another language, in a request that is passed on: reasoning
+//! without a proof, or with one of another language's, and citations of pages that no search of this provider's found. The
+//! wire refuses to take them back.
 
 use memchr::memmem;
 use serde::Deserialize;
@@ -66,6 +67,34 @@ pub(super) fn cut_unproven(
     let thinks =
         fields.value(body, "thinking").is_some_and(|value| memmem::find(value, b"\"enabled\"").is_some());
     (in_loop && thinks).then_some("thinking")
+}
+
+/// What is looked at of a text.
+#[derive(Deserialize)]
+struct Cited<'a> {
+    #[serde(borrow)]
+    citations: Option<Vec<&'a RawValue>>,
+}
+
+/// Cuts the citations of pages that come without a place in a search of this provider's.
+pub(super) fn cut_unfound(body: &[u8], fields: &Fields, splice: &mut Splice, changes: &mut Vec<Change>) {
+    const UNFOUND: &[u8] = br#""encrypted_index":"""#;
+    let is_unfound = |raw: &&RawValue| memmem::find(raw.get().as_bytes(), UNFOUND).is_some();
+    let list = fields.value(body, "messages").filter(|list| memmem::find(list, UNFOUND).is_some());
+    let list: Vec<&RawValue> = list.and_then(|list| serde_json::from_slice(list).ok()).unwrap_or_default();
+    for (index, message) in list.iter().enumerate().filter(|(_, message)| is_unfound(message)) {
+        let content = shape::object::<Seen<'_>>(message.get().as_bytes()).and_then(|seen| seen.content);
+        let blocks: Vec<&RawValue> =
+            content.and_then(|content| serde_json::from_str(content.get()).ok()).unwrap_or_default();
+        for (at, block) in blocks.into_iter().enumerate() {
+            let cited = shape::object::<Cited<'_>>(block.get().as_bytes()).and_then(|cited| cited.citations);
+            let cited = cited.unwrap_or_default();
+            if cited.iter().any(is_unfound) {
+                changes.push(Change::dropped(format!("messages[{index}].content[{at}].citations")));
+                splice.cut_items(cited.iter().map(|citation| (is_unfound(citation), span(body, citation))));
+            }
+        }
+    }
 }
 
 /// Whether a signature is empty or says that another language's models made it.

@@ -3,6 +3,7 @@
 mod adapt;
 mod answer;
 mod blocks;
+mod cited;
 mod error;
 mod forward;
 mod history;

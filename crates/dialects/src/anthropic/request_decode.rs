@@ -30,7 +30,7 @@ pub(super) fn decode(headers: &HeaderMap, body: &[u8]) -> Result<Conversation, D
     if let Some(field) = object.duplicate() {
         return Err(DecodeError::Json(ScanError::Duplicate { field: field.to_owned() }));
     }
-    let mut reader = Reader { role: Role::User, version, leftovers: Vec::new() };
+    let mut reader = Reader::new(Role::User, version);
     let model = object.required_text("model")?;
     let system = object.take("system");
     let messages = messages(system, &mut object, &mut reader)?;

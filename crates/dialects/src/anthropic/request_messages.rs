@@ -14,7 +14,7 @@ use crate::{EncodeError, proofs};
 
 impl<'a> TurnBlock<'a> for Block<'a> {
     fn of_text(text: &'a str) -> Self {
-        Self::Text { text, cache_control: None }
+        Self::Text { text, cache_control: None, citations: Vec::new() }
     }
 
     fn text(&mut self) -> Option<&mut &'a str> {
@@ -194,7 +194,11 @@ impl<'a> Writer<'a> {
 
     /// Text; the wire refuses blank ones.
     fn text(&mut self, text: &'a str, cache: Option<CacheMark>, path: &str) -> Option<Block<'a>> {
-        (!text.trim().is_empty()).then(|| Block::Text { text, cache_control: self.mark(cache, path) })
+        (!text.trim().is_empty()).then(|| Block::Text {
+            text,
+            cache_control: self.mark(cache, path),
+            citations: Vec::new(),
+        })
     }
 }
 

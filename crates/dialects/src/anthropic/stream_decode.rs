@@ -10,11 +10,11 @@ use types::{Fault, FaultKind, Json, StreamEvent};
 
 use super::answer::stop_reason;
 use super::error::{broke_off, fault_in_answer};
-use super::ids;
 use super::usage::WireUsage;
 use super::wire::own_kind;
-use crate::Decoder;
+use super::{cited, ids};
 use crate::surrogates::mend;
+use crate::{Decoder, citations};
 
 /// Reads a stream.
 #[derive(Debug, Default)]
@@ -39,8 +39,8 @@ struct OpenBlock {
 enum OpenKind {
     /// A block that is kept whole: gathered until it ends.
     Opaque { kind: String, block: Map<String, Value>, input: String },
-    /// Text or reasoning.
-    Plain { block: u32 },
+    /// Text or reasoning, so many characters of it so far, and what it cites.
+    Plain { block: u32, length: u64, cited: Vec<Box<RawValue>> },
     /// A tool call. `whole` is what its opening already told of the arguments.
     Tool { block: u32, whole: Option<String>, has_arguments: bool },
 }
@@ -93,6 +93,7 @@ struct WireDelta {
     thinking: Option<String>,
     signature: Option<String>,
     partial_json: Option<String>,
+    citation: Option<Box<RawValue>>,
     stop_reason: Option<String>,
     stop_sequence: Option<String>,
 }
@@ -183,7 +184,10 @@ impl StreamDecoder {
             | Opening::RedactedThinking { .. }
             | Opening::Refusal
             | Opening::Text
-            | Opening::Thinking => OpenKind::Plain { block: number },
+            | Opening::Thinking => {
+                let length = block.text.as_deref().map_or(0, citations::length);
+                OpenKind::Plain { block: number, length, cited: Vec::new() }
+            }
         };
         self.next += 1;
         self.open = Some(OpenBlock { index, kind });
@@ -208,12 +212,16 @@ impl StreamDecoder {
                 gather(block, input, read(raw.get().as_bytes())?);
                 return Ok(());
             }
-            OpenKind::Plain { block } | OpenKind::Tool { block, .. } => *block,
+            OpenKind::Plain { block, .. } | OpenKind::Tool { block, .. } => *block,
         };
         let delta: WireDelta = read(raw.get().as_bytes())?;
         let arguments = delta.partial_json.filter(|piece| !piece.is_empty());
         if let (OpenKind::Tool { has_arguments, .. }, Some(_)) = (&mut open.kind, &arguments) {
             *has_arguments = true;
+        }
+        if let OpenKind::Plain { length, cited, .. } = &mut open.kind {
+            *length += delta.text.as_deref().map_or(0, citations::length);
+            cited.extend(delta.citation);
         }
         let said = [
             delta.text.map(Delta::Text),
@@ -228,7 +236,15 @@ impl StreamDecoder {
     fn close(&mut self, events: &mut Vec<Event>) {
         let Some(open) = self.open.take() else { return };
         let block = match open.kind {
-            OpenKind::Plain { block } => block,
+            OpenKind::Plain { block, length, cited } => {
+                events.push(Event::Close { choice: 0, block });
+                let cited: Vec<_> = cited.iter().filter_map(|raw| cited::read(raw, length)).collect();
+                if let Some(said) = citations::events(&cited, 0, self.next) {
+                    self.next += 1;
+                    events.extend(said);
+                }
+                return;
+            }
             OpenKind::Tool { block, whole, has_arguments } => {
                 if !has_arguments {
                     let delta = Delta::Arguments(whole.unwrap_or_else(|| "{}".to_owned()));

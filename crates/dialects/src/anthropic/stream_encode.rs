@@ -4,15 +4,15 @@
 use std::collections::VecDeque;
 
 use serde::Serialize;
-use types::Usage;
 use types::conversation::{Delta, Event, Opening, StopReason};
+use types::{Json, Usage};
 
 use super::answer::{MessageOut, Said, message_id, stop_word};
-use super::ids;
 use super::usage::UsageOut;
 use super::wire::{Block, is_own};
+use super::{cited, ids};
 use crate::calls::{input, is_without};
-use crate::{Asked, Encoder, proofs, shape};
+use crate::{Asked, Encoder, citations, proofs, shape};
 
 /// Writes a stream.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ struct Waiting {
     pending: Vec<Delta>,
     /// The wire tells a signature in one piece, at the end.
     signature: String,
+    /// What a text cites: it may be told behind the text's end.
+    citations: Vec<Json>,
     /// Its number on the wire, once its opening is written; none for a block the wire has no word for.
     index: Option<u32>,
     has_arguments: bool,
@@ -70,6 +72,8 @@ struct BlockDelta<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type")]
 enum DeltaOut<'a> {
+    #[serde(rename = "citations_delta")]
+    Citation { citation: &'a Json },
     #[serde(rename = "input_json_delta")]
     InputJson { partial_json: &'a str },
     #[serde(rename = "signature_delta")]
@@ -135,6 +139,14 @@ impl StreamEncoder {
 
     fn open(&mut self, block: u32, opening: &Opening, out: &mut Vec<u8>) {
         self.start(None, out);
+        if let Opening::Opaque { kind, json } = opening
+            && let Some(said) = citations::of(kind, json)
+        {
+            if let Some(Waiting { opening: Opening::Text, citations, .. }) = self.blocks.back_mut() {
+                citations.extend(said.iter().filter_map(cited::written));
+            }
+            return;
+        }
         match opening {
             Opening::Refusal => self.said.refusal = true,
             Opening::ToolCall { .. } => self.said.tool_call = true,
@@ -169,15 +181,20 @@ impl StreamEncoder {
 
     /// Writes what can be written: blocks that are closed to their end, the first that is not as far as it is
     /// known.
+    ///
+    /// A text that nothing follows yet stays open, since what it cites comes behind it.
     fn advance(&mut self, out: &mut Vec<u8>) {
+        let mut behind = self.blocks.len();
         while let Some(first) = self.blocks.front_mut() {
+            behind = behind.saturating_sub(1);
             if first.index.is_none() && first.write_start(self.next, out) {
                 self.next += 1;
             }
             for delta in std::mem::take(&mut first.pending) {
                 first.write_delta(&delta, out);
             }
-            if !first.closed {
+            let may_cite = first.opening == Opening::Text && behind == 0 && !self.ended;
+            if !first.closed || may_cite {
                 break;
             }
             first.write_stop(out);
@@ -239,6 +256,7 @@ impl Waiting {
             opening,
             pending: Vec::new(),
             signature: String::new(),
+            citations: Vec::new(),
             index: None,
             has_arguments: false,
             closed: false,
@@ -251,7 +269,9 @@ impl Waiting {
             Opening::Opaque { kind, .. } if !is_own(kind) => return false,
             Opening::Opaque { json, .. } => Block::Opaque(json),
             Opening::RedactedThinking { data } => Block::RedactedThinking { data },
-            Opening::Refusal | Opening::Text => Block::Text { text: "", cache_control: None },
+            Opening::Refusal | Opening::Text => {
+                Block::Text { text: "", cache_control: None, citations: Vec::new() }
+            }
             Opening::Thinking => Block::Thinking { thinking: "", signature: "".into() },
             Opening::ToolCall { id, name, .. } => {
                 let Some(input) = input("") else { return false };
@@ -311,6 +331,10 @@ impl Waiting {
 
     fn write_stop(&mut self, out: &mut Vec<u8>) {
         let Some(index) = self.index else { return };
+        for citation in &self.citations {
+            let delta = DeltaOut::Citation { citation };
+            write(out, "content_block_delta", &BlockDelta { r#type: "content_block_delta", index, delta });
+        }
         let last = match &self.opening {
             Opening::ToolCall { .. } if !self.has_arguments => {
                 Some(DeltaOut::InputJson { partial_json: "{}" })

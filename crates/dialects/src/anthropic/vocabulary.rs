@@ -3,9 +3,11 @@
 use types::Usage;
 use types::conversation::StopReason;
 
+use super::ID;
 use super::answer::{self, stop_reason, stop_word};
 use super::usage::{UsageOut, WireUsage};
 use super::wire::is_own;
+use crate::citations::Cites;
 use crate::vocabulary::{Said, Vocabulary, read_again};
 
 /// What an answer in this language can say.
@@ -17,6 +19,7 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     redacted: |_| true,
     call_proofs: true,
     stop_sequence: true,
+    cites: |citation, text| citation.own(ID).map_or_else(|| citation.of_whole_text(text), |_| Cites::All),
     owns: is_own,
     stop,
     usage,

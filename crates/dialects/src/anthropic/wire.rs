@@ -144,6 +144,8 @@ pub(super) enum Block<'a> {
         text: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<CacheControl>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        citations: Vec<Json>,
     },
     /// Reasoning.
     Thinking {

@@ -2,16 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 use types::conversation::{Answer, Choice, Content, StopReason};
-use types::{Fault, FaultKind};
+use types::{Fault, FaultKind, Json};
 
 use super::blocks::blocks;
+use super::cited;
 use super::error::{not_json, unreadable};
 use super::usage::{UsageOut, WireUsage, tier_of_word};
-use super::wire::{Block, ReasoningOut, ToolUseOut, is_blob, is_own};
+use super::wire::{Block, CitationsOut, CitedText, ReasoningOut, ToolUseOut, is_blob, is_own};
 use crate::calls::{broken_input, input};
 use crate::object::{Object, Path};
 use crate::surrogates::mend;
-use crate::{DecodeError, shape};
+use crate::{DecodeError, citations, shape};
 
 /// Reads a whole answer.
 pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
@@ -85,7 +86,7 @@ pub(super) struct Metrics {
 pub(super) fn encode(answer: &Answer) -> Vec<u8> {
     let nothing = Choice::default();
     let choice = answer.choices.first().unwrap_or(&nothing);
-    let content: Vec<Block<'_>> = choice.content.iter().filter_map(block).collect();
+    let content = written(&choice.content);
     let said = Said {
         tool_call: content.iter().any(|block| matches!(block, Block::ToolUse(_))),
         refusal: choice.content.iter().any(|content| matches!(content, Content::Refusal(_))),
@@ -99,6 +100,32 @@ pub(super) fn encode(answer: &Answer) -> Vec<u8> {
     let mut out = Vec::new();
     shape::write(&mut out, &answer);
     out
+}
+
+fn written(content: &[Content]) -> Vec<Block<'_>> {
+    let mut blocks = Vec::with_capacity(content.len());
+    for content in content {
+        let Content::Opaque { kind, json } = content else {
+            blocks.extend(block(content));
+            continue;
+        };
+        match (citations::of(kind, json), blocks.pop()) {
+            (Some(said), Some(Block::Text(text))) => {
+                let citations: Vec<Json> = said.iter().filter_map(cited::written).collect();
+                blocks.push(if citations.is_empty() {
+                    Block::Text(text)
+                } else {
+                    Block::CitationsContent(CitationsOut { content: [CitedText { text }], citations })
+                });
+            }
+            (Some(_), last) => blocks.extend(last),
+            (None, last) => {
+                blocks.extend(last);
+                blocks.extend(block(content));
+            }
+        }
+    }
+    blocks
 }
 
 /// A block of an answer.

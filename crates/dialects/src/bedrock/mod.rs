@@ -3,6 +3,7 @@
 
 mod answer;
 mod blocks;
+mod cited;
 mod error;
 mod formats;
 mod forward;

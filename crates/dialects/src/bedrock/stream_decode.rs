@@ -11,11 +11,12 @@ use types::{Fault, Json, StreamEvent};
 
 use super::answer::{failed, has_failed, stop_reason};
 use super::blocks::SERVER_TOOL;
+use super::cited;
 use super::error::{broke_off, fault_in_stream, is_failure, not_json};
 use super::usage::{WireUsage, tier_of_word};
 use super::wire::own_kind;
-use crate::Decoder;
 use crate::surrogates::mend;
+use crate::{Decoder, citations};
 
 /// Reads a stream.
 #[derive(Debug, Default)]
@@ -40,8 +41,8 @@ struct OpenBlock {
 enum OpenKind {
     /// A block of the provider's own tools, kept whole: gathered until it ends.
     Opaque { kind: &'static str, fields: Map<String, Value>, input: String, content: Vec<Value> },
-    /// Text.
-    Text { block: u32 },
+    /// Text, so many characters of it so far, and what it cites.
+    Text { block: u32, length: u64, cited: Vec<Box<RawValue>> },
     /// Reasoning.
     Thinking { block: u32 },
     /// A tool call.
@@ -86,6 +87,7 @@ struct Piece {
 #[serde(rename_all = "camelCase")]
 struct Said {
     text: Option<String>,
+    citation: Option<Box<RawValue>>,
     tool_use: Option<Input>,
     tool_result: Option<Vec<Value>>,
     reasoning_content: Option<Reasoning>,
@@ -191,10 +193,16 @@ impl StreamDecoder {
         if self.open.as_ref().is_some_and(|open| open.index != piece.index) {
             self.close(events);
         }
-        let Said { text, tool_use, tool_result, reasoning_content } = piece.delta;
+        let Said { text, citation, tool_use, tool_result, reasoning_content } = piece.delta;
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             let block = self.text(piece.index, events);
+            if let Some(OpenBlock { kind: OpenKind::Text { length, .. }, .. }) = &mut self.open {
+                *length += citations::length(&text);
+            }
             events.push(Event::Delta { choice: 0, block, delta: Delta::Text(text) });
+        }
+        if let Some(OpenBlock { kind: OpenKind::Text { cited, .. }, .. }) = &mut self.open {
+            cited.extend(citation);
         }
         if let Some(reasoning) = reasoning_content {
             self.reason(piece.index, reasoning, events);
@@ -216,12 +224,12 @@ impl StreamDecoder {
 
     /// The block of text that a piece goes on with or begins.
     fn text(&mut self, index: u32, events: &mut Vec<Event>) -> u32 {
-        if let Some(OpenBlock { kind: OpenKind::Text { block }, .. }) = self.open {
-            return block;
+        if let Some(OpenBlock { kind: OpenKind::Text { block, .. }, .. }) = &self.open {
+            return *block;
         }
         self.close(events);
         let block = self.begin(Opening::Text, events);
-        self.open = Some(OpenBlock { index, kind: OpenKind::Text { block } });
+        self.open = Some(OpenBlock { index, kind: OpenKind::Text { block, length: 0, cited: Vec::new() } });
         block
     }
 
@@ -261,7 +269,16 @@ impl StreamDecoder {
     fn close(&mut self, events: &mut Vec<Event>) {
         let Some(open) = self.open.take() else { return };
         let block = match open.kind {
-            OpenKind::Text { block } | OpenKind::Thinking { block } => block,
+            OpenKind::Text { block, length, cited } => {
+                events.push(Event::Close { choice: 0, block });
+                let cited: Vec<_> = cited.iter().filter_map(|raw| cited::read(raw, length)).collect();
+                if let Some(said) = citations::events(&cited, 0, self.next) {
+                    self.next += 1;
+                    events.extend(said);
+                }
+                return;
+            }
+            OpenKind::Thinking { block } => block,
             OpenKind::Tool { block, has_arguments } => {
                 if !has_arguments {
                     let delta = Delta::Arguments("{}".to_owned());

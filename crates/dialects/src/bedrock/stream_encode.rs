@@ -1,16 +1,17 @@
 //! Writes a stream: frames, blocks one after the other with numbers of their own, `messageStop`, and what it cost last.
 
 use serde::Serialize;
-use types::Usage;
 use types::conversation::{Delta, Opening, StopReason};
+use types::{Json, Usage};
 
 use super::answer::{Metrics, Said, stop_word};
+use super::cited;
 use super::usage::UsageOut;
 use super::wire::is_blob;
 use crate::calls::is_without;
 use crate::frames::{self, FrameKind};
 use crate::in_turn::Blocks;
-use crate::shape;
+use crate::{citations, shape};
 
 /// The blocks as they are written.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub(super) struct Frames {
     /// The number of the next block on the wire.
     next: u32,
     current: Current,
+    /// Whether a text has ended and its block has not: what it cites comes behind it.
+    may_cite: bool,
     said: Said,
 }
 
@@ -28,7 +31,7 @@ enum Current {
     #[default]
     Nothing,
     /// Text or reasoning; the wire tells a signature in one piece, at the end.
-    Plain { signature: String, is_written: bool },
+    Plain { signature: String, is_written: bool, is_text: bool },
     /// A call of a tool.
     Tool { has_arguments: bool },
 }
@@ -68,6 +71,7 @@ struct BlockDelta<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 enum Piece<'a> {
+    Citation(&'a Json),
     ReasoningContent(Reasoning<'a>),
     Text(&'a str),
     ToolUse { input: &'a str },
@@ -105,14 +109,24 @@ impl Blocks for Frames {
     }
 
     fn open(&mut self, opening: &Opening, out: &mut Vec<u8>) {
+        if let Opening::Opaque { kind, json } = opening
+            && let Some(said) = citations::of(kind, json)
+        {
+            for citation in said.iter().filter(|_| self.may_cite).filter_map(cited::written) {
+                self.piece(Piece::Citation(&citation), out);
+            }
+            return;
+        }
+        self.release(out);
         self.current = match opening {
             Opening::Refusal | Opening::Text | Opening::Thinking => {
                 self.said.refusal |= *opening == Opening::Refusal;
-                Current::Plain { signature: String::new(), is_written: false }
+                let is_text = *opening == Opening::Text;
+                Current::Plain { signature: String::new(), is_written: false, is_text }
             }
             Opening::RedactedThinking { data } if is_blob(data) => {
                 self.piece(Piece::ReasoningContent(Reasoning::RedactedContent(data)), out);
-                Current::Plain { signature: String::new(), is_written: true }
+                Current::Plain { signature: String::new(), is_written: true, is_text: false }
             }
             Opening::ToolCall { id, name, .. } => {
                 self.said.tool_call = true;
@@ -154,24 +168,40 @@ impl Blocks for Frames {
 
     fn close(&mut self, out: &mut Vec<u8>) {
         match std::mem::take(&mut self.current) {
-            Current::Plain { signature, is_written: _ } if !signature.is_empty() => {
+            Current::Plain { signature, .. } if !signature.is_empty() => {
                 self.piece(Piece::ReasoningContent(Reasoning::Signature(&signature)), out);
+            }
+            Current::Plain { is_written: true, is_text: true, .. } => {
+                self.may_cite = true;
+                return;
             }
             Current::Plain { is_written: true, .. } | Current::Tool { has_arguments: true } => {}
             Current::Tool { has_arguments: false } => self.piece(Piece::ToolUse { input: "{}" }, out),
             Current::Nothing | Current::Plain { is_written: false, .. } => return,
         }
-        write(out, "contentBlockStop", &BlockStop { content_block_index: self.next });
-        self.next += 1;
+        self.stop(out);
     }
 
     fn end(&mut self, stop: Option<StopReason>, usage: Usage, out: &mut Vec<u8>) {
+        self.release(out);
         write(out, "messageStop", &MessageStop { stop_reason: stop_word(stop, self.said) });
         write(out, "metadata", &Metadata { usage: usage.into(), metrics: Metrics::default() });
     }
 }
 
 impl Frames {
+    /// Ends the block of a text that cites nothing more.
+    fn release(&mut self, out: &mut Vec<u8>) {
+        if std::mem::take(&mut self.may_cite) {
+            self.stop(out);
+        }
+    }
+
+    fn stop(&mut self, out: &mut Vec<u8>) {
+        write(out, "contentBlockStop", &BlockStop { content_block_index: self.next });
+        self.next += 1;
+    }
+
     fn piece(&self, delta: Piece<'_>, out: &mut Vec<u8>) {
         write(out, "contentBlockDelta", &BlockDelta { content_block_index: self.next, delta });
     }

@@ -3,9 +3,11 @@
 use types::Usage;
 use types::conversation::StopReason;
 
+use super::ID;
 use super::answer::{self, stop_reason, stop_word};
 use super::usage::{UsageOut, WireUsage};
 use super::wire::is_own;
+use crate::citations::Cites;
 use crate::media::is_base64;
 use crate::vocabulary::{Said, Vocabulary, read_again};
 
@@ -18,6 +20,7 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     redacted: is_base64,
     call_proofs: false,
     stop_sequence: false,
+    cites: |citation, text| citation.own(ID).map_or_else(|| citation.of_whole_text(text), |_| Cites::All),
     owns: is_own,
     stop,
     usage,

@@ -65,6 +65,8 @@ pub(super) enum Block<'a> {
     Audio(MediaOut<'a>),
     /// A prompt-cache marker for all before it.
     CachePoint(CachePoint),
+    /// Text with what it cites.
+    CitationsContent(CitationsOut<'a>),
     /// A document.
     Document(DocumentOut<'a>),
     /// A picture.
@@ -80,6 +82,19 @@ pub(super) enum Block<'a> {
     /// A block that passes through whole.
     #[serde(untagged)]
     Opaque(&'a Json),
+}
+
+/// Text with what it cites.
+#[derive(Debug, Serialize)]
+pub(super) struct CitationsOut<'a> {
+    pub(super) content: [CitedText<'a>; 1],
+    pub(super) citations: Vec<Json>,
+}
+
+/// The text itself.
+#[derive(Debug, Serialize)]
+pub(super) struct CitedText<'a> {
+    pub(super) text: &'a str,
 }
 
 /// A picture or sound.

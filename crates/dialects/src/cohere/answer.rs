@@ -3,16 +3,18 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 use types::conversation::{Answer, Choice, Content, StopReason};
 use types::{Fault, FaultKind};
 
+use super::cited;
 use super::error::{failure, not_json, unreadable};
 use super::message_decode::said;
 use super::usage::{UsageOut, WireUsage};
 use super::wire::{CallOut, MessageOut, Part, is_own};
-use crate::object::{Object, Path};
+use crate::object::{Object, Path, keep};
 use crate::surrogates::mend;
-use crate::{Asked, DecodeError, shape};
+use crate::{Asked, DecodeError, citations, shape};
 
 /// Reads a whole answer.
 pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
@@ -28,12 +30,22 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
 fn answer(object: &mut Object<'_, '_>, reason: Option<&str>) -> Result<Answer, DecodeError> {
     let inside = Path::Field(&Path::Root, "message");
     let Some(raw) = object.take("message")? else { return Err(inside.wrong("is missing")) };
-    let content = said(&mut Object::read(raw.get(), &inside)?)?;
+    let mut message = Object::read(raw.get(), &inside)?;
+    let mut content = said(&mut message)?;
+    cite(&message.take_list("citations")?, &mut content);
     // A count that cannot be read is no count: the answer has been paid for and is worth more than its report.
     let usage = object.take("usage")?.and_then(|raw| serde_json::from_str::<WireUsage>(raw.get()).ok());
     let choice = Choice { content, stop: reason.map(stop_reason), ..Choice::default() };
     let usage = usage.map(WireUsage::canonical);
     Ok(Answer { id: object.take_text("id")?, choices: vec![choice], usage, ..Answer::default() })
+}
+
+/// Puts what the last text cites behind it.
+fn cite(said: &[&RawValue], content: &mut Vec<Content>) {
+    let cited: Vec<_> = said.iter().flat_map(|raw| cited::read(&keep(raw))).collect();
+    let last = content.iter().rposition(|content| matches!(content, Content::Text { .. }));
+    let behind = last.map_or(content.len(), |last| last + 1);
+    content.splice(behind..behind, citations::block(&cited));
 }
 
 /// A body that is no answer.
@@ -85,6 +97,14 @@ fn add<'a>(content: &'a Content, message: &mut MessageOut<'a>) {
         }
         Content::ToolCall { id, name, arguments, .. } => {
             message.tool_calls.push(CallOut::new(id, name, arguments));
+        }
+        Content::Opaque { kind, json } if kind == citations::KIND => {
+            let said = citations::of(kind, json).unwrap_or_default();
+            let part = message.content.len().saturating_sub(1);
+            if let Some(Part::Text { text }) = message.content.last() {
+                let number = u32::try_from(part).unwrap_or(u32::MAX);
+                message.citations.extend(cited::written(&said, number, text));
+            }
         }
         Content::Opaque { kind, json } if is_own(kind) => message.content.push(Part::Opaque(json)),
         // Nothing is said, or by no model in this language.

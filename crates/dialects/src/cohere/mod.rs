@@ -2,6 +2,7 @@
 //! names for each part's start, pieces and end.
 
 mod answer;
+mod cited;
 mod error;
 mod forward;
 mod message_decode;

@@ -5,12 +5,14 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use types::conversation::{Delta, Event, Opening};
-use types::{Fault, StreamEvent};
+use types::{Fault, Json, StreamEvent};
 
 use super::answer::stop_reason;
+use super::cited;
 use super::error::{broke_off, failure, not_json};
 use super::usage::WireUsage;
 use crate::Decoder;
+use crate::citations::{self, Citation};
 use crate::surrogates::mend;
 
 /// Reads a stream.
@@ -19,6 +21,8 @@ pub(super) struct StreamDecoder {
     /// The number of the next block.
     next: u32,
     open: Option<Block>,
+    /// What the text cites, which is told when it has ended.
+    cited: Vec<Citation>,
     started: bool,
     ended: bool,
 }
@@ -65,6 +69,7 @@ struct Said {
     content: Option<Part>,
     tool_calls: Option<Call>,
     tool_plan: Option<String>,
+    citations: Option<Json>,
 }
 
 #[derive(Deserialize)]
@@ -108,9 +113,13 @@ impl Decoder for StreamDecoder {
             "tool-plan-delta" => self.plan(said().transpose()?.unwrap_or_default(), events),
             "tool-call-start" => self.call(said().transpose()?.unwrap_or_default(), events),
             "tool-call-delta" => self.arguments(said().transpose()?.unwrap_or_default(), events),
+            "citation-start" => {
+                let said = said().transpose()?.unwrap_or_default();
+                self.cited.extend(said.citations.iter().flat_map(cited::read));
+            }
             "content-end" | "tool-call-end" => self.close(events),
             "message-end" => self.finish(wire.delta, events)?,
-            _ => {} // Citations, and events of tomorrow, say nothing the canonical stream has a word for.
+            _ => {} // Events of tomorrow say nothing the canonical stream has a word for.
         }
         Ok(())
     }
@@ -191,6 +200,7 @@ impl StreamDecoder {
 
     fn begin(&mut self, opening: Opening, events: &mut Vec<Event>) -> u32 {
         self.start(None, events);
+        self.cite(events);
         let block = self.next;
         self.next += 1;
         events.push(Event::Open { choice: 0, block, opening });
@@ -205,9 +215,18 @@ impl StreamDecoder {
         events.push(Event::Close { choice: 0, block });
     }
 
+    /// Tells what the text in front cites.
+    fn cite(&mut self, events: &mut Vec<Event>) {
+        if let Some(said) = citations::events(&std::mem::take(&mut self.cited), 0, self.next) {
+            self.next += 1;
+            events.extend(said);
+        }
+    }
+
     fn finish(&mut self, delta: Option<WireDelta<'_>>, events: &mut Vec<Event>) -> Result<(), Fault> {
         self.start(None, events);
         self.close(events);
+        self.cite(events);
         if let Some(delta) = delta {
             let word = delta.finish_reason.unwrap_or_default();
             if let Some(fault) = failure(&word, delta.error) {

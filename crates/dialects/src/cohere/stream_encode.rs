@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
-use types::Usage;
 use types::conversation::{Delta, Opening, StopReason};
+use types::{Json, Usage};
 
 use super::answer::{answer_id, stop_word};
+use super::cited;
 use super::usage::UsageOut;
 use super::wire::CallOut;
 use crate::calls::is_without;
+use crate::citations::{self, Citation};
 use crate::in_turn::Blocks;
 use crate::{Asked, shape};
 
@@ -21,6 +23,10 @@ pub(super) struct Events {
     parts: u32,
     /// The number of the next call.
     calls: u32,
+    /// The number of the next citation.
+    cited: u32,
+    /// The last text.
+    text: String,
     current: Current,
 }
 
@@ -82,6 +88,11 @@ struct Piece<'a> {
 }
 
 #[derive(Serialize)]
+struct Cited {
+    citations: Json,
+}
+
+#[derive(Serialize)]
 struct Calls<T> {
     tool_calls: T,
 }
@@ -111,12 +122,29 @@ struct Ended {
 impl Events {
     /// The events of the answer to this request.
     pub(super) fn new(asked: &Asked) -> Self {
-        Self { asked: asked.clone(), parts: 0, calls: 0, current: Current::Nothing }
+        Self {
+            asked: asked.clone(),
+            parts: 0,
+            calls: 0,
+            cited: 0,
+            text: String::new(),
+            current: Current::Nothing,
+        }
     }
 
     fn content(&self, name: &'static str, content: Piece<'_>, out: &mut Vec<u8>) {
         let delta = Some(Within { message: Content { content } });
         write(out, name, &Numbered { r#type: name, index: self.parts, delta });
+    }
+
+    /// Says what the text in front cites.
+    fn cite(&mut self, said: &[Citation], out: &mut Vec<u8>) {
+        for citations in cited::written(said, self.parts.saturating_sub(1), &self.text) {
+            let (index, delta) = (self.cited, Some(Within { message: Cited { citations } }));
+            write(out, "citation-start", &Numbered { r#type: "citation-start", index, delta });
+            write(out, "citation-end", &Numbered::<()> { r#type: "citation-end", index, delta: None });
+            self.cited += 1;
+        }
     }
 
     fn arguments(&self, arguments: &str, out: &mut Vec<u8>) {
@@ -139,6 +167,7 @@ impl Blocks for Events {
     fn open(&mut self, opening: &Opening, out: &mut Vec<u8>) {
         self.current = match opening {
             Opening::Refusal | Opening::Text => {
+                self.text.clear();
                 self.content(
                     "content-start",
                     Piece { r#type: Some("text"), text: Some(""), thinking: None },
@@ -157,13 +186,18 @@ impl Blocks for Events {
                 self.call("tool-call-start", call, out);
                 Current::Tool { has_arguments: false }
             }
-            Opening::Opaque { .. } | Opening::RedactedThinking { .. } => Current::Nothing,
+            Opening::Opaque { kind, json } => {
+                self.cite(&citations::of(kind, json).unwrap_or_default(), out);
+                Current::Nothing
+            }
+            Opening::RedactedThinking { .. } => Current::Nothing,
         };
     }
 
     fn extend(&mut self, delta: &Delta, out: &mut Vec<u8>) {
         match (delta, &mut self.current) {
             (Delta::Text(text) | Delta::Refusal(text), Current::Text) if !text.is_empty() => {
+                self.text.push_str(text);
                 let piece = Piece { r#type: None, text: Some(text), thinking: None };
                 self.content("content-delta", piece, out);
             }

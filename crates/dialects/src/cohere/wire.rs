@@ -32,6 +32,8 @@ pub(super) struct MessageOut<'a> {
     pub(super) tool_calls: Vec<CallOut<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tool_call_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) citations: Vec<Json>,
 }
 
 /// A part of a message's content.

@@ -12,9 +12,9 @@ use super::error::unreadable;
 use super::stream_decode::{StreamDecoder, no_candidates};
 use super::usage::WriteUsage;
 use super::wire::{self, CallOut, ContentOut, PartOut, args};
-use super::{logprobs, proofs};
+use super::{cited, logprobs, proofs};
 use crate::extras::Named;
-use crate::{Asked, Fold};
+use crate::{Asked, Fold, citations};
 
 /// Reads a whole answer; a list of pieces is one too.
 pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
@@ -56,6 +56,8 @@ pub(super) struct CandidateOut<'a> {
     pub(super) index: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) logprobs_result: Option<types::Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) grounding_metadata: Option<types::Json>,
     #[serde(flatten)]
     pub(super) sources: Named<'a>,
 }
@@ -68,6 +70,7 @@ impl<'a> CandidateOut<'a> {
             finish_reason: None,
             index,
             logprobs_result: None,
+            grounding_metadata: None,
             sources: Named::default(),
         }
     }
@@ -95,7 +98,18 @@ pub(super) fn answer_id<'a>(upstream: Option<&'a str>, asked: &Asked) -> Cow<'a,
 fn candidate((index, choice): (usize, &Choice)) -> CandidateOut<'_> {
     let mut parts: Vec<PartOut<'_>> = Vec::new();
     let mut sources = Named::default();
+    let (mut text, mut last, mut grounding_metadata) = (String::new(), 0, None);
     for content in &choice.content {
+        if let Content::Text { text: said, .. } = content {
+            last = text.len();
+            text.push_str(said);
+        }
+        if let Content::Opaque { kind, json } = content
+            && let Some(said) = citations::of(kind, json)
+        {
+            grounding_metadata = cited::written(&said, cited::Said { text: &text, last });
+            continue;
+        }
         if let Content::Opaque { kind, json } = content
             && let Some(field) = wire::candidate_field(kind)
         {
@@ -111,6 +125,7 @@ fn candidate((index, choice): (usize, &Choice)) -> CandidateOut<'_> {
     CandidateOut {
         finish_reason: Some(finish_reason(choice.stop.unwrap_or(StopReason::EndTurn))),
         logprobs_result: choice.logprobs.as_ref().and_then(logprobs::written),
+        grounding_metadata,
         sources,
         ..CandidateOut::saying(index, parts)
     }

@@ -3,6 +3,7 @@
 mod adapt;
 mod answer;
 mod chunk;
+mod cited;
 mod contents;
 mod error;
 mod forward;

@@ -4,14 +4,16 @@
 
 use serde_json::value::RawValue;
 use types::conversation::{Content, Delta, Event, Opening, StopReason};
-use types::{Fault, FaultKind, StreamEvent};
+use types::{Fault, FaultKind, Json, StreamEvent};
 
 use super::chunk::{Candidate, Chunk, Feedback, has_failed, later, refine, stop_reason};
+use super::cited;
 use super::error::{broke_off, failed, fault_in_answer, unreadable};
 use super::parts::{Reader, Speaker};
 use super::usage::searches;
 use super::{ids, logprobs, wire};
 use crate::Decoder;
+use crate::citations::{self, Citation};
 use crate::object::{Path, keep};
 use crate::surrogates::mend;
 
@@ -34,6 +36,11 @@ struct Open {
     next: u32,
     /// The block of words that is open: at most one at a time.
     words: Option<(u32, Words)>,
+    /// The text so far, and where its last block begins.
+    text: String,
+    last_text: usize,
+    /// What it says of its sources, which is told at its end: places are counted in all of the text.
+    sources: Vec<(&'static str, Json)>,
     calls: u32,
     reason: Option<StopReason>,
 }
@@ -110,6 +117,7 @@ impl StreamDecoder {
         self.is_done = true;
         for (choice, open) in (0..).zip(&mut self.candidates) {
             open.close(choice, events);
+            open.cite(choice, events);
             let reason = refine(open.reason.unwrap_or(StopReason::EndTurn), open.calls > 0);
             events.push(Event::Finish { choice, reason, stop_sequence: None });
         }
@@ -155,8 +163,7 @@ impl StreamDecoder {
             open.say(choice, content, &answer, events);
         }
         for (name, raw) in candidate.sources() {
-            let opening = Opening::Opaque { kind: wire::candidate_kind(name), json: keep(raw) };
-            open.block(choice, opening, None, events);
+            open.sources.push((name, keep(raw)));
         }
         if let Some(json) = candidate.logprobs_result.and_then(logprobs::read) {
             events.push(Event::Logprobs { choice, json });
@@ -232,7 +239,32 @@ impl Open {
             return;
         }
         let block = self.words_block(choice, kind, events);
+        if let Delta::Text(text) = &delta {
+            self.text.push_str(text);
+        }
         events.push(Event::Delta { choice, block, delta });
+    }
+
+    /// Tells what the text cites, and what else there is about its sources.
+    fn cite(&mut self, choice: u32, events: &mut Vec<Event>) {
+        let mut cited: Vec<Citation> = Vec::new();
+        let mut own = Vec::new();
+        for (name, json) in std::mem::take(&mut self.sources) {
+            let said = cited::read(name, &json, cited::Said { text: &self.text, last: self.last_text });
+            if said.is_empty() || cited::says_more(&json) {
+                own.push(Opening::Opaque { kind: wire::candidate_kind(name), json });
+                cited.extend(said);
+            } else {
+                cited.extend(said.into_iter().map(Citation::shared));
+            }
+        }
+        if let Some(said) = citations::events(&cited, choice, self.next) {
+            self.next += 1;
+            events.extend(said);
+        }
+        for opening in own {
+            self.block(choice, opening, None, events);
+        }
     }
 
     fn words_block(&mut self, choice: u32, kind: Words, events: &mut Vec<Event>) -> u32 {
@@ -245,6 +277,9 @@ impl Open {
             Words::Text => Opening::Text,
             Words::Thinking => Opening::Thinking,
         };
+        if kind == Words::Text {
+            self.last_text = self.text.len();
+        }
         let block = self.begin(choice, opening, events);
         self.words = Some((block, kind));
         block

@@ -1,6 +1,8 @@
 //! Writes a stream: pieces as they come, calls whole, and last the reasons and the usage. It has no terminator; as an
 //! array it has its bracket.
 
+use std::collections::BTreeMap;
+
 use types::conversation::{Delta, Event, Opening, StopReason};
 use types::{Json, Usage};
 
@@ -8,10 +10,10 @@ use super::answer::{AnswerOut, CandidateOut, answer_id};
 use super::chunk::finish_reason;
 use super::usage::WriteUsage;
 use super::wire::{self, CallOut, PartOut, args};
-use super::{logprobs, proofs};
+use super::{cited, logprobs, proofs};
 use crate::extras::Named;
 use crate::shape::write_line;
-use crate::{Asked, Encoder};
+use crate::{Asked, Encoder, citations};
 
 /// Writes a stream.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(super) struct StreamEncoder {
     id: String,
     /// The blocks that are open.
     blocks: Vec<OpenBlock>,
+    /// The text of each candidate, and where its last block begins.
+    texts: BTreeMap<u32, (String, usize)>,
     /// How the candidates ended, in the order they did.
     ends: Vec<(u32, StopReason)>,
     usage: Option<Usage>,
@@ -51,6 +55,7 @@ impl StreamEncoder {
             asked: asked.clone(),
             id: answer_id(None, asked).into_owned(),
             blocks: Vec::new(),
+            texts: BTreeMap::new(),
             ends: Vec::new(),
             usage: None,
             has_written: false,
@@ -80,7 +85,12 @@ impl StreamEncoder {
 
     fn open(&mut self, choice: u32, block: u32, opening: &Opening, out: &mut Vec<u8>) {
         let kind = match opening {
-            Opening::Refusal | Opening::Text => Kind::Text,
+            Opening::Text => {
+                let (text, last) = self.texts.entry(choice).or_default();
+                *last = text.len();
+                Kind::Text
+            }
+            Opening::Refusal => Kind::Text,
             Opening::Thinking => Kind::Thinking { has_text: false, signature: String::new() },
             Opening::ToolCall { id, name, signature } => Kind::Call {
                 id: id.clone(),
@@ -98,7 +108,14 @@ impl StreamEncoder {
 
     /// What only this language has; other languages' blocks are left out.
     fn opaque(&mut self, choice: u32, kind: &str, json: &Json, out: &mut Vec<u8>) {
-        if let Some(field) = wire::candidate_field(kind) {
+        if let Some(said) = citations::of(kind, json) {
+            let (text, last) = self.texts.get(&choice).map_or(("", 0), |(text, last)| (text.as_str(), *last));
+            let grounding_metadata = cited::written(&said, cited::Said { text, last });
+            let candidate = CandidateOut::saying(choice as usize, vec![PartOut::text("")]);
+            if grounding_metadata.is_some() {
+                self.piece(vec![CandidateOut { grounding_metadata, ..candidate }], None, out);
+            }
+        } else if let Some(field) = wire::candidate_field(kind) {
             let sources = Named(vec![(field, json)]);
             let candidate = CandidateOut::saying(choice as usize, vec![PartOut::text("")]);
             self.piece(vec![CandidateOut { sources, ..candidate }], None, out);
@@ -108,6 +125,9 @@ impl StreamEncoder {
     }
 
     fn extend(&mut self, choice: u32, block: u32, delta: &Delta, out: &mut Vec<u8>) {
+        if let Delta::Text(text) = delta {
+            self.texts.entry(choice).or_default().0.push_str(text);
+        }
         let open = self.blocks.iter_mut().find(|open| (open.choice, open.block) == (choice, block));
         let Some(open) = open else { return };
         let part = match (delta, &mut open.kind) {

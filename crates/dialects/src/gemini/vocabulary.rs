@@ -3,9 +3,11 @@
 use types::Usage;
 use types::conversation::StopReason;
 
+use super::ID;
 use super::chunk::{finish_reason, refine, stop_reason};
 use super::usage::{ReadUsage, WriteUsage};
 use super::wire::is_own;
+use crate::citations::Cites;
 use crate::splice::quoted;
 use crate::vocabulary::{Said, Vocabulary, read_again};
 
@@ -18,6 +20,7 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     redacted: |_| true,
     call_proofs: true,
     stop_sequence: false,
+    cites: |citation, _| citation.own(ID).map_or_else(|| citation.as_page(), |_| Cites::All),
     owns: is_own,
     stop,
     usage,

@@ -5,6 +5,7 @@ use types::conversation::StopReason;
 
 use super::answer::{stop_reason, stop_word};
 use super::usage::{UsageOut, WireUsage};
+use crate::citations::Cites;
 use crate::vocabulary::{Said, Vocabulary, read_again};
 
 /// What an answer in this language can say.
@@ -16,6 +17,7 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     redacted: |_| false,
     call_proofs: false,
     stop_sequence: false,
+    cites: |_, _| Cites::Nothing,
     owns: |_| false,
     stop,
     usage,

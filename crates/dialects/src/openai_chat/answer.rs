@@ -4,6 +4,7 @@ use serde::Serialize;
 use types::conversation::{Answer, Choice, Content, StopReason};
 use types::{Fault, FaultKind, Json, ServiceTier, Usage};
 
+use super::cited;
 use super::message_decode::{MESSAGE_FIELD, OTHER_CALL, assistant, is_empty, message_field};
 use super::proofs::ExtraContent;
 use super::usage::{ReadUsage, WrappedUsage, WriteUsage};
@@ -17,7 +18,7 @@ use crate::outline::{Outline, Part};
 use crate::scanner;
 use crate::shape::LongText;
 use crate::surrogates::mend;
-use crate::{Asked, Calls, DecodeError};
+use crate::{Asked, Calls, DecodeError, citations};
 
 /// Reads a whole answer.
 pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
@@ -86,7 +87,7 @@ fn choice(part: Part<'_>, position: usize, path: &Path<'_>) -> Result<(usize, Ch
             let mut message = Object::of(message, &message_path).map_err(as_fault)?;
             let mut content = assistant(&mut message).map_err(as_fault)?;
             content.retain(|block| !matches!(block, Content::Text { text, .. } if text.is_empty()));
-            content.extend(own_fields(message));
+            own_fields(message, &mut content);
             content
         }
         None => Vec::new(),
@@ -105,12 +106,18 @@ fn choice(part: Part<'_>, position: usize, path: &Path<'_>) -> Result<(usize, Ch
     Ok((index, Choice { content, stop: Some(reason), stop_sequence, logprobs }))
 }
 
-/// Parts of an answer that only this language has.
-fn own_fields(message: Object<'_, '_>) -> impl Iterator<Item = Content> {
-    let known = message
-        .rest()
-        .filter(|(name, json)| matches!(name.as_str(), "annotations" | "audio") && !is_empty(json));
-    known.map(message_field)
+/// What an answer cites, behind its last text, and parts of it that only this language has.
+fn own_fields(message: Object<'_, '_>, content: &mut Vec<Content>) {
+    for (name, json) in message.rest().filter(|(_, json)| !is_empty(json)) {
+        if name == "annotations" {
+            let said: Vec<_> = json.to::<Vec<Json>>().unwrap_or_default().iter().map(cited::read).collect();
+            let last = content.iter().rposition(|content| matches!(content, Content::Text { .. }));
+            let behind = last.map_or(content.len(), |last| last + 1);
+            content.splice(behind..behind, citations::block(&said));
+        } else if name == "audio" {
+            content.push(message_field((name, json)));
+        }
+    }
 }
 
 /// The reason behind a `finish_reason`; `None` for an empty one, a fault where the provider says that it failed. Some
@@ -228,6 +235,8 @@ struct AnswerMessage<'a> {
     tool_calls: Vec<WireToolCall<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     function_call: Option<CalledFunction<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    annotations: Vec<Json>,
     #[serde(flatten)]
     fields: Named<'a>,
 }
@@ -264,12 +273,18 @@ fn message(content: &[Content], calls: Calls) -> AnswerMessage<'_> {
         thinking_blocks: if blocks.iter().any(ThinkingBlock::is_proven) { blocks } else { Vec::new() },
         tool_calls: Vec::new(),
         function_call: None,
+        annotations: Vec::new(),
         fields: Named::default(),
     };
+    // Where the last text begins.
+    let mut before = 0;
     for content in content {
         match content {
             Content::Refusal(text) => message.refusal.get_or_insert_default().push_str(text),
-            Content::Text { text, .. } => message.content.get_or_insert_default().0.push_str(text),
+            Content::Text { text, .. } => {
+                before = message.content.as_ref().map_or(0, |said| said.0.len());
+                message.content.get_or_insert_default().0.push_str(text);
+            }
             Content::Thinking { text, .. } if !text.is_empty() => {
                 message.reasoning_content.get_or_insert_default().push_str(text);
             }
@@ -288,6 +303,12 @@ fn message(content: &[Content], calls: Calls) -> AnswerMessage<'_> {
             }
             Content::Opaque { kind, json } if kind.starts_with(MESSAGE_FIELD) => {
                 message.fields.0.push((kind.trim_start_matches(MESSAGE_FIELD), json));
+            }
+            Content::Opaque { kind, json } if kind == citations::KIND => {
+                let said = citations::of(kind, json).unwrap_or_default();
+                let before = message.content.as_ref().and_then(|text| text.0.get(..before));
+                let before = before.map_or(0, citations::length);
+                message.annotations.extend(said.iter().filter_map(|one| cited::written(one, before)));
             }
             // Another language's blocks, and what no model answers with.
             Content::Audio(_)

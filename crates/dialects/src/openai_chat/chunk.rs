@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use types::{ServiceTier, Usage};
+use types::{Json, ServiceTier, Usage};
 
 use super::proofs::ExtraContent;
 use super::usage::{ReadUsage, WrappedUsage};
@@ -75,6 +75,8 @@ pub(super) struct ChunkDelta<'a> {
     function_call: Option<ChunkFunction<'a>>,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) audio: Option<Map<String, Value>>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) annotations: Option<Vec<Json>>,
 }
 
 impl<'a> ChunkDelta<'a> {

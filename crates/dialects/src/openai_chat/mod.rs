@@ -4,6 +4,7 @@
 mod adapt;
 mod answer;
 mod chunk;
+mod cited;
 pub(crate) mod event;
 mod forward;
 mod history;

@@ -9,10 +9,12 @@ use types::{Fault, Json, StreamEvent};
 
 use super::answer::{Said, refine, stop_reason};
 use super::chunk::{Chunk, ChunkChoice, ChunkDelta};
+use super::cited;
 use super::event::{Kind, kind};
 use super::message_decode;
 use super::stream_tools::Tools;
 use crate::Decoder;
+use crate::citations::{self, Citation};
 use crate::object::{Path, keep};
 use crate::openai_family::error::{
     broken_off, empty_stream, fault_inside, fault_of_event, is_truthy, unreadable,
@@ -173,6 +175,8 @@ pub(super) struct BlockState {
     thought: String,
     /// What is spoken, which is told when all of it is there.
     audio: Map<String, Value>,
+    /// What the text cites, which is told when it has ended.
+    cited: Vec<Citation>,
     pub(super) said: Said,
 }
 
@@ -206,6 +210,7 @@ impl Blocks<'_> {
         if let Some(text) = delta.refusal.as_deref() {
             self.words(Words::Refusal, text);
         }
+        self.state.cited.extend(delta.annotations.iter().flatten().map(cited::read));
         for (name, value) in delta.audio.iter().flatten() {
             match (self.state.audio.get_mut(name), value) {
                 (Some(Value::String(text)), Value::String(piece)) if name != "id" => text.push_str(piece),
@@ -311,6 +316,7 @@ impl Blocks<'_> {
 
     /// Parts of an answer that only this language has.
     fn own_fields(&mut self) {
+        self.cite();
         let audio = std::mem::take(&mut self.state.audio);
         let json = Json::of(&audio).filter(|_| !audio.is_empty());
         let said = json.map(|json| message_decode::message_field(("audio".to_owned(), json)));
@@ -322,8 +328,20 @@ impl Blocks<'_> {
 
     fn close_words(&mut self) {
         self.state.thought.clear();
-        if let Some((block, _)) = self.state.open.take() {
+        if let Some((block, words)) = self.state.open.take() {
             self.events.push(Event::Close { choice: self.choice, block });
+            if words == Words::Text {
+                self.cite();
+            }
+        }
+    }
+
+    /// Tells what the text in front cites.
+    fn cite(&mut self) {
+        let cited = std::mem::take(&mut self.state.cited);
+        if let Some(events) = citations::events(&cited, self.choice, self.state.next) {
+            self.state.next += 1;
+            self.events.extend(events);
         }
     }
 

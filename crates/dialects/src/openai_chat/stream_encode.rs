@@ -6,6 +6,7 @@ use types::{Json, Usage};
 
 use super::answer::{Said, finish_reason};
 use super::answer_id;
+use super::cited;
 use super::message_decode::{MESSAGE_FIELD, OTHER_CALL};
 use super::proofs::ExtraContent;
 use super::usage::WriteUsage;
@@ -13,7 +14,7 @@ use super::wire::ThinkingBlock;
 use crate::extras::Named;
 use crate::openai_family::json_bytes;
 use crate::shape::write_line;
-use crate::{Asked, Calls, Encoder};
+use crate::{Asked, Calls, Encoder, citations};
 
 /// The most choices that are told apart; `OpenAI`'s own limit for `n`.
 const MAX_CHOICES: u32 = 128;
@@ -37,6 +38,9 @@ struct WrittenChoice {
     said: Said,
     next_tool: u32,
     blocks: Vec<(u32, Block)>,
+    /// The characters of the last text, and of those in front of it.
+    text: u64,
+    before: u64,
 }
 
 /// An open block.
@@ -145,6 +149,9 @@ impl StreamEncoder {
             }
         };
         let state = self.choice(choice);
+        if matches!(opening, Opening::Text) {
+            state.before += std::mem::take(&mut state.text);
+        }
         state.said.refusal |= matches!(opening, Opening::Refusal);
         state.blocks.push((block, written));
     }
@@ -163,6 +170,13 @@ impl StreamEncoder {
         if let Some(name) = kind.strip_prefix(MESSAGE_FIELD) {
             return self.delta(choice, &Named(vec![(name, json)]), out);
         }
+        if let Some(said) = citations::of(kind, json) {
+            let before = self.choice(choice).before;
+            let annotations: Vec<Json> = said.iter().filter_map(|one| cited::written(one, before)).collect();
+            if !annotations.is_empty() {
+                self.delta(choice, &Annotations { annotations }, out);
+            }
+        }
         if kind == OTHER_CALL
             && let Some(mut call) = json.to::<serde_json::Map<String, serde_json::Value>>()
         {
@@ -178,7 +192,10 @@ impl StreamEncoder {
     fn piece(&mut self, choice: u32, block: u32, delta: &Delta, out: &mut Vec<u8>) {
         let open = self.choice(choice).blocks.iter_mut().find(|(number, _)| *number == block);
         match (delta, open.map(|(_, open)| open)) {
-            (Delta::Text(text), _) => self.delta(choice, &WordsDelta::Content(text), out),
+            (Delta::Text(text), _) => {
+                self.choice(choice).text += citations::length(text);
+                self.delta(choice, &WordsDelta::Content(text), out);
+            }
             (Delta::Refusal(text), _) => self.delta(choice, &WordsDelta::Refusal(text), out),
             (Delta::Thinking(piece), open) => {
                 if let Some(Block::Thinking { text, .. }) = open {
@@ -315,6 +332,11 @@ enum WordsDelta<'a> {
     Content(&'a str),
     ReasoningContent(&'a str),
     Refusal(&'a str),
+}
+
+#[derive(Serialize)]
+struct Annotations {
+    annotations: Vec<Json>,
 }
 
 #[derive(Serialize)]

@@ -3,10 +3,12 @@
 use types::Usage;
 use types::conversation::StopReason;
 
+use super::ID;
 use super::answer::{self, finish_reason, refine, stop_reason};
 use super::message_decode::{MESSAGE_FIELD, OTHER_CALL};
 use super::usage::{ReadUsage, WriteUsage};
 use crate::Calls;
+use crate::citations::Cites;
 use crate::vocabulary::{Said, Vocabulary, read_again};
 
 /// What an answer in this language can say.
@@ -18,6 +20,7 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     redacted: |_| true,
     call_proofs: true,
     stop_sequence: false,
+    cites: |citation, _| citation.own(ID).map_or_else(|| citation.as_page(), |_| Cites::All),
     owns: |kind| kind == OTHER_CALL || kind.starts_with(MESSAGE_FIELD),
     stop,
     usage,

@@ -9,6 +9,7 @@ use types::conversation::{Answer, Choice, Content, StopReason};
 use types::{Fault, FaultKind, Json, ServiceTier, Usage};
 
 use super::answer_id;
+use super::cited;
 use super::echo::Echo;
 use super::error::{cancelled, fault_of};
 use super::message_decode::{answered, is_call, is_item, is_part, logprobs};
@@ -222,11 +223,11 @@ fn items<'a>(choice: &'a Choice, asked: &Asked, status: &'static str) -> Vec<Wir
                 items.push(WireItem::Message(message(id, vec![part])));
             }
         } else if let Content::Opaque { kind, json } = content
-            && let Some(cited) = citations::of(kind, json)
+            && let Some(said) = citations::of(kind, json)
         {
             let part = parts_of_last(&mut items).and_then(|parts| parts.last_mut());
             if let Some(Part::OutputText { annotations, .. }) = part {
-                annotations.extend(cited.into_iter().map(Into::into));
+                annotations.extend(said.iter().filter_map(cited::written));
             }
         } else {
             let carrier = carried(content, asked, items.len());

@@ -8,6 +8,7 @@ use types::Json;
 use types::conversation::{Content, Media, MediaSource, Message, Role};
 
 use super::ID;
+use super::cited;
 use crate::DecodeError;
 use crate::citations::{self, Citation};
 use crate::extras::says_nothing;
@@ -311,9 +312,9 @@ fn citations(message: &RawValue, part: usize) -> Vec<Citation> {
     read(message).unwrap_or_default()
 }
 
-/// Those of these annotations that are citations of pages.
+/// The citations that these annotations are.
 pub(super) fn cited(annotations: &[&RawValue]) -> Vec<Citation> {
-    annotations.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).collect()
+    annotations.iter().filter_map(|raw| cited::read(raw)).collect()
 }
 
 /// The log probabilities of the first text of an answer's item, if it has any.

@@ -7,6 +7,7 @@
 
 mod adapt;
 mod answer;
+mod cited;
 mod echo;
 mod error;
 mod forward;

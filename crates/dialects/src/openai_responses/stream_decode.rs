@@ -9,6 +9,7 @@ use types::conversation::{Delta, Event, Opening};
 use types::{Fault, StreamEvent};
 
 use super::answer::{Response, is_search};
+use super::cited;
 use super::error::fault_of;
 use super::stream_items::Items;
 use crate::Decoder;
@@ -148,7 +149,7 @@ impl StreamDecoder {
                 items.whole_logprobs(wire.logprobs, events);
             }
             "response.output_text.annotation.added" => {
-                let cited = wire.annotation.and_then(|raw| serde_json::from_str(raw.get()).ok());
+                let cited = wire.annotation.and_then(cited::read);
                 items.cite(place, cited);
             }
             "response.refusal.delta" => items.refusal(place, wire.delta(), events),

@@ -9,12 +9,13 @@ use types::{Json, Refusal, Usage};
 
 use super::answer::{item_id, listed_logprobs};
 use super::answer_id;
+use super::cited;
 use super::echo::Echo;
 use super::error::{Failure, encode_in_stream};
 use super::message_decode::is_item;
 use super::message_encode::written_proof;
 use super::resource::{Ending, Resource};
-use super::wire::{Annotation, Call, Part, SummaryText, WireContent, WireItem, WireMessage, WireReasoning};
+use super::wire::{Call, Part, SummaryText, WireContent, WireItem, WireMessage, WireReasoning};
 use crate::openai_family::json_bytes;
 use crate::{Asked, Encoder, citations, proofs};
 
@@ -52,7 +53,7 @@ enum PartState {
     /// Its text is complete; what it cites may still come.
     Said {
         text: String,
-        annotations: Vec<Annotation>,
+        annotations: Vec<Json>,
         logprobs: Vec<Json>,
     },
     Open,
@@ -173,7 +174,7 @@ impl StreamEncoder {
         if let Opening::Opaque { kind, json } = opening
             && let Some(cited) = citations::of(kind, json)
         {
-            self.cite(cited, out);
+            self.cite(&cited, out);
             return self.blocks.push((block, Block::Nothing));
         }
         self.settle_parts(out);
@@ -346,12 +347,12 @@ impl StreamEncoder {
     }
 
     /// What the last text took from elsewhere.
-    fn cite(&mut self, cited: Vec<citations::Citation>, out: &mut Vec<u8>) {
+    fn cite(&mut self, said: &[citations::Citation], out: &mut Vec<u8>) {
         let Some(message) = &mut self.message else { return };
         let last = message.parts.iter_mut().enumerate().next_back();
         let Some((part, PartState::Said { annotations, .. })) = last else { return };
         let first = annotations.len();
-        let added: Vec<Annotation> = cited.into_iter().map(Into::into).collect();
+        let added: Vec<Json> = said.iter().filter_map(cited::written).collect();
         annotations.extend(added.iter().cloned());
         for (index, annotation) in added.iter().enumerate() {
             let what = Annotated { annotation_index: first + index, annotation };
@@ -555,5 +556,5 @@ struct ArgumentsDone<'a> {
 #[derive(Serialize)]
 struct Annotated<'a> {
     annotation_index: usize,
-    annotation: &'a Annotation,
+    annotation: &'a Json,
 }

@@ -3,10 +3,12 @@
 use types::Usage;
 use types::conversation::StopReason;
 
+use super::ID;
 use super::answer::{self, ReadEnding};
 use super::message_decode::{is_item, is_part};
 use super::resource::Ending;
 use super::usage::{ReadUsage, WriteUsage};
+use crate::citations::{Citation, Cites, Source};
 use crate::vocabulary::{Said, Vocabulary, read_again};
 
 /// What an answer in this language can say.
@@ -18,10 +20,21 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     redacted: |_| true,
     call_proofs: true,
     stop_sequence: false,
+    cites,
     owns: |kind| is_item(kind) || is_part(kind),
     stop,
     usage,
 };
+
+fn cites(citation: &Citation, _text: u64) -> Cites {
+    match citation.source {
+        _ if citation.own(ID).is_some() => Cites::All,
+        // The wire has one place for a file, where the text has come to.
+        Source::File { .. } if citation.start == citation.end => Cites::All,
+        Source::File { .. } => Cites::Part,
+        Source::Document { .. } | Source::Own | Source::Page { .. } => citation.as_page(),
+    }
+}
 
 fn stop(reason: StopReason, said: Said) -> StopReason {
     let ending = Ending::of(reason, said.refusal);

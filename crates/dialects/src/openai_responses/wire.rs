@@ -79,7 +79,7 @@ pub(super) enum Part<'a> {
     },
     OutputText {
         text: Cow<'a, str>,
-        annotations: Vec<Annotation>,
+        annotations: Vec<Json>,
         logprobs: Vec<Json>,
     },
     Refusal {
@@ -112,20 +112,6 @@ pub(super) struct WireFile<'a> {
     pub(super) file_url: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) filename: Option<&'a str>,
-}
-
-/// Where a text took something from.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Annotation {
-    pub(super) r#type: &'static str,
-    #[serde(flatten)]
-    pub(super) citation: crate::citations::Citation,
-}
-
-impl From<crate::citations::Citation> for Annotation {
-    fn from(citation: crate::citations::Citation) -> Self {
-        Self { r#type: "url_citation", citation }
-    }
 }
 
 /// A call of a function.

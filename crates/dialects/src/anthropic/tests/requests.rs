@@ -4,8 +4,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use types::Json;
 use types::conversation::{
-    CacheMark, Content, Conversation, Effort, Extras, Media, MediaSource, OutputFormat, Reasoning, Role,
-    Tool, ToolChoice,
+    CacheMark, Change, Content, Conversation, Effort, Extras, Media, MediaSource, OutputFormat, Reasoning,
+    Role, Target, Tool, ToolChoice,
 };
 
 use super::{Anthropic, foreign, headers, message, target};
@@ -278,7 +278,7 @@ fn what_another_dialect_says_and_this_one_cannot_is_told() {
             "dropped;logit_bias",
         ],
     );
-    let strict = types::conversation::Target { strict: true, ..target(&[]) };
+    let strict = Target { strict: true, ..target(&[]) };
     assert!(Anthropic.encode_request(&conversation, &strict).is_err());
 }
 
@@ -608,4 +608,20 @@ fn documents_are_pdf_or_text() {
             "dropped;messages[0].content[6]",
         ],
     );
+}
+
+#[test]
+fn citations_that_no_search_of_this_provider_s_found_do_not_go_back_to_it() {
+    let found = r#"{"type":"web_search_result_location","url":"https://a.test","encrypted_index":"Eo8B"}"#;
+    let unfound = r#"{"type":"web_search_result_location","url":"https://a.test","encrypted_index":""}"#;
+    let body = |citations: &str| {
+        let text = format!(r#"{{"type":"text","text":"x","citations":[{citations}]}}"#);
+        format!(r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"assistant","content":[{text}]}}]}}"#)
+    };
+    let sent = body(&format!("{unfound},{found}"));
+    let fields = Fields::scan(sent.as_bytes(), 64).unwrap();
+    let target = Target { model: "m".into(), ..target(&[]) };
+    let encoded = Anthropic.adapt_request(&sent.clone().into(), &fields, &target).unwrap();
+    assert_eq!(std::str::from_utf8(&encoded.body.concat()).unwrap(), body(found));
+    assert_eq!(encoded.changes, [Change::dropped("messages[0].content[0].citations")]);
 }

@@ -97,10 +97,12 @@ fn a_stream_with_every_kind_of_block_is_read() {
     };
     let search =
         r#"{"id":"srvtoolu_1","input":{"query":"weather"},"name":"web_search","type":"server_tool_use"}"#;
+    let cited = r#"[{"source":{"document":{"index":0,"unit":"letter","start":0,"end":0}},"title":"","quoted":"","start":0,"end":14,"own":["anthropic",{"type":"char_location"}]}]"#;
     let expect = [
         Content::Thinking { text: "Hmä. ".into(), signature: Some("c2lnbmF0dXJl".into()) },
         Content::Opaque { kind: "anthropic:server_tool_use".into(), json: Json::parse(search).unwrap() },
         Content::text("Let me \"look\"."),
+        Content::Opaque { kind: "citations".into(), json: Json::parse(cited).unwrap() },
         call("toolu_1", "get_weather", r#"{"city": "Oslo"}"#),
         call("toolu_2", "get_time", "{}"),
     ];

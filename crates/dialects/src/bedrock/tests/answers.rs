@@ -34,10 +34,13 @@ fn call(id: &str, arguments: &str) -> Content {
 fn an_answer_is_read_into_canonical_words() {
     let answer = Bedrock.decode_answer(ANSWER.as_bytes()).unwrap();
     let server = r#"{"toolUse":{"input":{},"name":"web","toolUseId":"s","type":"server_tool_use"}}"#;
+    let cited =
+        r#"[{"source":"own","title":"t","quoted":"","start":0,"end":11,"own":["bedrock",{"title":"t"}]}]"#;
     let content = vec![
         Content::Thinking { text: "hm".into(), signature: Some("c2ln".into()) },
         Content::text("hi"),
         Content::text("cited words"),
+        Content::Opaque { kind: "citations".into(), json: Json::parse(cited).unwrap() },
         call("tooluse_1", r#"{"a":1.0}"#),
         Content::Opaque { kind: "bedrock:toolUse".into(), json: Json::parse(server).unwrap() },
     ];
@@ -149,7 +152,7 @@ fn what_is_no_answer_is_a_fault() {
 fn a_count_that_cannot_be_read_is_no_count() {
     let body = ANSWER.replace(r#""inputTokens":5"#, r#""inputTokens":"five""#);
     let answer = Bedrock.decode_answer(body.as_bytes()).unwrap();
-    assert_eq!((answer.usage, answer.choices[0].content.len()), (None, 5));
+    assert_eq!((answer.usage, answer.choices[0].content.len()), (None, 6));
 }
 
 #[test]

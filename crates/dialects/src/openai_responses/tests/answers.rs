@@ -73,7 +73,7 @@ fn an_answer_has_every_field_there_is() {
     };
     let thought = Content::Thinking { text: "Hm.".into(), signature: Some("c2ln".into()) };
     let cited =
-        Json::parse(r#"[{"url":"https://a.test","title":"A","start_index":0,"end_index":2}]"#).unwrap();
+        Json::parse(r#"[{"source":{"page":{"url":"https://a.test"}},"title":"A","quoted":"","start":0,"end":2,"own":null}]"#).unwrap();
     let cited = Content::Opaque { kind: "citations".into(), json: cited };
     let content = vec![thought, Content::text("hi"), cited, Content::text("!"), call];
     let body = encoded(&answer(content, StopReason::ToolUse), &asked(Delivery::Whole));

@@ -3,6 +3,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "each looks for one kind of content among all")]
 
 use dialects::{Calls, ToolNames};
+use serde_json::Value;
 use types::conversation::{Answer, Choice, Content, Delivery, StopReason};
 use types::{Json, RequestId, StreamForm, Tokens, UnixTime, Usage};
 
@@ -91,6 +92,11 @@ pub(super) const FEATURES: &[Answered] = &[
         make: logprobs,
         hear: |answer| format!("{:?}", answer.choices.first().and_then(|choice| choice.logprobs.clone())),
     },
+    Answered { name: "cited page", make: || citing(PAGE, 0, 7), hear: cited },
+    Answered { name: "cited page of a part of the text", make: || citing(PAGE, 2, 6), hear: cited },
+    Answered { name: "cited page with a quotation", make: || citing(&quoting(), 0, 7), hear: quoted },
+    Answered { name: "cited document", make: || citing(DOCUMENT, 0, 7), hear: cited },
+    Answered { name: "cited file", make: || citing(FILE, 7, 7), hear: cited },
     Answered { name: "several answers", make: several, hear: |answer| answer.choices.len().to_string() },
 ];
 
@@ -169,6 +175,43 @@ fn logprobs() -> Answer {
     let one = r#"{"content":[{"token":"A","logprob":-0.5,"bytes":[65],"top_logprobs":[]}],"refusal":null}"#;
     answer.choices[0].logprobs = Json::parse(one);
     answer
+}
+
+const PAGE: &str = r#"{"source":{"page":{"url":"https://boats.test/"}},"title":"Boats","quoted":"""#;
+const DOCUMENT: &str =
+    r#"{"source":{"document":{"index":1,"unit":"letter","start":3,"end":9}},"title":"Boats","quoted":"""#;
+const FILE: &str = r#"{"source":{"file":{"id":"file-1"}},"title":"boats.pdf","quoted":"""#;
+
+fn quoting() -> String {
+    PAGE.replace(r#""quoted":"""#, r#""quoted":"A boat floats.""#)
+}
+
+/// Text of which these characters refer to something.
+fn citing(what: &str, start: u64, end: u64) -> Answer {
+    let json = Json::parse(format!(r#"[{what},"start":{start},"end":{end},"own":null}}]"#)).unwrap();
+    let cited = Content::Opaque { kind: "citations".to_owned(), json };
+    said(vec![Content::text("A boät."), cited], StopReason::EndTurn)
+}
+
+/// What is cited, each with its place in the text in front of it.
+fn cited(answer: &Answer) -> String {
+    heard_of(answer, &["source", "title", "start", "end"])
+}
+
+/// The same with what the source says.
+fn quoted(answer: &Answer) -> String {
+    heard_of(answer, &["source", "title", "start", "end", "quoted"])
+}
+
+fn heard_of(answer: &Answer, fields: &[&str]) -> String {
+    let one = |content: &Content| match content {
+        Content::Opaque { kind, json } if kind == "citations" => json.to::<Vec<Value>>(),
+        _ => None,
+    };
+    let all = content(answer).iter().filter_map(one).flatten();
+    let said =
+        all.map(|citation| fields.iter().map(|field| citation[*field].to_string()).collect::<Vec<_>>());
+    format!("{:?}", said.collect::<Vec<_>>())
 }
 
 fn several() -> Answer {

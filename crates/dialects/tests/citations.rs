@@ -1,0 +1,121 @@
+//! What an answer cites, in the words of each language: every place is counted in what the caller reads.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
+use bytes::Bytes;
+use dialects::{Asked, Calls, Delivered, ToolNames, Vectors, conduit};
+use serde_json::{Value, json};
+use types::conversation::Delivery;
+use types::{Frame, StreamForm, UnixTime};
+
+const STREAM: Delivery = Delivery::Stream { include_usage: true };
+
+/// What a caller of `caller` reads of an answer in `upstream`, and what is told of it.
+fn read(upstream: &str, caller: &str, delivery: Delivery, answer: &Value) -> (String, Vec<String>) {
+    let asked = Asked {
+        model: "m".into(),
+        delivery,
+        calls: Calls::Tools,
+        form: StreamForm::Events,
+        vectors: Vectors::default(),
+        tool_names: ToolNames::default(),
+        request: serde_json::from_str("\"00000000000000000000000000000007\"").unwrap(),
+        at: UnixTime::from_secs(5),
+        echo: Bytes::new(),
+    };
+    let (upstream, caller) = (dialects::by_name(upstream).unwrap(), dialects::by_name(caller).unwrap());
+    let mut way = conduit(upstream, caller, &asked, Delivered::Whole).unwrap();
+    let mut out = Vec::new();
+    way.push(Frame::Whole(answer.to_string().into()), &mut out).unwrap();
+    way.end(&mut out).unwrap();
+    let told = way.tally().changes.iter().map(ToString::to_string).collect();
+    (String::from_utf8(out.concat()).unwrap(), told)
+}
+
+/// The objects of a stream, in order.
+fn events(stream: &str) -> Vec<Value> {
+    let data = stream.lines().filter_map(|line| line.strip_prefix("data: "));
+    data.filter_map(|data| serde_json::from_str(data).ok()).collect()
+}
+
+#[track_caller]
+fn check((upstream, caller): (&str, &str), answer: &Value, place: &str, expect: &Value, told: &[&str]) {
+    let (body, changes) = read(upstream, caller, Delivery::Whole, answer);
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body.pointer(place), Some(expect), "{upstream} to {caller}: {body:#}");
+    assert_eq!(changes, told, "{upstream} to {caller}");
+}
+
+/// Two texts, of which the second cites a page.
+fn messages() -> Value {
+    let found = json!({
+        "type": "web_search_result_location", "url": "https://a.test/", "title": "A", "encrypted_index": "Eo8B", "cited_text": "",
+    });
+    json!({"id": "msg_1", "stop_reason": "end_turn", "content": [
+        {"type": "text", "text": "Größe: "}, {"type": "text", "text": "drei Meter.", "citations": [found]},
+    ]})
+}
+
+#[test]
+fn places_move_where_texts_are_joined() {
+    let page = json!([{"type": "url_citation", "url_citation": {
+        "start_index": 7, "end_index": 18, "title": "A", "url": "https://a.test/",
+    }}]);
+    check(("anthropic", "openai_chat"), &messages(), "/choices/0/message/annotations", &page, &[]);
+    let page = json!([{"type": "url_citation", "url": "https://a.test/", "title": "A", "start_index": 0, "end_index": 11}]);
+    check(("anthropic", "openai_responses"), &messages(), "/output/0/content/1/annotations", &page, &[]);
+    let (stream, _) = read("anthropic", "openai_chat", STREAM, &messages());
+    let cited: Vec<_> = events(&stream)
+        .into_iter()
+        .filter_map(|event| event.pointer("/choices/0/delta/annotations/0/url_citation").cloned())
+        .collect();
+    assert_eq!(cited, [json!({"start_index": 7, "end_index": 18, "title": "A", "url": "https://a.test/"})]);
+}
+
+#[test]
+fn places_in_bytes_and_in_characters_are_the_same_places() {
+    let grounding = json!({
+        "groundingChunks": [{"web": {"uri": "https://a.test/", "title": "A"}}],
+        "groundingSupports": [{"segment": {"startIndex": 9, "endIndex": 13}, "groundingChunkIndices": [0]}],
+    });
+    let answer = json!({"candidates": [{
+        "content": {"parts": [{"text": "Größe: drei."}]}, "finishReason": "STOP", "groundingMetadata": grounding,
+    }]});
+    let page = json!({"start_index": 7, "end_index": 11, "title": "A", "url": "https://a.test/"});
+    let place = "/choices/0/message/annotations/0/url_citation";
+    check(("gemini", "openai_chat"), &answer, place, &page, &[]);
+    let chat = json!({"choices": [{"index": 0, "finish_reason": "stop", "message": {
+        "role": "assistant", "content": "Größe: drei.", "annotations": [{"type": "url_citation", "url_citation": page}],
+    }}]});
+    check(("openai_chat", "gemini"), &chat, "/candidates/0/groundingMetadata", &grounding, &[]);
+    let cited = json!([{
+        "start": 7, "end": 11, "text": "drei", "content_index": 0, "type": "TEXT_CONTENT",
+        "sources": [{"type": "document", "id": "https://a.test/", "document": {"url": "https://a.test/", "title": "A"}}],
+    }]);
+    check(("openai_chat", "cohere"), &chat, "/message/citations", &cited, &[]);
+}
+
+#[test]
+fn a_language_that_cites_whole_texts_says_that_the_place_is_another() {
+    let chat = |end: u64| {
+        json!({"choices": [{"index": 0, "finish_reason": "stop", "message": {
+            "role": "assistant", "content": "drei",
+            "annotations": [{"type": "url_citation", "url_citation": {"start_index": 0, "end_index": end, "title": "A", "url": "https://a.test/"}}],
+        }}]})
+    };
+    let page = json!({"title": "A", "location": {"web": {"url": "https://a.test/"}}});
+    let place = "/output/message/content/0/citationsContent/citations/0";
+    check(("openai_chat", "bedrock"), &chat(4), place, &page, &[]);
+    check(("openai_chat", "bedrock"), &chat(2), place, &page, &["rewritten;answer.citations"]);
+    check(
+        ("openai_chat", "ollama"),
+        &chat(4),
+        "/message/content",
+        &json!("drei"),
+        &["dropped;answer.citations"],
+    );
+    let (stream, _) = read("openai_chat", "anthropic", STREAM, &chat(4));
+    let kinds: Vec<_> =
+        events(&stream).iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect();
+    let at = kinds.iter().position(|kind| kind == "content_block_stop").unwrap();
+    assert_eq!(events(&stream)[at - 1]["delta"]["citation"]["url"], "https://a.test/");
+}
