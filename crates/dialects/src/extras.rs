@@ -32,6 +32,13 @@ pub(crate) struct Carried<'a> {
     pub(crate) lost: Vec<Change>,
 }
 
+impl Carried<'_> {
+    /// The caller's field `name` is written after all.
+    pub(crate) fn found(&mut self, name: &str) {
+        self.lost.retain(|change| change.field != name);
+    }
+}
+
 /// What becomes of `extras` in a request in the language `target`, whose `tiers` are another language's service
 /// tiers and its own words for them.
 ///

@@ -7,6 +7,7 @@ use types::conversation::{Change, Delivery, Delta, Event, Opening, StopReason};
 use types::{TokenClass, Usage};
 
 use crate::citations::{self, Citation, Cites};
+use crate::openai_family::shared::CUSTOM_CALL;
 use crate::{Asked, Calls};
 
 /// What an answer in a language can say.
@@ -145,7 +146,9 @@ impl Listener {
                     Cites::Part => Some(Change::rewritten("answer.citations")),
                 }));
             }
-            Opening::Opaque { kind, .. } if (vocabulary.owns)(kind) => {}
+            Opening::Opaque { kind, .. } if (vocabulary.owns)(kind) => {
+                heard.said.tool_call |= kind == CUSTOM_CALL;
+            }
             Opening::Opaque { kind, .. } => {
                 changes.push(Change::dropped(format!("answer.{}", word(kind))));
             }

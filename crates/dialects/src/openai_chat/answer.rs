@@ -5,7 +5,7 @@ use types::conversation::{Answer, Choice, Content, StopReason};
 use types::{Fault, FaultKind, Json, ServiceTier, Usage};
 
 use super::cited;
-use super::message_decode::{MESSAGE_FIELD, OTHER_CALL, assistant, is_empty, message_field};
+use super::message_decode::{self, MESSAGE_FIELD, assistant, is_empty, message_field, written_call};
 use super::proofs::ExtraContent;
 use super::usage::{ReadUsage, WrappedUsage, WriteUsage};
 use super::wire::{CalledFunction, FunctionCall, ThinkingBlock, WireToolCall};
@@ -156,7 +156,7 @@ impl Said {
     fn of(content: &[Content]) -> Self {
         let is_call = |content: &Content| match content {
             Content::ToolCall { .. } => true,
-            Content::Opaque { kind, .. } => kind == OTHER_CALL,
+            Content::Opaque { kind, .. } => message_decode::is_call(kind),
             Content::Audio(_)
             | Content::Document(_)
             | Content::Image(_)
@@ -298,8 +298,8 @@ fn message(content: &[Content], calls: Calls) -> AnswerMessage<'_> {
                     Calls::Function => drop(message.function_call.get_or_insert(call.function)),
                 }
             }
-            Content::Opaque { kind, json } if kind == OTHER_CALL => {
-                message.tool_calls.push(WireToolCall::Raw(json));
+            Content::Opaque { kind, json } if message_decode::is_call(kind) => {
+                message.tool_calls.extend(written_call(kind, json).map(WireToolCall::Raw));
             }
             Content::Opaque { kind, json } if kind.starts_with(MESSAGE_FIELD) => {
                 message.fields.0.push((kind.trim_start_matches(MESSAGE_FIELD), json));

@@ -10,12 +10,27 @@ use crate::DecodeError;
 use crate::calls::OpenCalls;
 use crate::media::{audio_mime, is_base64, media, media_at};
 use crate::object::{Object, Path, keep_part};
+use crate::openai_family::shared;
 use crate::outline::Part;
 
 /// The prefix of [`Content::Opaque`]'s kind for a field of the message itself.
 pub(super) const MESSAGE_FIELD: &str = "message.";
 /// [`Content::Opaque`]'s kind for a call that is not of a function.
 pub(super) const OTHER_CALL: &str = "tool_call";
+
+/// Whether an opaque block is a call.
+pub(super) fn is_call(kind: &str) -> bool {
+    kind == OTHER_CALL || kind == shared::CUSTOM_CALL
+}
+
+/// A call of whatever kind as it is written.
+pub(super) fn written_call<'a>(kind: &str, json: &'a Json) -> Option<Cow<'a, Json>> {
+    if kind == shared::CUSTOM_CALL {
+        shared::nested_call(json).map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(json))
+    }
+}
 
 /// The messages of a request, one for one, so that a place in the conversation is a place in the request.
 pub(super) fn messages<'a>(
@@ -252,8 +267,9 @@ fn tool_call(part: Part<'_>, path: &Path<'_>) -> Result<Content, DecodeError> {
     // Where the call stood in a stream that the client has put together.
     object.take("index")?;
     let Some(function) = object.take_part("function")? else {
+        let kind = if object.take("custom")?.is_some() { shared::CUSTOM_CALL } else { OTHER_CALL };
         object.kept();
-        return Ok(Content::Opaque { kind: OTHER_CALL.to_owned(), json: keep_part(part) });
+        return Ok(Content::Opaque { kind: kind.to_owned(), json: keep_part(part) });
     };
     let id = object.take_text("id")?.unwrap_or_default();
     let function_path = Path::Field(path, "function");

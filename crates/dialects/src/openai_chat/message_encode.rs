@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Message, Role, Target};
 
-use super::message_decode::{MESSAGE_FIELD, OTHER_CALL};
+use super::message_decode::{MESSAGE_FIELD, OTHER_CALL, written_call};
 use super::proofs::ExtraContent;
 use super::wire::{
     CacheControl, FunctionCall, Part, ThinkingBlock, WireAudio, WireContent, WireFile, WireImage,
@@ -13,6 +13,7 @@ use super::wire::{
 use crate::extras::Named;
 use crate::media::{audio_format, data_url, image_mime, is_base64, is_web};
 use crate::object::Path;
+use crate::openai_family::shared;
 use crate::{ToolNames, quirks};
 
 /// The messages written so far.
@@ -217,8 +218,10 @@ impl<'c> Writer<'c> {
                     let call = FunctionCall { extra_content, cache_control, ..call };
                     message.tool_calls.push(WireToolCall::Function(call));
                 }
-                Content::Opaque { kind, json } if self.is_own && kind == OTHER_CALL => {
-                    message.tool_calls.push(WireToolCall::Raw(json));
+                Content::Opaque { kind, json }
+                    if kind == shared::CUSTOM_CALL || (self.is_own && kind == OTHER_CALL) =>
+                {
+                    message.tool_calls.extend(written_call(kind, json).map(WireToolCall::Raw));
                 }
                 Content::Audio(_) | Content::Document(_) | Content::Image(_) | Content::ToolResult { .. } => {
                     self.lose(&path);

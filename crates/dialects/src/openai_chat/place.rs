@@ -2,7 +2,7 @@
 
 use types::conversation::{Content, Conversation};
 
-use super::message_decode::{MESSAGE_FIELD, OTHER_CALL};
+use super::message_decode::{MESSAGE_FIELD, is_call};
 use crate::Place;
 use crate::place::one_for_one;
 
@@ -40,7 +40,7 @@ fn inside(blocks: &[Content], at: usize) -> String {
 fn origin(block: &Content) -> Origin<'_> {
     match block {
         Content::ToolCall { .. } => Origin::Call,
-        Content::Opaque { kind, .. } if kind == OTHER_CALL => Origin::Call,
+        Content::Opaque { kind, .. } if is_call(kind) => Origin::Call,
         Content::Opaque { kind, .. } => kind.strip_prefix(MESSAGE_FIELD).map_or(Origin::Part, Origin::Field),
         Content::Audio(_) | Content::Document(_) | Content::Image(_) | Content::Text { .. } => Origin::Part,
         Content::Refusal(_) => Origin::Refusal,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use types::Json;
 use types::conversation::{Change, Conversation, Delivery, OutputFormat, Sampling, Target, Tool, ToolChoice};
@@ -12,17 +13,23 @@ use super::adapt;
 use super::message_encode::Writer;
 use super::reasoning::{self, Plan};
 use super::wire::{CacheControl, WireMessage};
-use crate::extras::{Named, carry};
+use crate::extras::{Carried, Named, carry};
 use crate::object::Path;
-use crate::openai_family::json_bytes;
+use crate::openai_family::{json_bytes, shared};
 use crate::place::told;
 use crate::{EncodeError, Encoded, quirks};
 
 /// The most texts to stop at that the language has room for.
 const MAX_STOPS: usize = 4;
 
-/// Anthropic Messages' service tiers and this language's words for them.
-const TIERS: &[(&str, &str)] = &[("auto", "auto"), ("standard_only", "default")];
+/// The other languages' service tiers and this language's words for them.
+const TIERS: &[(&str, &str)] = &[
+    ("auto", "auto"),
+    ("default", "default"),
+    ("flex", "flex"),
+    ("priority", "priority"),
+    ("standard_only", "default"),
+];
 
 /// Writes a request for an upstream that speaks this language.
 pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
@@ -43,7 +50,11 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     body.reasoning = reasoning::plan(conversation.reasoning.as_ref(), target, &mut changes);
     body.response_format = response_format(&conversation.format);
     body.delivery(conversation.delivery, target);
-    let carried = carry(&conversation.extras, ID, TIERS)?;
+    let mut carried = carry(&conversation.extras, ID, TIERS)?;
+    if !is_own {
+        shared::carry(&conversation.extras, &[("text.verbosity", "verbosity")], &mut carried);
+        body.shared_choice(conversation, &mut carried);
+    }
     body.service_tier = carried.service_tier;
     body.extras(carried.fields);
     let body = adapt::restrict(json_bytes(&body), target, &mut changes);
@@ -123,6 +134,16 @@ impl<'a> Body<'a> {
             ToolChoice::Never => WireToolChoice::Word("none"),
         });
         self.parallel_tool_calls = conversation.parallel_tool_calls;
+    }
+
+    /// A choice that callers of the family's other language have too.
+    fn shared_choice(&mut self, conversation: &Conversation, carried: &mut Carried<'_>) {
+        let choice = shared::choice(&conversation.extras).filter(|_| !self.tools.is_empty());
+        if let Some(choice) = choice {
+            self.tool_choice = Some(WireToolChoice::Shared(shared::nested(choice)));
+            self.parallel_tool_calls = conversation.parallel_tool_calls;
+            carried.found("tool_choice");
+        }
     }
 
     fn sampling(&mut self, sampling: &'a Sampling, target: &Target, changes: &mut Vec<Change>) {
@@ -231,6 +252,8 @@ enum WireTool<'a> {
     },
     #[serde(untagged)]
     Raw(&'a Json),
+    #[serde(untagged)]
+    Shared(Value),
 }
 
 #[derive(Serialize)]
@@ -261,7 +284,10 @@ fn tools<'c>(tools: &'c [Tool], writer: &mut Writer<'c>) -> Vec<WireTool<'c>> {
                 written.push(WireTool::Function { function, cache_control: writer.mark(*cache, &path) });
             }
             Tool::Opaque { json, .. } if writer.is_own => written.push(WireTool::Raw(json)),
-            Tool::Opaque { .. } => writer.changes.push(Change::dropped(path.to_string())),
+            Tool::Opaque { kind, json } => match json.to().filter(|_| kind == shared::CUSTOM) {
+                Some(tool) => written.push(WireTool::Shared(shared::nested(tool))),
+                None => writer.changes.push(Change::dropped(path.to_string())),
+            },
         }
     }
     written
@@ -288,6 +314,7 @@ fn with_properties(schema: &Json) -> Option<Json> {
 #[serde(untagged)]
 enum WireToolChoice<'a> {
     Named { r#type: &'static str, function: ChosenFunction<'a> },
+    Shared(Value),
     Word(&'static str),
 }
 

@@ -7,7 +7,7 @@ use types::{Json, Usage};
 use super::answer::{Said, finish_reason};
 use super::answer_id;
 use super::cited;
-use super::message_decode::{MESSAGE_FIELD, OTHER_CALL};
+use super::message_decode::{MESSAGE_FIELD, is_call, written_call};
 use super::proofs::ExtraContent;
 use super::usage::WriteUsage;
 use super::wire::ThinkingBlock;
@@ -177,8 +177,9 @@ impl StreamEncoder {
                 self.delta(choice, &Annotations { annotations }, out);
             }
         }
-        if kind == OTHER_CALL
-            && let Some(mut call) = json.to::<serde_json::Map<String, serde_json::Value>>()
+        if is_call(kind)
+            && let Some(call) = written_call(kind, json)
+            && let Some(mut call) = call.to::<serde_json::Map<String, serde_json::Value>>()
         {
             call.insert("index".to_owned(), self.next_tool(choice).into());
             self.delta(choice, &ToolCalls { tool_calls: [call] }, out);

@@ -8,9 +8,9 @@ use types::conversation::{Delta, Event, Opening};
 
 use super::call_id;
 use super::chunk::ChunkTool;
-use super::message_decode::OTHER_CALL;
 use super::proofs::ExtraContent;
 use super::stream_decode::Blocks;
+use crate::openai_family::shared;
 
 /// The tool calls seen so far, in order.
 #[derive(Default)]
@@ -159,7 +159,7 @@ impl Tools {
                 Progress::Custom { input } => {
                     call.identify(number, blocks);
                     let Some(json) = custom_call(&call.id, &call.name, &input) else { continue };
-                    let block = blocks.open(Opening::Opaque { kind: OTHER_CALL.to_owned(), json });
+                    let block = blocks.open(Opening::Opaque { kind: shared::CUSTOM_CALL.to_owned(), json });
                     blocks.events.push(Event::Close { choice: blocks.choice, block });
                 }
             }

@@ -5,7 +5,7 @@ use types::conversation::StopReason;
 
 use super::ID;
 use super::answer::{self, finish_reason, refine, stop_reason};
-use super::message_decode::{MESSAGE_FIELD, OTHER_CALL};
+use super::message_decode::{MESSAGE_FIELD, is_call};
 use super::usage::{ReadUsage, WriteUsage};
 use crate::Calls;
 use crate::citations::Cites;
@@ -21,7 +21,7 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     call_proofs: true,
     stop_sequence: false,
     cites: |citation, _| citation.own(ID).map_or_else(|| citation.as_page(), |_| Cites::All),
-    owns: |kind| kind == OTHER_CALL || kind.starts_with(MESSAGE_FIELD),
+    owns: |kind| is_call(kind) || kind.starts_with(MESSAGE_FIELD),
     stop,
     usage,
 };

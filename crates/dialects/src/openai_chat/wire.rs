@@ -208,7 +208,7 @@ impl<'a> ThinkingBlock<'a> {
 #[serde(untagged)]
 pub(super) enum WireToolCall<'a> {
     Function(FunctionCall<'a>),
-    Raw(&'a Json),
+    Raw(Cow<'a, Json>),
 }
 
 #[derive(Serialize)]

@@ -6,6 +6,7 @@ pub(crate) mod effort;
 pub(crate) mod error;
 pub(crate) mod head;
 pub(crate) mod limits;
+pub(crate) mod shared;
 pub(crate) mod usage;
 
 use serde::{Deserialize, Serialize};

@@ -19,7 +19,7 @@ use super::usage::ReadUsage;
 use super::wire::{Call, Part, WireContent, WireItem, WireMessage, WireReasoning};
 use crate::object::{Object, Path, lenient};
 use crate::openai_family::error::{fault_inside, unreadable};
-use crate::openai_family::{answered_text, json_bytes};
+use crate::openai_family::{answered_text, json_bytes, shared};
 use crate::surrogates::mend;
 use crate::{Asked, citations, proofs};
 
@@ -316,7 +316,10 @@ fn item<'a>(content: &'a Content, asked: &Asked, number: usize) -> Option<WireIt
             encrypted_content: Some(proofs::of_redacted(data).into()),
             ..WireReasoning::summarised("")
         })),
-        Content::Opaque { kind, json } if is_item(kind) => Some(WireItem::Raw(json)),
+        Content::Opaque { kind, json } if kind == shared::CUSTOM_CALL => {
+            shared::flat_call(json).map(|call| WireItem::Raw(Cow::Owned(call)))
+        }
+        Content::Opaque { kind, json } if is_item(kind) => Some(WireItem::Raw(Cow::Borrowed(json))),
         // Another language's blocks, and what no model answers with.
         Content::Audio(_)
         | Content::Document(_)

@@ -14,6 +14,7 @@ use crate::citations::{self, Citation};
 use crate::extras::says_nothing;
 use crate::media::{audio_mime, is_base64, media, media_at};
 use crate::object::{Object, Path, keep};
+use crate::openai_family::shared;
 use crate::proofs::{self, Proof};
 
 /// In front of [`Content::Opaque`]'s kind for an item that is kept whole.
@@ -36,7 +37,7 @@ pub(super) const BETWEEN_PARTS: &str = "\n\n";
 
 /// Whether an opaque block is an item of this language.
 pub(super) fn is_item(kind: &str) -> bool {
-    kind.starts_with(ITEM)
+    kind.starts_with(ITEM) || kind == shared::CUSTOM_CALL
 }
 
 /// Whether an opaque block is a part of a message of this language.
@@ -46,7 +47,7 @@ pub(super) fn is_part(kind: &str) -> bool {
 
 /// Whether an opaque block is a call, of whatever kind, that waits for an answer.
 pub(super) fn is_call(kind: &str) -> bool {
-    kind.strip_prefix(ITEM) == Some("custom_tool_call")
+    kind == shared::CUSTOM_CALL
 }
 
 /// What an item is.
@@ -122,7 +123,17 @@ pub(super) fn item(raw: &RawValue, path: &Path<'_>) -> Result<Item, DecodeError>
     let read = match kind.as_deref() {
         Some("message") | None => message(&mut object)?,
         Some("function_call") => Item::Model(function_call(&mut object)?),
-        Some("function_call_output") => Item::Told(function_call_output(&mut object)?),
+        Some("custom_tool_call") => {
+            // Its other fields have no word in the family's other language.
+            for known in ["call_id", "id", "input", "name", "status"] {
+                object.take(known)?;
+            }
+            let kind = shared::CUSTOM_CALL.to_owned();
+            return Ok(Item::Model(Content::Opaque { kind, json: keep(raw) }));
+        }
+        Some("custom_tool_call_output" | "function_call_output") => {
+            Item::Told(function_call_output(&mut object)?)
+        }
         Some("reasoning") => Item::Model(reasoning(&mut object)?),
         Some(kind) => {
             let block = Content::Opaque { kind: format!("{ITEM}{kind}"), json: keep(raw) };
@@ -335,7 +346,7 @@ pub(super) fn wrapped_logprobs(listed: &RawValue) -> Option<Json> {
 
 /// [`types::conversation::Tool::Opaque`]'s kind for a tool of this language.
 pub(super) fn own_tool(kind: &str) -> String {
-    format!("{TOOL}{kind}")
+    if kind == shared::CUSTOM { kind.to_owned() } else { format!("{TOOL}{kind}") }
 }
 
 /// In front of the kind of a tool that is kept whole.

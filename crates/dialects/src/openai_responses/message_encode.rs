@@ -11,6 +11,7 @@ use super::wire::{
 };
 use crate::media::{audio_format, data_url, image_mime, is_base64, is_web};
 use crate::object::Path;
+use crate::openai_family::shared;
 use crate::openai_family::{MAX_NAME, MAX_USER};
 use crate::{ToolNames, citations, names, proofs, quirks};
 
@@ -26,12 +27,14 @@ pub(super) struct Writer<'c> {
     pub(super) items: Vec<WireItem<'c>>,
     /// The tools that got other names.
     pub(super) tool_names: ToolNames,
+    /// The ids of the calls of tools that are no functions.
+    custom_calls: Vec<String>,
 }
 
 impl<'c> Writer<'c> {
     pub(super) fn new(target: &'c Target, is_own: bool) -> Self {
         let (changes, items, tool_names) = (Vec::new(), Vec::new(), ToolNames::default());
-        Self { target, is_own, changes, items, tool_names }
+        Self { target, is_own, changes, items, tool_names, custom_calls: Vec::new() }
     }
 
     /// Writes `messages`, the first of which is number `first`.
@@ -131,13 +134,23 @@ impl<'c> Writer<'c> {
                     self.changes.push(Change::emulated(path.to_string()));
                 }
                 Some(WireItem::Output(Output {
-                    kind: "function_call_output",
+                    kind: if self.custom_calls.contains(call_id) {
+                        "custom_tool_call_output"
+                    } else {
+                        "function_call_output"
+                    },
                     call_id: sent_id,
                     output: parts.into(),
                 }))
             }
             Content::Thinking { text, signature } => self.thinking(text, signature.as_deref(), path),
-            Content::Opaque { kind, json } if self.is_own && is_item(kind) => Some(WireItem::Raw(json)),
+            Content::Opaque { kind, json } if kind == shared::CUSTOM_CALL => {
+                self.custom_calls.extend(shared::call_id(json));
+                shared::flat_call(json).map(|call| WireItem::Raw(Cow::Owned(call)))
+            }
+            Content::Opaque { kind, json } if self.is_own && is_item(kind) => {
+                Some(WireItem::Raw(Cow::Borrowed(json)))
+            }
             Content::RedactedThinking { data } if self.is_own => {
                 let encrypted_content = Some(proofs::of_redacted(data).into());
                 let item = WireReasoning { encrypted_content, ..WireReasoning::summarised("") };

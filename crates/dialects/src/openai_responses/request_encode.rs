@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use serde_json::Value;
 use types::Json;
 use types::conversation::{
     Change, Content, Conversation, Message, OutputFormat, Sampling, Target, Tool, ToolChoice,
@@ -13,9 +14,9 @@ use super::adapt;
 use super::message_encode::Writer;
 use super::reasoning::{self, Plan};
 use super::wire::WireItem;
-use crate::extras::{Named, carry};
+use crate::extras::{Carried, Named, carry};
 use crate::object::Path;
-use crate::openai_family::json_bytes;
+use crate::openai_family::{json_bytes, shared};
 use crate::place::told;
 use crate::{EncodeError, Encoded, quirks};
 
@@ -23,6 +24,9 @@ use crate::{EncodeError, Encoded, quirks};
 pub(super) const LOGPROBS: &str = "message.output_text.logprobs";
 /// What is included where the provider shall keep nothing and the reasoning shall go on all the same.
 pub(super) const ENCRYPTED_REASONING: &str = "reasoning.encrypted_content";
+
+/// How much is said; a field of `text`.
+const VERBOSITY: &str = "verbosity";
 
 /// The other languages' service tiers and this one's words for them.
 const TIERS: &[(&str, &str)] = &[
@@ -38,6 +42,9 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     let is_own = conversation.extras.dialect == Some(ID);
     let mut carried = carry(&conversation.extras, ID, TIERS)?;
     let inside = Inside::of(conversation, is_own);
+    if !is_own {
+        shared::carry(&conversation.extras, &[], &mut carried);
+    }
     carried.lost.retain(|change| !inside.names.contains(&change.field.as_str()));
     let mut writer = Writer::new(target, is_own);
     let (instructions, first, messages) = prompt(conversation, &mut writer);
@@ -49,6 +56,9 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     let mut body = Body { model: target.model.as_str(), instructions, ..Body::default() };
     body.tools = tools(&conversation.tools, &mut writer);
     body.tool_fields(conversation, &mut writer);
+    if !is_own {
+        body.shared_choice(conversation, &mut carried);
+    }
     body.safety_identifier = writer.end_user(conversation.user.as_deref());
     let Writer { mut changes, items, tool_names, .. } = writer;
     body.input = items;
@@ -77,10 +87,12 @@ struct Inside<'a> {
 impl<'a> Inside<'a> {
     fn of(conversation: &'a Conversation, is_own: bool) -> Self {
         let (mut reasoning, mut text, mut names) = (Vec::new(), Vec::new(), Vec::new());
-        for (name, json) in conversation.extras.fields.iter().filter(|_| is_own) {
+        for (name, json) in &conversation.extras.fields {
             match name.split_once('.') {
-                Some(("reasoning", inner)) => reasoning.push((inner, json)),
-                Some(("text", inner)) => text.push((inner, json)),
+                Some(("reasoning", inner)) if is_own => reasoning.push((inner, json)),
+                Some(("text", inner)) if is_own => text.push((inner, json)),
+                // The family's other language has it at the top.
+                None if !is_own && name == VERBOSITY => text.push((VERBOSITY, json)),
                 Some(_) | None => continue,
             }
             names.push(name.as_str());
@@ -172,6 +184,15 @@ impl<'a> Body<'a> {
         self.parallel_tool_calls = conversation.parallel_tool_calls;
     }
 
+    /// A choice that callers of the family's other language have too.
+    fn shared_choice(&mut self, conversation: &Conversation, carried: &mut Carried<'_>) {
+        let choice = shared::choice(&conversation.extras).filter(|_| !self.tools.is_empty());
+        if let Some(choice) = choice {
+            self.tool_choice = Some(WireToolChoice::Shared(shared::flat(choice)));
+            carried.found("tool_choice");
+        }
+    }
+
     fn sampling(
         &mut self,
         sampling: &Sampling,
@@ -216,8 +237,9 @@ impl<'a> Body<'a> {
     fn kept(&mut self, is_own: bool, extras: &Named<'a>) {
         let said =
             |name: &str| extras.0.iter().find(|(known, _)| *known == name).map(|(_, json)| json.as_str());
-        let keeps_nothing = !is_own || said("store") == Some("false");
-        if !is_own {
+        let is_unsaid = !is_own && said("store").is_none();
+        let keeps_nothing = is_unsaid || said("store") == Some("false");
+        if is_unsaid {
             self.store = Some(false);
         }
         if said("include").is_some() {
@@ -276,6 +298,7 @@ enum WireFormat<'a> {
 enum WireTool<'a> {
     Function(WireFunction<'a>),
     Raw(&'a Json),
+    Shared(Value),
 }
 
 #[derive(Serialize)]
@@ -305,7 +328,10 @@ fn tools<'c>(tools: &'c [Tool], writer: &mut Writer<'c>) -> Vec<WireTool<'c>> {
                 written.push(WireTool::Function(function));
             }
             Tool::Opaque { json, .. } if writer.is_own => written.push(WireTool::Raw(json)),
-            Tool::Opaque { .. } => writer.changes.push(Change::dropped(path.to_string())),
+            Tool::Opaque { kind, json } => match json.to().filter(|_| kind == shared::CUSTOM) {
+                Some(tool) => written.push(WireTool::Shared(shared::flat(tool))),
+                None => writer.changes.push(Change::dropped(path.to_string())),
+            },
         }
     }
     written
@@ -316,5 +342,6 @@ fn tools<'c>(tools: &'c [Tool], writer: &mut Writer<'c>) -> Vec<WireTool<'c>> {
 #[serde(untagged)]
 enum WireToolChoice<'a> {
     Named { r#type: &'static str, name: Cow<'a, str> },
+    Shared(Value),
     Word(&'static str),
 }

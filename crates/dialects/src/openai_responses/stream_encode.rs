@@ -16,7 +16,7 @@ use super::message_decode::is_item;
 use super::message_encode::written_proof;
 use super::resource::{Ending, Resource};
 use super::wire::{Call, Part, SummaryText, WireContent, WireItem, WireMessage, WireReasoning};
-use crate::openai_family::json_bytes;
+use crate::openai_family::{json_bytes, shared};
 use crate::{Asked, Encoder, citations, proofs};
 
 /// What has been written so far.
@@ -217,6 +217,8 @@ impl StreamEncoder {
                 Block::Nothing
             }
             Opening::Opaque { kind, json } if is_item(kind) => {
+                let call = shared::flat_call(json).filter(|_| kind == shared::CUSTOM_CALL);
+                let json = call.as_ref().unwrap_or(json);
                 let (number, _) = self.add("item", out, |_| json.clone());
                 self.done(number, json.clone(), out);
                 Block::Nothing

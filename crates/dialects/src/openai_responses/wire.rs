@@ -12,7 +12,7 @@ pub(super) enum WireItem<'a> {
     Call(Call<'a>),
     Message(WireMessage<'a>),
     Output(Output<'a>),
-    Raw(&'a Json),
+    Raw(Cow<'a, Json>),
     Reasoning(WireReasoning<'a>),
 }
 

@@ -199,7 +199,7 @@ fn custom_tool_calls_are_gathered_whole() {
     );
     let json = types::Json::parse(r#"{"id":"a","type":"custom","custom":{"name":"sql","input":"select 1"}}"#)
         .unwrap();
-    check(&stream, &[Content::Opaque { kind: "tool_call".to_owned(), json }], StopReason::ToolUse);
+    check(&stream, &[Content::Opaque { kind: "custom_call".to_owned(), json }], StopReason::ToolUse);
 }
 
 #[test]
