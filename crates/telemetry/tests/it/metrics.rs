@@ -14,7 +14,8 @@ use crate::support::{Collector, Facts, PATIENCE, start};
 
 /// Everything that can happen, once.
 fn exercise(telemetry: &Telemetry) {
-    let facts = Facts::new();
+    let mut facts = Facts::new();
+    facts.usage.units.web_search = 2;
     facts.request().emit(telemetry);
     facts.attempt().emit(telemetry);
     let request_id = RequestId::from_uuid(uuid::Uuid::from_u128(7));

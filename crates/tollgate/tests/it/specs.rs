@@ -48,10 +48,16 @@ const FILES: [File; 2] = [
     (
         "open-responses-2026-04-24.json",
         Reading::Strict,
-        &[(
-            "/components/schemas/JsonSchemaResponseFormat/properties/schema/anyOf",
-            "a schema that was asked for is repeated, and is not the null that stands there",
-        )],
+        &[
+            (
+                "/components/schemas/Annotation/oneOf",
+                "a document that is cited is told as OpenAI's own document has it: this one knows pages alone",
+            ),
+            (
+                "/components/schemas/JsonSchemaResponseFormat/properties/schema/anyOf",
+                "a schema that was asked for is repeated, and is not the null that stands there",
+            ),
+        ],
     ),
 ];
 

@@ -158,6 +158,8 @@ def bedrock():
         text, thinking, calls = "", "", []
         for block in answer["output"]["message"]["content"]:
             text += block.get("text", "")
+            # What cites its sources says its words among them.
+            text += "".join(part["text"] for part in block.get("citationsContent", {}).get("content", []))
             thinking += block.get("reasoningContent", {}).get("reasoningText", {}).get("text", "")
             if "toolUse" in block:
                 calls.append((block["toolUse"]["name"], block["toolUse"]["input"]))
