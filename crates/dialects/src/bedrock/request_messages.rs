@@ -10,7 +10,8 @@ use super::blocks::ERROR;
 use super::formats::{audio_format, document_format, document_name, image_format};
 use super::request_encode::Writer;
 use super::wire::{
-    self, Block, BytesOut, DocumentOut, DocumentSource, MediaOut, ReasoningOut, ToolResultOut, ToolUseOut,
+    self, Block, BytesOut, CachePoint, DocumentOut, DocumentSource, MediaOut, ReasoningOut, ToolResultOut,
+    ToolUseOut,
 };
 use crate::calls::{broken_input, input};
 use crate::media::{image_mime, is_textual};
@@ -75,6 +76,8 @@ impl<'a> Writer<'a> {
 
     /// Appends a block, and the cache point behind it.
     fn block(&mut self, content: &'a Content, path: &str, blocks: &mut Vec<Block<'a>>) {
+        // The cache point of what stands inside: the wire has a place for it behind the result alone.
+        let mut inside = None;
         let (block, cache) = match content {
             // The wire refuses blank texts.
             Content::Text { text, .. } | Content::Refusal(text) if text.trim().is_empty() => return,
@@ -104,7 +107,9 @@ impl<'a> Writer<'a> {
                 (self.tool_use(id, name, arguments, path), *cache)
             }
             Content::ToolResult { call_id, content, is_error, cache } => {
-                (Some(self.tool_result(call_id, content, *is_error, path)), *cache)
+                let result = self.tool_result(call_id, content, *is_error, path);
+                inside = result.1;
+                (Some(result.0), *cache)
             }
             Content::Opaque { kind, json } => (wire::is_own(kind).then_some(Block::Opaque(json)), None),
         };
@@ -113,9 +118,8 @@ impl<'a> Writer<'a> {
             return;
         };
         blocks.push(block);
-        if let Some(cache) = self.mark(cache, path) {
-            blocks.push(Block::CachePoint(cache.into()));
-        }
+        let point = self.mark(cache, path).map(CachePoint::from);
+        blocks.extend(point.or(inside).map(Block::CachePoint));
     }
 
     /// The mark of the tool or block that stands at `path`, if the target takes it.
@@ -147,13 +151,14 @@ impl<'a> Writer<'a> {
         Some(Block::ToolUse(ToolUseOut { tool_use_id: fit_id(id), name: sent_name, input }))
     }
 
+    /// A tool's answer, and the last cache point that stood in it.
     fn tool_result(
         &mut self,
         call_id: &'a str,
         content: &'a [Content],
         is_error: bool,
         path: &str,
-    ) -> Block<'a> {
+    ) -> (Block<'a>, Option<CachePoint>) {
         let mut inner = Vec::new();
         for (at, content) in content.iter().enumerate() {
             let path = format!("{path}.content[{at}]");
@@ -174,8 +179,14 @@ impl<'a> Writer<'a> {
             self.changes.push(Change::emulated(path));
             inner.push(Block::Text(NOTHING));
         }
+        let mut last = None;
+        inner.retain(|block| {
+            let Block::CachePoint(point) = block else { return true };
+            last = Some(*point);
+            false
+        });
         let status = is_error.then_some(ERROR);
-        Block::ToolResult(ToolResultOut { tool_use_id: fit_id(call_id), content: inner, status })
+        (Block::ToolResult(ToolResultOut { tool_use_id: fit_id(call_id), content: inner, status }), last)
     }
 
     fn audio(&self, media: &'a Media) -> Option<Block<'a>> {

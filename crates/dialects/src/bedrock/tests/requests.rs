@@ -403,6 +403,23 @@ fn only_the_last_four_marks_are_written_where_marks_are_taken() {
 }
 
 #[test]
+fn a_mark_inside_a_result_stands_behind_it() {
+    let marked = |text: &str| Content::Text { text: text.into(), cache: Some(CacheMark::FiveMinutes) };
+    let mut conversation = foreign(vec![
+        message(Role::User, [Content::text("go")]),
+        message(Role::Assistant, [call("t1", "{}")]),
+        message(Role::User, [result("t1", vec![marked("a"), Content::text("b")]), Content::text("c")]),
+    ]);
+    conversation.tools = vec![function("f", None)];
+    let expect = json!([
+        {"toolResult": {"toolUseId": "t1", "content": [{"text": "a"}, {"text": "b"}]}},
+        {"cachePoint": {"type": "default"}},
+        {"text": "c"},
+    ]);
+    check(&conversation, &["cache_control"], &[("/messages/2/content", expect)], &[]);
+}
+
+#[test]
 fn marks_behind_tools_are_left_out_alone_where_only_content_has_them() {
     let marked = |text: &str| Content::Text { text: text.into(), cache: Some(CacheMark::FiveMinutes) };
     let mut conversation = foreign(vec![message(Role::User, ["a", "b", "c", "d"].map(marked))]);

@@ -108,6 +108,20 @@ fn a_request_stays_as_it_is_but_for_a_model_that_it_names() {
 }
 
 #[test]
+fn a_call_without_a_proof_is_given_what_the_target_takes_for_one() {
+    let call = json!({"functionCall": {"name": "f", "args": {}}});
+    let proven = json!({"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "AA=="});
+    let turn = |parts: [&Value; 2]| json!({"role": "model", "parts": parts});
+    let body = json!({"contents": [turn([&call, &call]), turn([&proven, &call])]});
+    assert_eq!(adapt(&body, &[]), (body.clone(), Vec::new()));
+    let (written, changes) = adapt(&body, &["call_proofs"]);
+    let mut given = call.clone();
+    given["thoughtSignature"] = "skip_thought_signature_validator".into();
+    assert_eq!(written["contents"], json!([turn([&given, &call]), turn([&proven, &call])]));
+    assert_eq!(changes, ["emulated;contents[0].parts[0].thoughtSignature"]);
+}
+
+#[test]
 fn proofs_of_other_languages_do_not_go_to_an_upstream_of_this_one() {
     let carried = super::super::proofs::written("of-another");
     let body = json!({"contents": [
