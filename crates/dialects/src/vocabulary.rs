@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use types::conversation::{Change, Delivery, Delta, Event, Opening, StopReason};
-use types::{TokenClass, Usage};
+use types::{TokenClass, Tokens, Usage};
 
 use crate::citations::{self, Citation, Cites};
 use crate::openai_family::shared::CUSTOM_CALL;
@@ -204,6 +204,11 @@ impl Listener {
     /// The classes of tokens that the caller cannot tell from others.
     fn uncounted(&self) -> Vec<Change> {
         let Some(usage) = self.usage.filter(|_| self.wants_usage) else { return Vec::new() };
+        // These every language tells apart.
+        let is_told = |class: &TokenClass| matches!(class, TokenClass::Input | TokenClass::Output);
+        if TokenClass::ALL.iter().all(|class| is_told(class) || usage.of(*class) == Tokens(0)) {
+            return Vec::new();
+        }
         let read = (self.vocabulary.usage)(&usage);
         let is_lost = |class: &&TokenClass| read.of(**class) < usage.of(**class);
         let lost = TokenClass::ALL.iter().filter(is_lost);

@@ -119,3 +119,22 @@ fn a_language_that_cites_whole_texts_says_that_the_place_is_another() {
     let at = kinds.iter().position(|kind| kind == "content_block_stop").unwrap();
     assert_eq!(events(&stream)[at - 1]["delta"]["citation"]["url"], "https://a.test/");
 }
+
+#[test]
+fn what_comes_behind_a_text_does_not_take_its_sources() {
+    let grounding = json!({
+        "webSearchQueries": ["size"],
+        "groundingChunks": [{"web": {"uri": "https://a.test/", "title": "A"}}],
+        "groundingSupports": [{"segment": {"startIndex": 0, "endIndex": 5}, "groundingChunkIndices": vec![0; 5_000]}],
+    });
+    let answer = json!({"candidates": [{
+        "content": {"role": "model", "parts": [{"text": "Three.", "thoughtSignature": "U0lH"}]},
+        "finishReason": "STOP", "groundingMetadata": grounding,
+    }]});
+    let (body, _) = read("gemini", "openai_responses", Delivery::Whole, &answer);
+    let body: Value = serde_json::from_str(&body).unwrap();
+    let said = body["output"].as_array().unwrap().iter().find(|item| item["type"] == "message").unwrap();
+    let cited = said.pointer("/content/0/annotations").unwrap().as_array().unwrap();
+    let page = json!({"type": "url_citation", "url": "https://a.test/", "title": "A", "start_index": 0, "end_index": 5});
+    assert_eq!((cited.len(), cited.first()), (1_000, Some(&page)), "no more than anybody shows");
+}

@@ -30,7 +30,10 @@ struct ReadDocument {
     snippet: Option<String>,
 }
 
-/// Reads a place in a text: a citation for each of its sources. The first has it as it was said.
+/// The most sources of one place that are read: each has the place as it was said.
+const MOST: usize = 64;
+
+/// Reads a place in a text: a citation for each of its sources.
 pub(super) fn read(said: &Json) -> Vec<Citation> {
     let Some(read) = said.to::<Read>() else { return Vec::new() };
     let one = |source: ReadSource| {
@@ -45,7 +48,7 @@ pub(super) fn read(said: &Json) -> Vec<Citation> {
             ..Citation::of(source, ID, said.clone())
         }
     };
-    read.sources.into_iter().map(one).collect()
+    read.sources.into_iter().take(MOST).map(one).collect()
 }
 
 #[derive(Serialize)]

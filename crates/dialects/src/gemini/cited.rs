@@ -87,13 +87,18 @@ impl Said<'_> {
     }
 }
 
+/// The most sources of an answer that are read. Nobody shows more, and each costs a look through the text.
+const MOST: usize = 1000;
+
 /// Reads what a candidate's field says of its sources; nothing of a field that is about something else.
 pub(super) fn read(field: &str, json: &Json, said: Said<'_>) -> Vec<Citation> {
+    // The field itself is kept once, as a block of its own: the citations are but known for its.
+    let Some(known) = Json::of(&()) else { return Vec::new() };
     let cited = |web: Web<'_>, segment: &Segment| Citation {
         title: web.title.into_owned(),
         start: said.letter(segment.start_index),
         end: said.letter(segment.end_index),
-        ..Citation::of(Source::Page { url: web.uri.into_owned() }, ID, json.clone())
+        ..Citation::of(Source::Page { url: web.uri.into_owned() }, ID, known.clone())
     };
     match field {
         "citationMetadata" => {
@@ -102,7 +107,7 @@ pub(super) fn read(field: &str, json: &Json, said: Said<'_>) -> Vec<Citation> {
                 let web = Web { uri: page.uri?.into(), title: page.title.unwrap_or_default().into() };
                 Some(cited(web, &page.segment))
             };
-            sources.into_iter().filter_map(page).collect()
+            sources.into_iter().filter_map(page).take(MOST).collect()
         }
         "groundingMetadata" => {
             let Some(Grounding { grounding_chunks, grounding_supports }) = json.to() else {
@@ -113,7 +118,8 @@ pub(super) fn read(field: &str, json: &Json, said: Said<'_>) -> Vec<Citation> {
                 let chunks =
                     support.grounding_chunk_indices.iter().filter_map(|index| grounding_chunks.get(*index));
                 let pages = chunks.filter_map(|chunk| chunk.web.clone());
-                citations.extend(pages.map(|web| cited(web, &support.segment)));
+                let room = MOST.saturating_sub(citations.len());
+                citations.extend(pages.take(room).map(|web| cited(web, &support.segment)));
             }
             citations
         }

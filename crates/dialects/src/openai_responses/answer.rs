@@ -225,8 +225,7 @@ fn items<'a>(choice: &'a Choice, asked: &Asked, status: &'static str) -> Vec<Wir
         } else if let Content::Opaque { kind, json } = content
             && let Some(said) = citations::of(kind, json)
         {
-            let part = parts_of_last(&mut items).and_then(|parts| parts.last_mut());
-            if let Some(Part::OutputText { annotations, .. }) = part {
+            if let Some(annotations) = last_annotations(&mut items) {
                 annotations.extend(said.iter().filter_map(cited::written));
             }
         } else {
@@ -245,6 +244,18 @@ fn items<'a>(choice: &'a Choice, asked: &Asked, status: &'static str) -> Vec<Wir
         Some(WireItem::Output(_) | WireItem::Raw(_) | WireItem::Reasoning(_)) | None => {}
     }
     items
+}
+
+/// Where the sources of the last text stand: reasoning or calls may have come behind it.
+fn last_annotations<'i>(items: &'i mut [WireItem<'_>]) -> Option<&'i mut Vec<Json>> {
+    items.iter_mut().rev().find_map(|item| {
+        let WireItem::Message(WireMessage { content: WireContent::Parts(parts), .. }) = item else {
+            return None;
+        };
+        parts.iter_mut().rev().find_map(|part| {
+            if let Part::OutputText { annotations, .. } = part { Some(annotations) } else { None }
+        })
+    })
 }
 
 /// The parts of the last item, if it is a message.
