@@ -21,8 +21,10 @@ const PROOF_LENGTH: usize = 12;
 /// What stands between an id, its provider and the proof.
 const SEPARATOR: char = '.';
 
-/// The longest id that is read: each separator in it costs a digest.
+/// The longest id that is read.
 const LONGEST: usize = 1024;
+/// How many separators a provider's name may hold: each that is looked behind costs a digest.
+const MOST_READINGS: usize = 8;
 
 /// Marks ids, and reads what it has marked.
 pub struct Marks {
@@ -56,7 +58,8 @@ impl Marks {
         let (rest, proof) = marked.rsplit_once(SEPARATOR)?;
         let proof = URL_SAFE_NO_PAD.decode(proof).ok()?;
         // An id or a provider's name may hold the separator itself: the proof fits one reading only.
-        let mut readings = rest.match_indices(SEPARATOR).map(|(at, _)| rest.split_at(at));
+        let places = rest.rmatch_indices(SEPARATOR).take(MOST_READINGS);
+        let mut readings = places.map(|(at, _)| rest.split_at(at));
         readings.find_map(|(id, rest)| {
             let provider = rest.strip_prefix(SEPARATOR)?;
             let fits = bool::from(self.proof(provider, id, tenant).as_slice().ct_eq(&proof));

@@ -49,6 +49,10 @@ impl Dialect for Surface {
         false
     }
 
+    fn continued(&self) -> Option<&'static str> {
+        self.family.continued()
+    }
+
     fn file_names(&self) -> FileNames {
         self.family.file_names()
     }

@@ -138,3 +138,25 @@ fn what_comes_behind_a_text_does_not_take_its_sources() {
     let page = json!({"type": "url_citation", "url": "https://a.test/", "title": "A", "start_index": 0, "end_index": 5});
     assert_eq!((cited.len(), cited.first()), (1_000, Some(&page)), "no more than anybody shows");
 }
+
+#[test]
+fn what_several_texts_cite_stands_in_one_field() {
+    let page = |url: &str| json!([{"type": "web_search_result_location", "url": url, "title": "T", "encrypted_index": "Eo8B", "cited_text": ""}]);
+    let answer = json!({"id": "msg_1", "stop_reason": "end_turn", "content": [
+        {"type": "text", "text": "Größe: ", "citations": page("https://a.test/")},
+        {"type": "text", "text": "drei.", "citations": page("https://b.test/")},
+    ]});
+    let web = |url: &str| json!({"web": {"uri": url, "title": "T"}});
+    let support = |start: usize, end: usize, chunk: usize| json!({"segment": {"startIndex": start, "endIndex": end}, "groundingChunkIndices": [chunk]});
+    let grounding = json!({
+        "groundingChunks": [web("https://a.test/"), web("https://b.test/")],
+        "groundingSupports": [support(0, 9, 0), support(9, 14, 1)],
+    });
+    check(("anthropic", "gemini"), &answer, "/candidates/0/groundingMetadata", &grounding, &[]);
+    let (stream, _) = read("anthropic", "gemini", STREAM, &answer);
+    let told: Vec<_> = events(&stream)
+        .into_iter()
+        .filter_map(|event| event.pointer("/candidates/0/groundingMetadata").cloned())
+        .collect();
+    assert_eq!(told, [grounding]);
+}

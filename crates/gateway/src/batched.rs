@@ -76,7 +76,7 @@ impl Batched {
         let cut = believable.cut(usage, Tokens(0), length as u64);
         let usage = Usage { service_tier: Some(ServiceTier::Batch), ..cut.unwrap_or(*usage) };
         // One that nobody knows the price of has been answered long ago.
-        let price = self.destination.charge(known).ok().and_then(|charge| charge.price);
+        let price = self.destination.charge_answered(Some(model), None).price;
         let cost = price.map_or(MicroUsd::ZERO, |price| price.cost(&usage));
         let tally = &mut self.tally;
         tally.usage = Some(tally.usage.unwrap_or_default().plus(&usage));

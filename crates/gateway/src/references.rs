@@ -33,6 +33,9 @@ pub(crate) struct Files {
     who: Option<Arc<Principal>>,
 }
 
+/// The most files that a body may name by ids of this gateway's.
+const MOST: usize = 1000;
+
 impl Files {
     /// What a body names, and the body with the ids that the provider knows.
     ///
@@ -52,7 +55,9 @@ impl Files {
         let (mut written, mut at) = (Vec::new(), 0);
         let named = dialects::named_files(&body, dialect.file_names(), depth).map_err(Cause::Json)?;
         (files.in_storage, files.who) = (named.in_storage, Some(Arc::clone(&whose.principal)));
-        for place in named.ids {
+        // More than anybody names, and each costs some digests: those beyond are taken for another's.
+        files.is_unproven |= named.ids.len() > MOST;
+        for place in named.ids.into_iter().take(MOST) {
             let id = body.get(place.clone()).and_then(|id| serde_json::from_slice::<String>(id).ok());
             let known = id.as_ref().and_then(|id| whose.marks.read(id, &whose.principal.tenant));
             let Some((provider, own)) = known else {

@@ -78,9 +78,8 @@ struct Cited<'a> {
 
 /// Cuts the citations of pages that come without a place in a search of this provider's.
 pub(super) fn cut_unfound(body: &[u8], fields: &Fields, splice: &mut Splice, changes: &mut Vec<Change>) {
-    const UNFOUND: &[u8] = br#""encrypted_index":"""#;
-    let is_unfound = |raw: &&RawValue| memmem::find(raw.get().as_bytes(), UNFOUND).is_some();
-    let list = fields.value(body, "messages").filter(|list| memmem::find(list, UNFOUND).is_some());
+    let is_unfound = |raw: &&RawValue| has_empty_index(raw.get().as_bytes());
+    let list = fields.value(body, "messages").filter(|list| has_empty_index(list));
     let list: Vec<&RawValue> = list.and_then(|list| serde_json::from_slice(list).ok()).unwrap_or_default();
     for (index, message) in list.iter().enumerate().filter(|(_, message)| is_unfound(message)) {
         let content = shape::object::<Seen<'_>>(message.get().as_bytes()).and_then(|seen| seen.content);
@@ -99,14 +98,20 @@ pub(super) fn cut_unfound(body: &[u8], fields: &Fields, splice: &mut Splice, cha
 
 /// Whether a signature is empty or says that another language's models made it.
 fn has_foreign_signature(body: &[u8]) -> bool {
-    let name = b"\"signature\"";
-    let is_foreign = |value: &[u8]| {
-        let value = value.strip_prefix(b"\"").unwrap_or_default();
-        value.starts_with(b"\"") || value.starts_with(proofs::MARK.as_bytes())
-    };
-    memmem::find_iter(body, name).any(|at| {
-        let value = body.get(at + name.len()..).unwrap_or_default().trim_ascii_start();
-        value.strip_prefix(b":").is_some_and(|value| is_foreign(value.trim_ascii_start()))
+    let is_foreign = |text: &[u8]| text.starts_with(b"\"") || text.starts_with(proofs::MARK.as_bytes());
+    texts_of(body, b"\"signature\"").any(is_foreign)
+}
+
+/// Whether a citation of a page has no place in a search.
+fn has_empty_index(body: &[u8]) -> bool {
+    texts_of(body, b"\"encrypted_index\"").any(|text| text.starts_with(b"\""))
+}
+
+/// What stands behind the opening quotes of the texts of all fields with this name, which is given with its quotes.
+fn texts_of<'b>(body: &'b [u8], name: &'b [u8]) -> impl Iterator<Item = &'b [u8]> {
+    memmem::find_iter(body, name).filter_map(|at| {
+        let value = body.get(at + name.len()..)?.trim_ascii_start().strip_prefix(b":")?;
+        value.trim_ascii_start().strip_prefix(b"\"")
     })
 }
 

@@ -8,11 +8,12 @@ use types::Fault;
 use types::conversation::{Answer, Choice, Content, StopReason};
 
 use super::chunk::finish_reason;
+use super::cited::{Grounded, Said};
 use super::error::unreadable;
 use super::stream_decode::{StreamDecoder, no_candidates};
 use super::usage::WriteUsage;
 use super::wire::{self, CallOut, ContentOut, PartOut, args};
-use super::{cited, logprobs, proofs};
+use super::{logprobs, proofs};
 use crate::extras::Named;
 use crate::{Asked, Fold, citations};
 
@@ -98,7 +99,7 @@ pub(super) fn answer_id<'a>(upstream: Option<&'a str>, asked: &Asked) -> Cow<'a,
 fn candidate((index, choice): (usize, &Choice)) -> CandidateOut<'_> {
     let mut parts: Vec<PartOut<'_>> = Vec::new();
     let mut sources = Named::default();
-    let (mut text, mut last, mut grounding_metadata) = (String::new(), 0, None);
+    let (mut text, mut last, mut grounded) = (String::new(), 0, Grounded::default());
     for content in &choice.content {
         if let Content::Text { text: said, .. } = content {
             last = text.len();
@@ -107,7 +108,7 @@ fn candidate((index, choice): (usize, &Choice)) -> CandidateOut<'_> {
         if let Content::Opaque { kind, json } = content
             && let Some(said) = citations::of(kind, json)
         {
-            grounding_metadata = cited::written(&said, cited::Said { text: &text, last });
+            grounded.add(&said, Said { text: &text, last });
             continue;
         }
         if let Content::Opaque { kind, json } = content
@@ -125,7 +126,7 @@ fn candidate((index, choice): (usize, &Choice)) -> CandidateOut<'_> {
     CandidateOut {
         finish_reason: Some(finish_reason(choice.stop.unwrap_or(StopReason::EndTurn))),
         logprobs_result: choice.logprobs.as_ref().and_then(logprobs::written),
-        grounding_metadata,
+        grounding_metadata: grounded.written(),
         sources,
         ..CandidateOut::saying(index, parts)
     }

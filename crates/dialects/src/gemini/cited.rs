@@ -19,13 +19,13 @@ struct Grounding<'a> {
     grounding_supports: Vec<Support>,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 struct Chunk<'a> {
     #[serde(borrow)]
     web: Option<Web<'a>>,
 }
 
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 struct Web<'a> {
     #[serde(borrow)]
     uri: Cow<'a, str>,
@@ -33,7 +33,7 @@ struct Web<'a> {
     title: Cow<'a, str>,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Support {
     segment: Segment,
@@ -41,7 +41,7 @@ struct Support {
     grounding_chunk_indices: Vec<usize>,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Segment {
     #[serde(default)]
@@ -134,27 +134,30 @@ pub(super) fn says_more(json: &Json) -> bool {
     fields.is_none_or(|fields| fields.keys().any(|name| !SAID.contains(&name.as_str())))
 }
 
-#[derive(Serialize)]
+/// What an answer of another language cites, text after text: the wire has one field for all of it.
+#[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Written<'a> {
-    grounding_chunks: Vec<Chunk<'a>>,
+pub(super) struct Grounded {
+    grounding_chunks: Vec<Chunk<'static>>,
     grounding_supports: Vec<Support>,
 }
 
-/// The field that says these citations; none where there is nothing that the wire has a word for, or where a field of
-/// the language's own says it.
-pub(super) fn written(citations: &[Citation], said: Said<'_>) -> Option<Json> {
-    let mut written = Written { grounding_chunks: Vec::new(), grounding_supports: Vec::new() };
-    for citation in citations.iter().filter(|citation| citation.own(ID).is_none()) {
-        let Source::Page { url } = &citation.source else { continue };
-        let (start_index, end_index) = (said.byte(citation.start), said.byte(citation.end));
-        let grounding_chunk_indices = vec![written.grounding_chunks.len()];
-        written
-            .grounding_supports
-            .push(Support { segment: Segment { start_index, end_index }, grounding_chunk_indices });
-        written
-            .grounding_chunks
-            .push(Chunk { web: Some(Web { uri: url.into(), title: citation.title.as_str().into() }) });
+impl Grounded {
+    /// Adds what the last text cites, as far as the wire has a word for it and no field of the language's own says it.
+    pub(super) fn add(&mut self, citations: &[Citation], said: Said<'_>) {
+        for citation in citations.iter().filter(|citation| citation.own(ID).is_none()) {
+            let Source::Page { url } = &citation.source else { continue };
+            let (start_index, end_index) = (said.byte(citation.start), said.byte(citation.end));
+            let grounding_chunk_indices = vec![self.grounding_chunks.len()];
+            let segment = Segment { start_index, end_index };
+            self.grounding_supports.push(Support { segment, grounding_chunk_indices });
+            let web = Web { uri: url.clone().into(), title: citation.title.clone().into() };
+            self.grounding_chunks.push(Chunk { web: Some(web) });
+        }
     }
-    if written.grounding_chunks.is_empty() { None } else { Json::of(&written) }
+
+    /// The field; none where there is nothing to say.
+    pub(super) fn written(&self) -> Option<Json> {
+        if self.grounding_chunks.is_empty() { None } else { Json::of(self) }
+    }
 }

@@ -8,9 +8,10 @@ use types::{Json, Usage};
 
 use super::answer::{AnswerOut, CandidateOut, answer_id};
 use super::chunk::finish_reason;
+use super::cited::{Grounded, Said};
 use super::usage::WriteUsage;
 use super::wire::{self, CallOut, PartOut, args};
-use super::{cited, logprobs, proofs};
+use super::{logprobs, proofs};
 use crate::extras::Named;
 use crate::shape::write_line;
 use crate::{Asked, Encoder, citations};
@@ -24,6 +25,8 @@ pub(super) struct StreamEncoder {
     blocks: Vec<OpenBlock>,
     /// The text of each candidate, and where its last block begins.
     texts: BTreeMap<u32, (String, usize)>,
+    /// What each candidate cites; told with its end, since clients keep the last that they are told.
+    grounded: BTreeMap<u32, Grounded>,
     /// How the candidates ended, in the order they did.
     ends: Vec<(u32, StopReason)>,
     usage: Option<Usage>,
@@ -56,6 +59,7 @@ impl StreamEncoder {
             id: answer_id(None, asked).into_owned(),
             blocks: Vec::new(),
             texts: BTreeMap::new(),
+            grounded: BTreeMap::new(),
             ends: Vec::new(),
             usage: None,
             has_written: false,
@@ -110,11 +114,7 @@ impl StreamEncoder {
     fn opaque(&mut self, choice: u32, kind: &str, json: &Json, out: &mut Vec<u8>) {
         if let Some(said) = citations::of(kind, json) {
             let (text, last) = self.texts.get(&choice).map_or(("", 0), |(text, last)| (text.as_str(), *last));
-            let grounding_metadata = cited::written(&said, cited::Said { text, last });
-            let candidate = CandidateOut::saying(choice as usize, vec![PartOut::text("")]);
-            if grounding_metadata.is_some() {
-                self.piece(vec![CandidateOut { grounding_metadata, ..candidate }], None, out);
-            }
+            self.grounded.entry(choice).or_default().add(&said, Said { text, last });
         } else if let Some(field) = wire::candidate_field(kind) {
             let sources = Named(vec![(field, json)]);
             let candidate = CandidateOut::saying(choice as usize, vec![PartOut::text("")]);
@@ -179,9 +179,10 @@ impl StreamEncoder {
             // An upstream may end without saying why; callers wait for a reason.
             self.ends.push((0, StopReason::EndTurn));
         }
-        let ends = std::mem::take(&mut self.ends);
+        let (ends, grounded) = (std::mem::take(&mut self.ends), std::mem::take(&mut self.grounded));
         let candidates = ends.iter().map(|(choice, reason)| CandidateOut {
             finish_reason: Some(finish_reason(*reason)),
+            grounding_metadata: grounded.get(choice).and_then(Grounded::written),
             ..CandidateOut::saying(*choice as usize, vec![PartOut::text("")])
         });
         let usage = self.usage.as_ref().map(WriteUsage::from);

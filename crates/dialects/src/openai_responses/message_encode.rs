@@ -1,6 +1,7 @@
 //! Writes messages as items, and says of everything the language has no word for what became of it.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use types::conversation::{CacheMark, Change, Content, Media, MediaSource, Message, Role, Target};
 
@@ -28,13 +29,13 @@ pub(super) struct Writer<'c> {
     /// The tools that got other names.
     pub(super) tool_names: ToolNames,
     /// The ids of the calls of tools that are no functions.
-    custom_calls: Vec<String>,
+    custom_calls: HashSet<String>,
 }
 
 impl<'c> Writer<'c> {
     pub(super) fn new(target: &'c Target, is_own: bool) -> Self {
         let (changes, items, tool_names) = (Vec::new(), Vec::new(), ToolNames::default());
-        Self { target, is_own, changes, items, tool_names, custom_calls: Vec::new() }
+        Self { target, is_own, changes, items, tool_names, custom_calls: HashSet::new() }
     }
 
     /// Writes `messages`, the first of which is number `first`.

@@ -39,6 +39,7 @@ struct Seen {
     usage: Option<Usage>,
     output_bytes: u64,
     cost: Option<MicroUsd>,
+    units: Units,
 }
 
 impl UnderWay {
@@ -125,7 +126,12 @@ impl Account {
     /// Notes how far an answer has come; long ones leave a checkpoint in the ledger now and then.
     pub(crate) fn note(&mut self, tally: &Tally) {
         let Some(attempt) = &mut self.attempt else { return };
-        attempt.seen = Seen { usage: tally.usage, output_bytes: tally.output_bytes, cost: tally.cost };
+        attempt.seen = Seen {
+            usage: tally.usage,
+            output_bytes: tally.output_bytes,
+            cost: tally.cost,
+            units: tally.units,
+        };
         if self.facts.operation == Some(Operation::Passthrough) && attempt.answered.is_none() {
             attempt.answered = tally.model.as_deref().map(ModelName::from);
         }
@@ -143,9 +149,10 @@ impl Account {
             Seen { usage: None, output_bytes: 0, .. } if fault.kind != FaultKind::ClientGone => {
                 Usage::default()
             }
-            Seen { usage, output_bytes, .. } => {
+            Seen { usage, output_bytes, units, .. } => {
                 let usage = counting::so_far(usage, self.facts.input_estimate, output_bytes);
-                Usage { units: attempt.foreseen.counted.updated(&usage.units), ..usage }
+                let units = attempt.foreseen.counted.updated(&usage.units).updated(&units);
+                Usage { units, ..usage }
             }
         };
         let is_client_gone = fault.kind == FaultKind::ClientGone;
@@ -230,7 +237,7 @@ impl Account {
     /// Finds out by which list an answer is charged that was passed on.
     fn price_answered(&mut self, attempt: &mut UnderWay, ending: &Ending<'_>) {
         let Some(served) = &self.facts.served_by else { return };
-        let is_used = ending.usage.total() > Tokens(0);
+        let is_used = ending.usage.total() > Tokens(0) || !ending.usage.units.is_empty();
         if self.facts.operation != Some(Operation::Passthrough) || !is_used {
             return;
         }

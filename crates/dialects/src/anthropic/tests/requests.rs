@@ -613,7 +613,7 @@ fn documents_are_pdf_or_text() {
 #[test]
 fn citations_that_no_search_of_this_provider_s_found_do_not_go_back_to_it() {
     let found = r#"{"type":"web_search_result_location","url":"https://a.test","encrypted_index":"Eo8B"}"#;
-    let unfound = r#"{"type":"web_search_result_location","url":"https://a.test","encrypted_index":""}"#;
+    let unfound = r#"{"type":"web_search_result_location","url":"https://a.test","encrypted_index": ""}"#;
     let body = |citations: &str| {
         let text = format!(r#"{{"type":"text","text":"x","citations":[{citations}]}}"#);
         format!(r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"assistant","content":[{text}]}}]}}"#)
