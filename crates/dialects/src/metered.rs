@@ -5,6 +5,7 @@ use memchr::memmem;
 use types::{Tokens, Units, Usage};
 
 use crate::outline::{Outline, Part};
+use crate::scanner::Keep;
 
 /// How deeply a text may be nested that is looked through.
 const MAX_DEPTH: usize = 128;
@@ -20,11 +21,14 @@ pub struct Metered {
     pub model: Option<String>,
 }
 
+/// What is kept of a text: down to the parts of the details of a usage inside an event.
+const KEEP: Keep = Keep { levels: 5, most: 1 << 16 };
+
 impl Metered {
     /// What `text` tells; nothing where it is no JSON object.
     pub fn read(text: &[u8]) -> Self {
         let mut outline = Outline::default();
-        let Ok(said) = outline.read(text, MAX_DEPTH) else { return Self::default() };
+        let Ok(said) = outline.read_within(text, MAX_DEPTH, KEEP) else { return Self::default() };
         // A whole answer tells it by itself, the first or the last event of a stream inside.
         let inside = ["response", "message"].into_iter().filter_map(|name| said.field(name));
         let mut places = std::iter::once(said).chain(inside);
@@ -73,7 +77,8 @@ fn usage(report: Part<'_>) -> Option<Usage> {
     if input.is_none() && output.is_none() {
         return None;
     }
-    let written = count(&["cache_creation_input_tokens"]).unwrap_or_default();
+    let mut written = count(&["cache_creation_input_tokens"]).unwrap_or_default();
+    let for_an_hour = take(&mut written, detail(&["cache_creation"], "ephemeral_1h_input_tokens"));
     let beside = count(&["cache_read_input_tokens"]);
     let apart = count(&["thoughtsTokenCount"]).unwrap_or_default();
     let cached = count(&["cachedContentTokenCount"]).unwrap_or_default();
@@ -102,6 +107,7 @@ fn usage(report: Part<'_>) -> Option<Usage> {
         cache_read: Tokens(cached - cached_audio),
         cache_read_audio: Tokens(cached_audio),
         cache_write_5m: Tokens(written),
+        cache_write_1h: Tokens(for_an_hour),
         output: Tokens(output),
         output_audio: Tokens(output_audio),
         reasoning: Tokens(reasoning.saturating_add(apart)),
@@ -172,6 +178,20 @@ mod tests {
                 "output_token_details":{"text_tokens":10,"audio_tokens":30}}}}"#,
             Some([20, 30, 10, 0, 10, 30, 0]),
         );
+    }
+
+    #[test]
+    fn caches_are_counted_by_what_they_held_and_for_how_long() {
+        let session = r#"{"type":"response.done","response":{"usage":{"input_tokens":200,"output_tokens":0,
+            "input_token_details":{"text_tokens":50,"audio_tokens":150,"cached_tokens":64,
+                "cached_tokens_details":{"text_tokens":14,"audio_tokens":50}}}}}"#;
+        let usage = Metered::read(session.as_bytes()).usage.unwrap();
+        let counts = [usage.input, usage.input_audio, usage.cache_read, usage.cache_read_audio];
+        assert_eq!(counts, [36, 100, 14, 50].map(Tokens));
+        let hour = r#"{"usage":{"input_tokens":1,"output_tokens":1,"cache_creation_input_tokens":9,
+            "cache_creation":{"ephemeral_5m_input_tokens":2,"ephemeral_1h_input_tokens":7}}}"#;
+        let usage = Metered::read(hour.as_bytes()).usage.unwrap();
+        assert_eq!((usage.cache_write_5m, usage.cache_write_1h), (Tokens(2), Tokens(7)));
     }
 
     #[test]

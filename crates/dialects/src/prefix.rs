@@ -42,7 +42,8 @@ impl Marks {
         if !self.are_wanted(target) || has_field(body, self.name) {
             return None;
         }
-        let mut marker = Marker { body, fields, splice, is_marked: false };
+        let takes_on_tools = !target.has_quirk(quirks::NO_TOOL_CACHE);
+        let mut marker = Marker { body, fields, splice, takes_on_tools, is_marked: false };
         (self.set)(&mut marker);
         marker.is_marked.then(|| Change::emulated(self.name))
     }
@@ -104,6 +105,8 @@ pub(crate) struct Marker<'a> {
     body: &'a [u8],
     fields: &'a Fields,
     splice: &'a mut Splice,
+    /// Whether the target takes marks behind tools.
+    pub(crate) takes_on_tools: bool,
     is_marked: bool,
 }
 

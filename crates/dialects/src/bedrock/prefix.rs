@@ -20,7 +20,10 @@ struct ToolConfig<'a> {
 }
 
 fn set(marker: &mut Marker<'_>) {
-    let config = marker.field("toolConfig").and_then(shape::object::<ToolConfig<'_>>);
+    let config = marker
+        .field("toolConfig")
+        .filter(|_| marker.takes_on_tools)
+        .and_then(shape::object::<ToolConfig<'_>>);
     let tools = config.and_then(|config| config.tools).map(|tools| tools.get().as_bytes());
     let messages = marker.messages();
     let last = last_turns(&messages, |role| role == "user");

@@ -24,9 +24,13 @@ impl Edit<'_> {
             return;
         }
         let Some((_, list)) = self.find("messages") else { return };
-        let has_blocks = memmem::find(list, THINKING_BLOCKS.as_bytes()).is_some();
+        let holds = |name: &str| memmem::find(list, name.as_bytes()).is_some();
+        let takes_blocks = self.target.has_quirk(quirks::THINKING_BLOCKS);
+        let takes_text = takes_blocks || self.target.has_quirk(quirks::REASONING_CONTENT);
+        let cut = [(THINKING_BLOCKS, takes_blocks), (REASONING_CONTENT, takes_text)];
+        let cut = cut.map(|(name, is_taken)| (!is_taken && holds(name)).then_some(name));
         let has_proofs = proofs::may_hold_mark(list);
-        if !has_blocks && !has_proofs {
+        if cut == [None, None] && !has_proofs {
             return;
         }
         let messages: Vec<&RawValue> = serde_json::from_slice(list).unwrap_or_default();
@@ -34,13 +38,7 @@ impl Edit<'_> {
             let message = message.get().as_bytes();
             let Ok(fields) = Fields::scan(message, MAX_DEPTH) else { continue };
             let path = format!("messages[{index}]");
-            if fields.value(message, THINKING_BLOCKS).is_some()
-                && !self.target.has_quirk(quirks::THINKING_BLOCKS)
-            {
-                let takes_text = self.target.has_quirk(quirks::REASONING_CONTENT);
-                let text = (!takes_text).then_some(REASONING_CONTENT);
-                self.cut_inside(message, &fields, &[Some(THINKING_BLOCKS), text], &path);
-            }
+            self.cut_inside(message, &fields, &cut, &path);
             if !has_proofs {
                 continue;
             }

@@ -244,8 +244,9 @@ impl Account {
         let said = ending.tally.model.as_deref().map(ModelName::from);
         let model = said.or(attempt.answered.take());
         let charge = served.destination.charge_answered(model.as_ref(), attempt.price.as_ref());
+        // Of the one that was asked for, nobody may have known it.
+        self.facts.assumed_price = charge.assumed;
         if let Some(assumed) = charge.assumed {
-            self.facts.assumed_price = Some(assumed);
             let model = model.as_ref().unwrap_or(&served.candidate.model);
             if served.destination.told.is_news(model) {
                 PriceUnknown { provider: &served.destination.name, model, policy: assumed.as_str() }

@@ -403,6 +403,23 @@ fn only_the_last_four_marks_are_written_where_marks_are_taken() {
 }
 
 #[test]
+fn no_mark_is_set_behind_tools_where_only_content_has_them() {
+    let body = Bytes::from_static(
+        br#"{"messages":[{"role":"user","content":[{"text":"a"}]}],"toolConfig":{"tools":[{"toolSpec":{"name":"f"}}]}}"#,
+    );
+    let fields = Fields::scan(&body, 64).unwrap();
+    for (quirks, points) in [
+        (&["cache_control", "prompt_cache"][..], 2),
+        (&["cache_control", "no_tool_cache", "prompt_cache"], 1),
+    ] {
+        let encoded = Bedrock.adapt_request(&body, &fields, &target(quirks)).unwrap();
+        let written = String::from_utf8(encoded.body.concat()).unwrap();
+        assert_eq!(written.matches("cachePoint").count(), points, "{written}");
+        assert_eq!(written.contains(r#"{"toolSpec":{"name":"f"}}]"#), points == 1, "{written}");
+    }
+}
+
+#[test]
 fn a_mark_inside_a_result_stands_behind_it() {
     let marked = |text: &str| Content::Text { text: text.into(), cache: Some(CacheMark::FiveMinutes) };
     let mut conversation = foreign(vec![

@@ -131,6 +131,16 @@ fn what_answers_of_other_languages_brought_goes_to_no_provider_of_this_one() {
 }
 
 #[test]
+fn bare_reasoning_goes_to_no_provider_that_does_not_know_it() {
+    let asked =
+        r#"{"model":"upstream","messages":[{"role":"assistant","reasoning_content":"a","content":"b"}]}"#;
+    let plain = asked.replace(r#""reasoning_content":"a","#, "");
+    let told = ["dropped;messages[0].reasoning_content"];
+    check_adapted(asked, &["no_unknown_fields"], &plain, &told);
+    check_adapted(asked, &["no_unknown_fields", "reasoning_content"], asked, &[]);
+}
+
+#[test]
 fn quirks_rename_and_remove_fields() {
     check_adapted(
         r#"{"model":"upstream","max_completion_tokens":5}"#,
