@@ -117,6 +117,7 @@ impl Decoder for StreamDecoder {
             "content_block_stop" => self.close(events),
             "message_delta" => self.finish(&wire, events)?,
             "message_stop" => {
+                self.start(&wire, events)?;
                 self.close(events);
                 self.ended = true;
                 events.push(Event::End);

@@ -221,7 +221,12 @@ impl<'c> Writer<'c> {
                 Content::Opaque { kind, json }
                     if kind == shared::CUSTOM_CALL || (self.is_own && kind == OTHER_CALL) =>
                 {
-                    message.tool_calls.extend(written_call(kind, json).map(WireToolCall::Raw));
+                    match written_call(kind, json) {
+                        Some(call) => message.tool_calls.push(WireToolCall::Raw(call)),
+                        None => {
+                            self.lose(&path);
+                        }
+                    }
                 }
                 Content::Audio(_) | Content::Document(_) | Content::Image(_) | Content::ToolResult { .. } => {
                     self.lose(&path);

@@ -102,6 +102,7 @@ struct Flat {
 struct Nested {
     #[serde(default)]
     id: String,
+    #[serde(default)]
     r#type: String,
     custom: Called,
 }
@@ -113,17 +114,19 @@ struct Called {
     input: String,
 }
 
-/// A call flat, as an item.
+/// A call flat, as an item; none of what is no call.
 pub(crate) fn flat_call(call: &Json) -> Option<Json> {
     let Some(Nested { id, custom: Called { name, input }, .. }) = call.to() else {
-        return Some(call.clone());
+        return call.to::<Flat>().map(|_| call.clone());
     };
     Json::of(&Flat { r#type: FLAT_CALL.to_owned(), call_id: id, name, input })
 }
 
-/// A call nested, as one among those of a message.
+/// A call nested, as one among those of a message; none of what is no call.
 pub(crate) fn nested_call(call: &Json) -> Option<Json> {
-    let Some(Flat { call_id, name, input, .. }) = call.to() else { return Some(call.clone()) };
+    let Some(Flat { call_id, name, input, .. }) = call.to() else {
+        return call.to::<Nested>().map(|_| call.clone());
+    };
     Json::of(&Nested { id: call_id, r#type: CUSTOM.to_owned(), custom: Called { name, input } })
 }
 

@@ -147,7 +147,11 @@ impl<'c> Writer<'c> {
             Content::Thinking { text, signature } => self.thinking(text, signature.as_deref(), path),
             Content::Opaque { kind, json } if kind == shared::CUSTOM_CALL => {
                 self.custom_calls.extend(shared::call_id(json));
-                shared::flat_call(json).map(|call| WireItem::Raw(Cow::Owned(call)))
+                let call = shared::flat_call(json);
+                if call.is_none() {
+                    self.changes.push(Change::dropped(path.to_string()));
+                }
+                call.map(|call| WireItem::Raw(Cow::Owned(call)))
             }
             Content::Opaque { kind, json } if self.is_own && is_item(kind) => {
                 Some(WireItem::Raw(Cow::Borrowed(json)))

@@ -158,7 +158,7 @@ impl StreamDecoder {
                 items.whole(place, Opening::Refusal, Delta::Refusal(text), events);
             }
             "response.function_call_arguments.delta" => items.arguments(number, wire.delta(), events),
-            "response.function_call_arguments.done" => {
+            "response.function_call_arguments.done" if items.is_begun(number) => {
                 let text = wire.arguments.as_deref().unwrap_or_default().to_owned();
                 let opening = Opening::ToolCall { id: String::new(), name: String::new(), signature: None };
                 items.whole((number, 0), opening, Delta::Arguments(text), events);

@@ -102,8 +102,16 @@ impl Items {
 
     /// A piece of a call's arguments.
     pub(super) fn arguments(&mut self, number: u64, piece: &str, events: &mut Vec<Event>) {
-        let opening = Opening::ToolCall { id: String::new(), name: String::new(), signature: None };
-        self.piece((number, 0), opening, Delta::Arguments(piece.to_owned()), events);
+        if self.is_begun(number) {
+            let opening = Opening::ToolCall { id: String::new(), name: String::new(), signature: None };
+            self.piece((number, 0), opening, Delta::Arguments(piece.to_owned()), events);
+        }
+    }
+
+    /// Whether an item that is told in pieces has begun: arguments without a call are nobody's, and an item that is told
+    /// whole in the end loses nothing.
+    pub(super) fn is_begun(&self, number: u64) -> bool {
+        self.known.get(&number).is_some_and(|item| item.parts.contains_key(&0))
     }
 
     /// All of a text, or of a call's arguments: told if nothing of it has been.
