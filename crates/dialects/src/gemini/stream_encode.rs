@@ -39,6 +39,14 @@ struct OpenBlock {
     choice: u32,
     block: u32,
     kind: Kind,
+    /// Whether it is complete and only waits for a call that began before it: calls keep their order.
+    is_closed: bool,
+}
+
+impl OpenBlock {
+    const fn is_call(&self) -> bool {
+        matches!(self.kind, Kind::Call { .. })
+    }
 }
 
 #[derive(Debug)]
@@ -107,7 +115,7 @@ impl StreamEncoder {
             }
             Opening::Opaque { kind, json } => return self.opaque(choice, kind, json, out),
         };
-        self.blocks.push(OpenBlock { choice, block, kind });
+        self.blocks.push(OpenBlock { choice, block, kind, is_closed: false });
     }
 
     /// What only this language has; other languages' blocks are left out.
@@ -144,9 +152,27 @@ impl StreamEncoder {
     }
 
     fn close(&mut self, choice: u32, block: u32, out: &mut Vec<u8>) {
-        let at = self.blocks.iter().position(|open| (open.choice, open.block) == (choice, block));
-        let Some(at) = at else { return };
-        match self.blocks.remove(at).kind {
+        let known = self.blocks.iter_mut().find(|open| (open.choice, open.block) == (choice, block));
+        let Some(known) = known else { return };
+        known.is_closed = true;
+        while let Some(at) = self.next_told(choice) {
+            let told = self.blocks.remove(at);
+            self.tell(choice, told.kind, out);
+        }
+    }
+
+    /// The first complete block of this candidate that no call stands in front of.
+    fn next_told(&self, choice: u32) -> Option<usize> {
+        let mut waits = false;
+        self.blocks.iter().position(|open| {
+            let is_told = open.choice == choice && open.is_closed && !(waits && open.is_call());
+            waits |= open.choice == choice && open.is_call();
+            is_told
+        })
+    }
+
+    fn tell(&mut self, choice: u32, kind: Kind, out: &mut Vec<u8>) {
+        match kind {
             Kind::Text => {}
             Kind::Thinking { signature, .. } if signature.is_empty() => {}
             Kind::Thinking { has_text: true, signature } => {
