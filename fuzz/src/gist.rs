@@ -9,7 +9,8 @@ use types::{Tokens, Usage};
 pub struct Gist {
     pub words: String,
     pub thoughts: String,
-    /// Names and arguments.
+    /// Names and arguments, in an order of their own: where a broken stream begins several calls at once, languages that
+    /// tell calls whole do so as each is complete.
     pub calls: Vec<(String, Value)>,
     pub stop: Option<StopReason>,
     pub usage: (Tokens, Tokens),
@@ -29,6 +30,7 @@ impl Gist {
             usage: (usage.input_total(), usage.output_total()),
         };
         content.iter().for_each(|content| gist.add(content));
+        gist.calls.sort_by_key(|(name, arguments)| format!("{name} {arguments}"));
         gist
     }
 
@@ -36,6 +38,8 @@ impl Gist {
         match content {
             Content::Refusal(text) | Content::Text { text, .. } => self.words.push_str(text),
             Content::Thinking { text, .. } => self.thoughts.push_str(text),
+            // A call of nothing is none: some languages have no place for it.
+            Content::ToolCall { name, .. } if name.is_empty() => {}
             Content::ToolCall { name, arguments, .. } => self.calls.push((name.clone(), object(arguments))),
             Content::Audio(_)
             | Content::Document(_)

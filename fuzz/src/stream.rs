@@ -3,7 +3,7 @@
 
 use dialects::Delivered;
 use types::conversation::Event;
-use types::{Frame, StreamEvent};
+use types::{Frame, StreamEvent, Units, Usage};
 
 use crate::answer::fold;
 use crate::language::{self, Language};
@@ -29,7 +29,9 @@ pub fn check(name: &str, input: &[u8]) {
     let Ok(read) = decode(dialect, &events) else { return };
     let Ok((_, tally)) = passed else { panic!("understood and not passed on: {passed:?}") };
     let answer = fold(read.clone());
-    assert_eq!(tally.usage, answer.usage);
+    // Searches are told in the answer's own words, and passing it on counts them even where no report follows.
+    let tokens = |usage: Option<Usage>| usage.map(|usage| Usage { units: Units::NONE, ..usage });
+    assert_eq!(tokens(tally.usage), tokens(answer.usage));
     let written = encode(language, &read);
     language.obeys(&written);
     let again = fold(decode(dialect, &language.events(&written)).expect("what is written is read"));

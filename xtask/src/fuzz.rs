@@ -39,7 +39,7 @@ const TARGETS: &[(&str, &[&str])] = &[
 ];
 
 /// For how many seconds all targets together run.
-const SECONDS: usize = 120;
+const SECONDS: usize = 80;
 /// The most memory that a target may take, in mebibytes: nothing allocates by a number that stands in the input.
 const MEBIBYTES: usize = 1024;
 

@@ -19,7 +19,7 @@ cargo xtask test          install what tests need, then check everything; ends w
 cargo xtask tidy          check the house rules, in seconds and without building
 cargo xtask sdk           install the client libraries and coding agents that tests run against the gateway
 cargo xtask catalogue     write the models of the catalogue anew from the tables that sources.toml names; [--check]
-cargo xtask fuzz          run the fuzz targets for two minutes
+cargo xtask fuzz          run the fuzz targets for some 80 seconds
 cargo xtask instructions  count a request's instructions and compare them with bench/instructions.toml; [--update]
 cargo xtask reference     write docs/reference anew from what the tests find
 cargo xtask bench         compare with nginx and a bare pass-through, and write bench/RESULTS.md;
