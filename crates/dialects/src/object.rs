@@ -207,15 +207,9 @@ impl<'a, 'p> Object<'a, 'p> {
 
 impl Drop for Object<'_, '_> {
     fn drop(&mut self) {
-        let said = self.fields.iter().filter(|(_, value)| !says_nothing(value.written()));
-        let mut said = said.peekable();
-        if said.peek().is_none() {
-            return;
-        }
-        if let Some(leftovers) = self.path.leftovers() {
-            for (name, value) in said {
-                leftovers.note(Path::Field(self.path, name).to_string(), keep_part(*value));
-            }
+        let Some(leftovers) = self.path.leftovers() else { return };
+        for (name, value) in self.fields.iter().filter(|(_, value)| !says_nothing(value.written())) {
+            leftovers.note(Path::Field(self.path, name).to_string(), keep_part(*value));
         }
     }
 }
