@@ -2,6 +2,7 @@
 //! about, in a form that the languages share.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use types::conversation::{Content, Event, Opening};
 use types::{DialectId, Json};
 
@@ -92,6 +93,24 @@ impl Citation {
             Source::File { .. } | Source::Own => Cites::Nothing,
         }
     }
+}
+
+/// What a text cites in a language that lists it as `citations` on the block, which is `json`. `read` reads one of them,
+/// for a text of that many characters.
+pub(crate) fn of_text(
+    content: &Content,
+    json: &str,
+    read: fn(&RawValue, u64) -> Option<Citation>,
+) -> Vec<Citation> {
+    #[derive(Deserialize)]
+    struct Cited<'a> {
+        #[serde(borrow)]
+        citations: Option<Vec<&'a RawValue>>,
+    }
+    let Content::Text { text, .. } = content else { return Vec::new() };
+    let said = serde_json::from_str::<Cited<'_>>(json).ok().and_then(|cited| cited.citations);
+    let length = length(text);
+    said.into_iter().flatten().filter_map(|raw| read(raw, length)).collect()
 }
 
 /// The block of these citations; none of no citations.

@@ -1,14 +1,12 @@
 //! Reads content blocks: the same in a request's history and in an answer.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use types::Json;
 use types::conversation::{CacheMark, Content, Media, MediaSource, Role};
 
 use super::peek::{Version, not_in_new_version};
 use super::wire::{Object, own_kind, wrong};
 use super::{cited, ids};
-use crate::citations::{self, Citation};
+use crate::citations;
 use crate::object::keep_part;
 use crate::outline::Part;
 use crate::{DecodeError, proofs};
@@ -47,7 +45,8 @@ impl Reader {
         let mut content = Vec::new();
         for (index, block) in blocks.enumerate() {
             let read = self.block(block, format!("{path}[{index}]"))?;
-            let cited = if self.cites { cited(&read, block) } else { Vec::new() };
+            let cited =
+                if self.cites { citations::of_text(&read, block.written(), cited::read) } else { Vec::new() };
             content.push(read);
             content.extend(citations::block(&cited));
         }
@@ -141,19 +140,6 @@ impl Reader {
         let (title, cache) = (object.text("title")?, cache(object, &mut self.leftovers)?);
         Ok(Some(Media { mime, source: place, title, detail: None, cache }))
     }
-}
-
-/// What a text cites.
-fn cited(content: &Content, part: Part<'_>) -> Vec<Citation> {
-    #[derive(Deserialize)]
-    struct Cited<'a> {
-        #[serde(borrow)]
-        citations: Option<Vec<&'a RawValue>>,
-    }
-    let Content::Text { text, .. } = content else { return Vec::new() };
-    let said = serde_json::from_str::<Cited<'_>>(part.written()).ok().and_then(|cited| cited.citations);
-    let length = citations::length(text);
-    said.into_iter().flatten().filter_map(|raw| cited::read(raw, length)).collect()
 }
 
 fn opaque(kind: &str, part: Part<'_>) -> Content {

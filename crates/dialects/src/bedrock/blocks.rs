@@ -1,6 +1,5 @@
 //! Reads content blocks: the same in a request's history and in an answer.
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use types::conversation::{CacheMark, Content, Media, MediaSource};
 
@@ -8,7 +7,7 @@ use super::cited;
 use super::formats::document_mime;
 use super::wire::{list, member, own_kind, text};
 use crate::DecodeError;
-use crate::citations::{self, Citation};
+use crate::citations;
 use crate::media::audio_mime;
 use crate::object::{Object, Path, keep};
 
@@ -26,7 +25,10 @@ pub(super) fn blocks(raw: &RawValue, path: &Path<'_>) -> Result<Vec<Content>, De
                 contents.push(block(&kind, value, raw, &inside)?);
                 // In a history, it is left over.
                 if kind == "citationsContent" && path.leftovers().is_none() {
-                    let cited = contents.last().map(|text| references(text, value)).unwrap_or_default();
+                    let cited = contents
+                        .last()
+                        .map(|text| citations::of_text(text, value.get(), cited::read))
+                        .unwrap_or_default();
                     contents.extend(citations::block(&cited));
                 }
             }
@@ -155,19 +157,6 @@ fn tool_result(raw: &RawValue, path: &Path<'_>) -> Result<Option<Content>, Decod
         None => Vec::new(),
     };
     Ok(Some(Content::ToolResult { call_id, content, is_error, cache: None }))
-}
-
-/// What a text cites.
-fn references(content: &Content, raw: &RawValue) -> Vec<Citation> {
-    #[derive(Deserialize)]
-    struct Cited<'a> {
-        #[serde(borrow)]
-        citations: Option<Vec<&'a RawValue>>,
-    }
-    let Content::Text { text, .. } = content else { return Vec::new() };
-    let said = serde_json::from_str::<Cited<'_>>(raw.get()).ok().and_then(|cited| cited.citations);
-    let length = citations::length(text);
-    said.into_iter().flatten().filter_map(|raw| cited::read(raw, length)).collect()
 }
 
 /// Where the bytes are; none where they are not in the request.
