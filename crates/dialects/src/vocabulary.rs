@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use types::conversation::{Change, Delivery, Delta, Event, Opening, StopReason};
+use types::conversation::{Change, Content, Delivery, Delta, Event, Opening, StopReason};
 use types::{TokenClass, Tokens, Usage};
 
 use crate::citations::{self, Citation, Cites};
@@ -44,6 +44,45 @@ pub(crate) struct Said {
     pub(crate) refusal: bool,
     /// A tool was called.
     pub(crate) tool_call: bool,
+}
+
+impl Said {
+    /// What this content holds; `is_call` knows the opaque blocks that are calls.
+    pub(crate) fn of(content: &[Content], is_call: fn(&str) -> bool) -> Self {
+        let is_call = |content: &Content| match content {
+            Content::ToolCall { .. } => true,
+            Content::Opaque { kind, .. } => is_call(kind),
+            Content::Audio(_)
+            | Content::Document(_)
+            | Content::Image(_)
+            | Content::RedactedThinking { .. }
+            | Content::Refusal(_)
+            | Content::Text { .. }
+            | Content::Thinking { .. }
+            | Content::ToolResult { .. } => false,
+        };
+        Self {
+            refusal: content.iter().any(|content| matches!(content, Content::Refusal(_))),
+            tool_call: content.iter().any(is_call),
+        }
+    }
+
+    /// The reason of an end with what was said before it: a plain stop also ends refusals, calls of a tool the caller
+    /// forced, and all calls at some providers.
+    pub(crate) const fn refine(self, reason: StopReason) -> StopReason {
+        match reason {
+            StopReason::EndTurn if self.tool_call => StopReason::ToolUse,
+            StopReason::EndTurn if self.refusal => StopReason::Refusal,
+            StopReason::ContextFull
+            | StopReason::EndTurn
+            | StopReason::Filtered
+            | StopReason::MaxTokens
+            | StopReason::Pause
+            | StopReason::Refusal
+            | StopReason::StopSequence
+            | StopReason::ToolUse => reason,
+        }
+    }
 }
 
 /// What is written, read again.
@@ -182,19 +221,7 @@ impl Listener {
 
     fn finish(&mut self, choice: u32, reason: StopReason, stop_sequence: Option<&str>) -> Vec<Change> {
         let said = self.heard(choice).map(|heard| heard.said).unwrap_or_default();
-        let meant = match reason {
-            StopReason::EndTurn if said.tool_call => StopReason::ToolUse,
-            StopReason::EndTurn if said.refusal => StopReason::Refusal,
-            StopReason::ContextFull
-            | StopReason::EndTurn
-            | StopReason::Filtered
-            | StopReason::MaxTokens
-            | StopReason::Pause
-            | StopReason::Refusal
-            | StopReason::StopSequence
-            | StopReason::ToolUse => reason,
-        };
-        if (self.vocabulary.stop)(reason, said) != meant {
+        if (self.vocabulary.stop)(reason, said) != said.refine(reason) {
             return vec![Change::rewritten("answer.stop_reason")];
         }
         let is_lost = stop_sequence.is_some() && !self.vocabulary.stop_sequence;

@@ -7,11 +7,12 @@ use serde::Serialize;
 use types::conversation::{Delta, Event, Opening, StopReason};
 use types::{Json, Usage};
 
-use super::answer::{MessageOut, Said, message_id, stop_word};
+use super::answer::{MessageOut, message_id, stop_word};
 use super::usage::UsageOut;
 use super::wire::{Block, is_own};
 use super::{cited, ids};
 use crate::calls::{input, is_without};
+use crate::vocabulary::Said;
 use crate::{Asked, Encoder, citations, proofs, shape};
 
 /// Writes a stream.

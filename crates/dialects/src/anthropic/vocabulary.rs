@@ -4,7 +4,7 @@ use types::Usage;
 use types::conversation::StopReason;
 
 use super::ID;
-use super::answer::{self, stop_reason, stop_word};
+use super::answer::{stop_reason, stop_word};
 use super::usage::{UsageOut, WireUsage};
 use super::wire::is_own;
 use crate::citations::Cites;
@@ -26,7 +26,6 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
 };
 
 fn stop(reason: StopReason, said: Said) -> StopReason {
-    let said = answer::Said { tool_call: said.tool_call, refusal: said.refusal };
     stop_reason(stop_word(Some(reason), said))
 }
 

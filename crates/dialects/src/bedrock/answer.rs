@@ -12,6 +12,7 @@ use super::wire::{Block, CitationsOut, CitedText, ReasoningOut, ToolUseOut, is_b
 use crate::calls::{broken_input, input};
 use crate::object::{Object, Path};
 use crate::surrogates::mend;
+use crate::vocabulary::Said;
 use crate::{DecodeError, citations, shape};
 
 /// Reads a whole answer.
@@ -150,15 +151,6 @@ fn block(content: &Content) -> Option<Block<'_>> {
         // No model answers with these in this language.
         Content::Audio(_) | Content::Document(_) | Content::Image(_) | Content::ToolResult { .. } => None,
     }
-}
-
-/// What an answer held that its reason to stop has to agree with.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Said {
-    /// A tool was called.
-    pub(super) tool_call: bool,
-    /// The model refused.
-    pub(super) refusal: bool,
 }
 
 /// The wire's word for why an answer ended. Some providers end tool calls and refusals with a plain stop.

@@ -4,13 +4,14 @@ use serde::Serialize;
 use types::conversation::{Delta, Opening, StopReason};
 use types::{Json, Usage};
 
-use super::answer::{Metrics, Said, stop_word};
+use super::answer::{Metrics, stop_word};
 use super::cited;
 use super::usage::UsageOut;
 use super::wire::is_blob;
 use crate::calls::is_without;
 use crate::frames::{self, FrameKind};
 use crate::in_turn::Blocks;
+use crate::vocabulary::Said;
 use crate::{citations, shape};
 
 /// The blocks as they are written.

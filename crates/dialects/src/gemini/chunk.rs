@@ -138,21 +138,6 @@ pub(super) fn has_failed(written: &[u8]) -> bool {
     )
 }
 
-/// The reason with what the answer holds: the wire's words tell calls from nothing.
-pub(super) const fn refine(reason: StopReason, has_calls: bool) -> StopReason {
-    match reason {
-        StopReason::EndTurn if has_calls => StopReason::ToolUse,
-        StopReason::ContextFull
-        | StopReason::EndTurn
-        | StopReason::Filtered
-        | StopReason::MaxTokens
-        | StopReason::Pause
-        | StopReason::Refusal
-        | StopReason::StopSequence
-        | StopReason::ToolUse => reason,
-    }
-}
-
 /// The later of two reasons, unless it says less.
 pub(super) fn later(first: Option<StopReason>, second: StopReason) -> StopReason {
     first.filter(|_| second == StopReason::EndTurn).unwrap_or(second)

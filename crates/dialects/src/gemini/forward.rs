@@ -8,12 +8,13 @@ use types::conversation::{Delivery, StopReason};
 use types::{Fault, Frame, StreamEvent, StreamForm};
 
 use super::MAX_DEPTH;
-use super::chunk::{later, refine, stop_reason};
+use super::chunk::{later, stop_reason};
 use super::error::{broke_off, fault_in_answer, unreadable};
 use super::usage::{ReadUsage, searches};
 use super::wire;
 use crate::outline::{Outline, Outlined, Part};
 use crate::splice::{patch, quoted};
+use crate::vocabulary::Said;
 use crate::{Asked, Conduit, Span, Splice, Tally};
 
 /// Passes an answer through.
@@ -140,7 +141,8 @@ impl Forwarder {
             if position == 0 {
                 let reason = later(self.reason, reason);
                 self.reason = Some(reason);
-                self.tally.stop = Some(refine(reason, self.has_calls));
+                let said = Said { tool_call: self.has_calls, refusal: false };
+                self.tally.stop = Some(said.refine(reason));
             }
         }
     }

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use types::conversation::{Content, Delta, Event, Opening, StopReason};
 use types::{Fault, FaultKind, Json, StreamEvent};
 
-use super::chunk::{Candidate, Chunk, Feedback, has_failed, later, refine, stop_reason};
+use super::chunk::{Candidate, Chunk, Feedback, has_failed, later, stop_reason};
 use super::cited;
 use super::error::{broke_off, failed, fault_in_answer, unreadable};
 use super::parts::{Reader, Speaker};
@@ -16,6 +16,7 @@ use crate::Decoder;
 use crate::citations::{self, Citation};
 use crate::object::{Path, keep};
 use crate::surrogates::mend;
+use crate::vocabulary::Said;
 
 /// The most candidates that are told apart: many more than the language has.
 const MAX_CANDIDATES: u32 = 128;
@@ -118,7 +119,8 @@ impl StreamDecoder {
         for (choice, open) in (0..).zip(&mut self.candidates) {
             open.close(choice, events);
             open.cite(choice, events);
-            let reason = refine(open.reason.unwrap_or(StopReason::EndTurn), open.calls > 0);
+            let said = Said { tool_call: open.calls > 0, refusal: false };
+            let reason = said.refine(open.reason.unwrap_or(StopReason::EndTurn));
             events.push(Event::Finish { choice, reason, stop_sequence: None });
         }
         events.push(Event::End);

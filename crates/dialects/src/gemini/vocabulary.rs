@@ -4,7 +4,7 @@ use types::Usage;
 use types::conversation::StopReason;
 
 use super::ID;
-use super::chunk::{finish_reason, refine, stop_reason};
+use super::chunk::{finish_reason, stop_reason};
 use super::usage::{ReadUsage, WriteUsage};
 use super::wire::is_own;
 use crate::citations::Cites;
@@ -28,7 +28,8 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
 
 fn stop(reason: StopReason, said: Said) -> StopReason {
     let read = stop_reason(&quoted(finish_reason(reason)));
-    refine(read.unwrap_or(StopReason::EndTurn), said.tool_call)
+    // A refusal has no word of its own here.
+    Said { refusal: false, ..said }.refine(read.unwrap_or(StopReason::EndTurn))
 }
 
 fn usage(usage: &Usage) -> Usage {

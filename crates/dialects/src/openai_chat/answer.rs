@@ -18,6 +18,7 @@ use crate::outline::{Outline, Part};
 use crate::scanner;
 use crate::shape::LongText;
 use crate::surrogates::mend;
+use crate::vocabulary::Said;
 use crate::{Asked, Calls, DecodeError, citations};
 
 /// Reads a whole answer.
@@ -99,7 +100,7 @@ fn choice(part: Part<'_>, position: usize, path: &Path<'_>) -> Result<(usize, Ch
         lenient_text(&mut object, "stop_reason").filter(|_| said == Some(StopReason::EndTurn));
     let reason = match &stop_sequence {
         Some(_) => StopReason::StopSequence,
-        None => refine(said.unwrap_or(StopReason::EndTurn), Said::of(&content)),
+        None => Said::of(&content, message_decode::is_call).refine(said.unwrap_or(StopReason::EndTurn)),
     };
     let logprobs = object.take_part("logprobs").map_err(as_fault)?.map(keep_part);
     let index = lenient(&mut object, "index").unwrap_or(position);
@@ -143,50 +144,6 @@ pub(super) fn stop_reason(word: &str) -> Result<Option<StopReason>, Fault> {
         "length" | "max_tokens" | "model_length" => StopReason::MaxTokens,
         _ => StopReason::EndTurn,
     }))
-}
-
-/// What kinds of content an answer holds, as far as the reason of its end depends on it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Said {
-    pub(super) refusal: bool,
-    pub(super) tool_call: bool,
-}
-
-impl Said {
-    fn of(content: &[Content]) -> Self {
-        let is_call = |content: &Content| match content {
-            Content::ToolCall { .. } => true,
-            Content::Opaque { kind, .. } => message_decode::is_call(kind),
-            Content::Audio(_)
-            | Content::Document(_)
-            | Content::Image(_)
-            | Content::RedactedThinking { .. }
-            | Content::Refusal(_)
-            | Content::Text { .. }
-            | Content::Thinking { .. }
-            | Content::ToolResult { .. } => false,
-        };
-        Self {
-            refusal: content.iter().any(|content| matches!(content, Content::Refusal(_))),
-            tool_call: content.iter().any(is_call),
-        }
-    }
-}
-
-/// A plain `stop` also ends refusals, calls of a tool the caller forced, and all calls at some providers.
-pub(super) const fn refine(reason: StopReason, said: Said) -> StopReason {
-    match reason {
-        StopReason::EndTurn if said.tool_call => StopReason::ToolUse,
-        StopReason::EndTurn if said.refusal => StopReason::Refusal,
-        StopReason::ContextFull
-        | StopReason::EndTurn
-        | StopReason::Filtered
-        | StopReason::MaxTokens
-        | StopReason::Pause
-        | StopReason::Refusal
-        | StopReason::StopSequence
-        | StopReason::ToolUse => reason,
-    }
 }
 
 /// The `finish_reason` for a reason. A refusal that the answer puts into words is a plain stop.
@@ -249,7 +206,7 @@ pub(super) fn encode(answer: &Answer, asked: &Asked) -> Vec<u8> {
         logprobs: choice.logprobs.as_ref(),
         finish_reason: finish_reason(
             choice.stop.unwrap_or(StopReason::EndTurn),
-            Said::of(&choice.content),
+            Said::of(&choice.content, message_decode::is_call),
             asked.calls,
         ),
     });

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use types::conversation::Delivery;
 use types::{Fault, FaultKind, Frame, ServiceTier, StreamEvent};
 
-use super::answer::{Said, refine, stop_reason};
+use super::answer::stop_reason;
 use super::event::{Kind, kind};
 use super::usage::ReadUsage;
 use crate::openai_family::MAX_DEPTH;
@@ -15,6 +15,7 @@ use crate::openai_family::error::{
 };
 use crate::outline::{Outline, Outlined, Part};
 use crate::splice::{patch, quoted};
+use crate::vocabulary::Said;
 use crate::{Asked, Conduit, Span, Splice, Tally};
 
 /// The way of an answer from an upstream of this language to a caller of it.
@@ -161,7 +162,7 @@ impl Forwarder {
             self.tally.has_content = true;
             self.has_finished = true;
             if is_first {
-                self.tally.stop = Some(refine(reason, self.said));
+                self.tally.stop = Some(self.said.refine(reason));
             }
         }
     }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use types::conversation::{Content, Delta, Event, Opening, StopReason};
 use types::{Fault, Json, StreamEvent};
 
-use super::answer::{Said, refine, stop_reason};
+use super::answer::stop_reason;
 use super::chunk::{Chunk, ChunkChoice, ChunkDelta};
 use super::cited;
 use super::event::{Kind, kind};
@@ -21,6 +21,7 @@ use crate::openai_family::error::{
 };
 use crate::outline::Part;
 use crate::surrogates::mend;
+use crate::vocabulary::Said;
 
 /// The most choices of one stream that are told apart; `OpenAI`'s own limit for `n`.
 const MAX_CHOICES: u32 = 128;
@@ -133,7 +134,7 @@ impl StreamDecoder {
             let stop_sequence = open.stop_sequence.take();
             let reason = match &stop_sequence {
                 Some(_) => StopReason::StopSequence,
-                None => refine(open.reason.unwrap_or(StopReason::EndTurn), open.blocks.said),
+                None => open.blocks.said.refine(open.reason.unwrap_or(StopReason::EndTurn)),
             };
             events.push(Event::Finish { choice: index, reason, stop_sequence });
         }

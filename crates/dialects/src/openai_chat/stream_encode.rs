@@ -4,7 +4,7 @@ use serde::Serialize;
 use types::conversation::{Delivery, Delta, Event, Opening, StopReason};
 use types::{Json, Usage};
 
-use super::answer::{Said, finish_reason};
+use super::answer::finish_reason;
 use super::answer_id;
 use super::cited;
 use super::message_decode::{MESSAGE_FIELD, is_call, written_call};
@@ -14,6 +14,7 @@ use super::wire::ThinkingBlock;
 use crate::extras::Named;
 use crate::openai_family::json_bytes;
 use crate::shape::write_line;
+use crate::vocabulary::Said;
 use crate::{Asked, Calls, Encoder, citations};
 
 /// The most choices that are told apart; `OpenAI`'s own limit for `n`.

@@ -4,7 +4,7 @@ use types::Usage;
 use types::conversation::StopReason;
 
 use super::ID;
-use super::answer::{self, finish_reason, refine, stop_reason};
+use super::answer::{finish_reason, stop_reason};
 use super::message_decode::{MESSAGE_FIELD, is_call};
 use super::usage::{ReadUsage, WriteUsage};
 use crate::Calls;
@@ -27,9 +27,8 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
 };
 
 fn stop(reason: StopReason, said: Said) -> StopReason {
-    let said = answer::Said { refusal: said.refusal, tool_call: said.tool_call };
     let read = stop_reason(finish_reason(reason, said, Calls::Tools)).ok().flatten();
-    refine(read.unwrap_or(StopReason::EndTurn), said)
+    said.refine(read.unwrap_or(StopReason::EndTurn))
 }
 
 fn usage(usage: &Usage) -> Usage {

@@ -21,6 +21,7 @@ use crate::object::{Object, Path, lenient};
 use crate::openai_family::error::{fault_inside, unreadable};
 use crate::openai_family::{answered_text, json_bytes, shared};
 use crate::surrogates::mend;
+use crate::vocabulary::Said;
 use crate::{Asked, citations, proofs};
 
 /// Reads a whole answer.
@@ -37,7 +38,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
         content.extend(answered(item, &Path::Item(&path, index)).map_err(|error| unreadable(&error))?);
     }
     proofs::move_to_calls(&mut content);
-    let stop = Some(response.ending.reason(Said::of(&content)));
+    let stop = Some(response.ending.reason(Said::of(&content, is_call)));
     let logprobs = output.iter().find_map(|item| logprobs(item));
     Ok(Answer {
         id: response.id,
@@ -157,41 +158,13 @@ impl ReadEnding {
     }
 }
 
-/// What kinds of content an answer holds, as far as the reason of its end depends on it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Said {
-    pub(super) refusal: bool,
-    pub(super) tool_call: bool,
-}
-
-impl Said {
-    pub(super) fn of(content: &[Content]) -> Self {
-        let is_call = |content: &Content| match content {
-            Content::ToolCall { .. } => true,
-            Content::Opaque { kind, .. } => is_call(kind),
-            Content::Audio(_)
-            | Content::Document(_)
-            | Content::Image(_)
-            | Content::RedactedThinking { .. }
-            | Content::Refusal(_)
-            | Content::Text { .. }
-            | Content::Thinking { .. }
-            | Content::ToolResult { .. } => false,
-        };
-        Self {
-            refusal: content.iter().any(|content| matches!(content, Content::Refusal(_))),
-            tool_call: content.iter().any(is_call),
-        }
-    }
-}
-
 /// Writes a whole answer. The wire has one answer per request: the first.
 pub(super) fn encode(answer: &Answer, asked: &Asked) -> Vec<u8> {
     let nothing = Choice::default();
     let choice = answer.choices.first().unwrap_or(&nothing);
     let id = answer_id(answer.id.as_deref(), asked);
     let reason = choice.stop.unwrap_or(StopReason::EndTurn);
-    let ending = Ending::of(reason, Said::of(&choice.content).refusal);
+    let ending = Ending::of(reason, Said::of(&choice.content, is_call).refusal);
     let echo = Echo::new(&asked.echo);
     let output = items(choice, asked, ending.status);
     let created_at = answer.created.unwrap_or(asked.at.as_secs());

@@ -7,13 +7,14 @@ use memchr::memmem;
 use serde_json::{Map, Value};
 use types::{Fault, FaultKind, Frame, Refusal, ServiceTier, StreamEvent};
 
-use super::answer::{ReadEnding, Said, is_search};
+use super::answer::{ReadEnding, is_search};
 use super::error::{Failure, cancelled, encode_in_stream, fault_of};
 use super::usage::ReadUsage;
 use crate::openai_family::error::{broken_off, fault_inside, fault_of_event, unreadable};
 use crate::openai_family::{DONE, MAX_DEPTH, json_bytes};
 use crate::outline::{Outline, Outlined, Part};
 use crate::splice::{patch, quoted};
+use crate::vocabulary::Said;
 use crate::{Asked, Conduit, Splice, Tally};
 
 /// What a count of tokens calls itself, which is passed on as it came.

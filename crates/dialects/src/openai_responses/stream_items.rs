@@ -7,11 +7,11 @@ use serde_json::value::RawValue;
 use types::Json;
 use types::conversation::{Content, Delta, Event, Opening};
 
-use super::answer::Said;
 use super::message_decode::{BETWEEN_PARTS, answered, is_call, wrapped_logprobs};
 use crate::citations::{self, Citation};
 use crate::extras::says_nothing;
 use crate::object::{Object, Path};
+use crate::vocabulary::Said;
 
 /// The items of an answer so far.
 #[derive(Default)]

@@ -4,7 +4,7 @@ use types::Usage;
 use types::conversation::StopReason;
 
 use super::ID;
-use super::answer::{self, ReadEnding};
+use super::answer::ReadEnding;
 use super::message_decode::{is_item, is_part};
 use super::resource::Ending;
 use super::usage::{ReadUsage, WriteUsage};
@@ -39,7 +39,6 @@ fn cites(citation: &Citation, _text: u64) -> Cites {
 fn stop(reason: StopReason, said: Said) -> StopReason {
     let ending = Ending::of(reason, said.refusal);
     let why = ending.incomplete.map(|incomplete| incomplete.reason);
-    let said = answer::Said { refusal: said.refusal, tool_call: said.tool_call };
     ReadEnding::of(Some(ending.status), why).reason(said)
 }
 
