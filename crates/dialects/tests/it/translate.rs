@@ -1,18 +1,18 @@
 //! Two languages through the public face: requests one way, answers the other.
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 use std::collections::BTreeMap;
 
+use crate::asked;
 use bytes::Bytes;
-use dialects::{Asked, Calls, Conversational, Delivered, Head, Tally, ToolNames, Vectors, by_name, conduit};
+use dialects::{Asked, Conversational, Delivered, Head, Tally, by_name, conduit};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use types::conversation::{Delivery, StopReason, Target};
-use types::{FaultKind, Frame, RequestId, StreamEvent, StreamForm, Tokens, UnixTime, Usage};
+use types::{FaultKind, Frame, StreamEvent, Tokens, Usage};
 
 /// A stream of Messages with every kind of block.
-const MESSAGES_STREAM: &str = include_str!("../fixtures/anthropic/stream.sse");
+const MESSAGES_STREAM: &str = include_str!("../../fixtures/anthropic/stream.sse");
 
 const STREAMED: Delivery = Delivery::Stream { include_usage: true };
 
@@ -22,21 +22,6 @@ fn chat() -> &'static dyn Conversational {
 
 fn messages() -> &'static dyn Conversational {
     by_name("anthropic").unwrap().conversational().unwrap()
-}
-
-fn asked(delivery: Delivery) -> Asked {
-    let request: RequestId = serde_json::from_value(json!("00000000000000000000000000000007")).unwrap();
-    Asked {
-        model: "public".into(),
-        delivery,
-        calls: Calls::Tools,
-        form: StreamForm::Events,
-        vectors: Vectors::default(),
-        tool_names: ToolNames::default(),
-        request,
-        at: UnixTime::from_secs(5),
-        echo: Bytes::new(),
-    }
 }
 
 /// The events of a stream whose lines end in `\n`.
@@ -256,7 +241,7 @@ fn a_chat_request_is_asked_as_messages() {
 
 #[test]
 fn a_messages_request_is_asked_as_chat() {
-    let body = parse(include_str!("../fixtures/anthropic/request.json"));
+    let body = parse(include_str!("../../fixtures/anthropic/request.json"));
     let (written, changes) = request(messages(), chat(), &body, &[]);
     let places = [
         ("/model", json!("upstream")),

@@ -1,12 +1,12 @@
 //! What a provider sends on several lines its caller reads on one: an event of a stream ends where its line does.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
+use crate::asked;
 use bytes::Bytes;
-use dialects::{Asked, Calls, Conversational, Delivered, ToolNames, Vectors, conduit};
+use dialects::{Asked, Conversational, Delivered, conduit};
 use proptest::prelude::*;
 use serde_json::Value;
+use types::Frame;
 use types::conversation::Delivery;
-use types::{Frame, StreamForm, UnixTime};
 
 /// Answers with parts that are kept as they came: a language, and an answer in it.
 const ANSWERS: &[(&str, &str)] = &[
@@ -58,17 +58,7 @@ fn spread(json: &str, ends: &[&str]) -> String {
 /// What a caller of this language reads of it as a stream.
 fn streamed(upstream: &str, caller: &'static dyn Conversational, answer: &str, echo: &str) -> String {
     let delivery = Delivery::Stream { include_usage: true };
-    let asked = Asked {
-        model: "m".into(),
-        delivery,
-        calls: Calls::Tools,
-        form: StreamForm::Events,
-        vectors: Vectors::default(),
-        tool_names: ToolNames::default(),
-        request: serde_json::from_str("\"00000000000000000000000000000007\"").unwrap(),
-        at: UnixTime::from_secs(5),
-        echo: Bytes::copy_from_slice(echo.as_bytes()),
-    };
+    let asked = Asked { echo: Bytes::copy_from_slice(echo.as_bytes()), ..asked(delivery) };
     let mut way = conduit(dialects::by_name(upstream).unwrap(), caller, &asked, Delivered::Whole).unwrap();
     let mut out = Vec::new();
     way.push(Frame::Whole(Bytes::copy_from_slice(answer.as_bytes())), &mut out).unwrap();

@@ -1,12 +1,11 @@
 //! What Chat Completions and Responses both have goes from one to the other as it was said.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
-use bytes::Bytes;
-use dialects::{Asked, Calls, Conversational, Delivered, Head, ToolNames, Vectors, conduit};
+use crate::asked;
+use dialects::{Conversational, Delivered, Head, conduit};
 use http::HeaderMap;
 use serde_json::{Value, json};
+use types::Frame;
 use types::conversation::{Delivery, Target};
-use types::{Frame, StreamForm, UnixTime};
 
 fn language(name: &str) -> &'static dyn Conversational {
     dialects::by_name(name).unwrap().conversational().unwrap()
@@ -87,17 +86,7 @@ fn a_call_of_a_custom_tool_reaches_callers_of_both() {
         {"type": "custom_tool_call", "id": "ctc_1", "call_id": "c", "name": "g", "input": "x"},
     ]});
     let read = |upstream: &str, caller: &str, answer: &Value| {
-        let asked = Asked {
-            model: "m".into(),
-            delivery: Delivery::Whole,
-            calls: Calls::Tools,
-            form: StreamForm::Events,
-            vectors: Vectors::default(),
-            tool_names: ToolNames::default(),
-            request: serde_json::from_str("\"00000000000000000000000000000007\"").unwrap(),
-            at: UnixTime::from_secs(5),
-            echo: Bytes::new(),
-        };
+        let asked = asked(Delivery::Whole);
         let (upstream, caller) = (dialects::by_name(upstream).unwrap(), dialects::by_name(caller).unwrap());
         let mut way = conduit(upstream, caller, &asked, Delivered::Whole).unwrap();
         let mut out = Vec::new();

@@ -1,40 +1,22 @@
 //! Every language with every other, both ways: what one says, the other's caller reads, whole and in events.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
+use crate::asked;
 use bytes::Bytes;
 use dialects::frames::FrameParser;
-use dialects::{
-    Asked, Calls, Conversational, DecodeError, Delivered, Fold, Head, PathSaid, Streams, ToolNames, Vectors,
-    conduit, unfold,
-};
+use dialects::{Conversational, DecodeError, Delivered, Fold, Head, PathSaid, Streams, conduit, unfold};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use types::conversation::{
     Answer, Choice, Content, Conversation, Delivery, Extras, Media, MediaSource, Message, OutputFormat, Role,
     Sampling, StopReason, Target, Tool, ToolChoice,
 };
-use types::{Frame, Json, RequestId, StreamEvent, StreamForm, Tokens, UnixTime, Usage};
+use types::{Frame, Json, StreamEvent, Tokens, Usage};
 
 const STREAM: Delivery = Delivery::Stream { include_usage: true };
 
 /// Every pair of languages, those of one with itself included.
 fn pairs() -> impl Iterator<Item = (&'static dyn Conversational, &'static dyn Conversational)> {
     dialects::conversational().flat_map(|from| dialects::conversational().map(move |to| (from, to)))
-}
-
-fn asked(delivery: Delivery) -> Asked {
-    let request: RequestId = serde_json::from_value(json!("00000000000000000000000000000007")).unwrap();
-    Asked {
-        model: "public".into(),
-        delivery,
-        calls: Calls::Tools,
-        form: StreamForm::Events,
-        vectors: Vectors::default(),
-        tool_names: ToolNames::default(),
-        request,
-        at: UnixTime::from_secs(5),
-        echo: Bytes::new(),
-    }
 }
 
 /// The events of a stream, whose form its first byte gives away.
@@ -344,13 +326,13 @@ fn requests_say_the_same_in_every_language() {
 
 /// A request in each language, with nearly all there is to say in it.
 const REQUESTS: [(&str, &str); 7] = [
-    ("anthropic", include_str!("../fixtures/anthropic/request.json")),
-    ("bedrock", include_str!("../fixtures/bedrock/request.json")),
-    ("cohere", include_str!("../fixtures/cohere/request.json")),
-    ("gemini", include_str!("../fixtures/gemini/request.json")),
-    ("ollama", include_str!("../fixtures/ollama/request.json")),
-    ("openai_chat", include_str!("../fixtures/openai_chat/request.json")),
-    ("openai_responses", include_str!("../fixtures/openai_responses/request.json")),
+    ("anthropic", include_str!("../../fixtures/anthropic/request.json")),
+    ("bedrock", include_str!("../../fixtures/bedrock/request.json")),
+    ("cohere", include_str!("../../fixtures/cohere/request.json")),
+    ("gemini", include_str!("../../fixtures/gemini/request.json")),
+    ("ollama", include_str!("../../fixtures/ollama/request.json")),
+    ("openai_chat", include_str!("../../fixtures/openai_chat/request.json")),
+    ("openai_responses", include_str!("../../fixtures/openai_responses/request.json")),
 ];
 
 /// The name of a field that no language knows.

@@ -1,25 +1,10 @@
 //! Searches of the web while answering are counted beside tokens, in every language that tells of them.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
+use crate::asked;
 use bytes::Bytes;
-use dialects::{Asked, Calls, Delivered, ToolNames, Vectors, by_name, conduit};
+use dialects::{Delivered, by_name, conduit};
 use types::conversation::Delivery;
-use types::{Frame, RequestId, StreamEvent, StreamForm, UnixTime};
-
-fn asked(delivery: Delivery) -> Asked {
-    Asked {
-        model: "public".into(),
-        delivery,
-        calls: Calls::Tools,
-        form: StreamForm::Events,
-        vectors: Vectors::default(),
-        tool_names: ToolNames::default(),
-        request: RequestId::generate(),
-        at: UnixTime::from_secs(5),
-        echo: Bytes::new(),
-    }
-}
+use types::{Frame, StreamEvent};
 
 fn event(data: &str) -> Frame {
     let raw = Bytes::from(format!("data: {data}\n\n"));

@@ -1,27 +1,16 @@
 //! What an answer cites, in the words of each language: every place is counted in what the caller reads.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
-use bytes::Bytes;
-use dialects::{Asked, Calls, Delivered, ToolNames, Vectors, conduit};
+use crate::asked;
+use dialects::{Delivered, conduit};
 use serde_json::{Value, json};
+use types::Frame;
 use types::conversation::Delivery;
-use types::{Frame, StreamForm, UnixTime};
 
 const STREAM: Delivery = Delivery::Stream { include_usage: true };
 
 /// What a caller of `caller` reads of an answer in `upstream`, and what is told of it.
 fn read(upstream: &str, caller: &str, delivery: Delivery, answer: &Value) -> (String, Vec<String>) {
-    let asked = Asked {
-        model: "m".into(),
-        delivery,
-        calls: Calls::Tools,
-        form: StreamForm::Events,
-        vectors: Vectors::default(),
-        tool_names: ToolNames::default(),
-        request: serde_json::from_str("\"00000000000000000000000000000007\"").unwrap(),
-        at: UnixTime::from_secs(5),
-        echo: Bytes::new(),
-    };
+    let asked = asked(delivery);
     let (upstream, caller) = (dialects::by_name(upstream).unwrap(), dialects::by_name(caller).unwrap());
     let mut way = conduit(upstream, caller, &asked, Delivered::Whole).unwrap();
     let mut out = Vec::new();
