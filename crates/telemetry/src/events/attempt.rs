@@ -7,13 +7,10 @@ use types::{FaultKind, ModelName, Operation, RequestId, SpanId, TraceContext, Us
 
 use super::{Upstream, add_usage, finish_word, span_name};
 use crate::logs::LogLevel;
-use crate::metrics::Metrics;
+use crate::metrics::{AttemptLabels, Metrics};
 use crate::names::{attribute, field};
 use crate::telemetry::Telemetry;
 use crate::traces::{Attributes, Remote, Span, SpanKind};
-
-/// The outcome of an attempt without a fault.
-const OK: &str = "ok";
 
 /// One request to one upstream, when it has ended.
 #[derive(Clone, Debug)]
@@ -83,22 +80,24 @@ impl AttemptFinished<'_> {
     }
 
     fn measure(&self, metrics: &Metrics) {
-        let model = self.model.as_str();
-        let outcome = self.fault.map_or(OK, FaultKind::as_str);
-        metrics.attempts.with(&[self.upstream.provider.as_str(), model, outcome], |attempts| attempts.add(1));
-        let error = self.fault.map_or("", FaultKind::as_str);
-        let operation = self.operation.as_str();
-        let kind = self.upstream.semconv;
-        let durations = &metrics.gen_ai_client_operation_duration;
-        durations.with(&[operation, kind, model, error], |all| all.observe_duration(self.duration));
+        let labels = AttemptLabels {
+            operation: self.operation.as_str(),
+            model: self.model.as_str(),
+            provider: self.upstream.provider.as_str(),
+            kind: self.upstream.semconv,
+            fault: self.fault,
+        };
+        labels.with(metrics, |series| {
+            series.attempts.add(1);
+            series.duration.observe_duration(self.duration);
+            if let Some(usage) = self.usage {
+                labels.observe_tokens(metrics, series, [usage.input_total().0, usage.output_total().0]);
+            }
+        });
         if let Some(first_chunk) = self.first_chunk {
+            let AttemptLabels { operation, kind, model, .. } = labels;
             let first_chunks = &metrics.gen_ai_client_time_to_first_chunk;
             first_chunks.with(&[operation, kind, model], |all| all.observe_duration(first_chunk));
-        }
-        let Some(usage) = self.usage else { return };
-        for (direction, count) in [("input", usage.input_total()), ("output", usage.output_total())] {
-            let labels = [operation, kind, model, direction];
-            metrics.gen_ai_client_token_usage.with(&labels, |tokens| tokens.observe(count.0));
         }
     }
 

@@ -10,13 +10,10 @@ use types::{
 
 use super::{UNKNOWN, Upstream, add_usage, finish_word, span_name};
 use crate::logs::{Access, LogLevel};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, OTHER, RequestLabels};
 use crate::names::attribute;
 use crate::telemetry::Telemetry;
 use crate::traces::{Attributes, Span, SpanKind};
-
-/// The word for a request that is no operation on a model.
-const OTHER: &str = "other";
 
 /// One request of a caller, when its answer has ended.
 #[derive(Clone, Debug)]
@@ -91,56 +88,51 @@ impl RequestFinished<'_> {
     }
 
     fn measure(&self, metrics: &Metrics) {
-        let operation = self.operation_word();
-        let model = self.model_label();
-        let provider = self.upstream.as_ref().map_or("", |upstream| upstream.provider.as_str());
-        let error = self.error.map_or("", Code::as_str);
-        let class = status_class(self.status);
-        metrics.requests.with(&[operation, model, provider, class, error], |requests| requests.add(1));
-        metrics
-            .request_duration
-            .with(&[operation, model, provider], |all| all.observe_duration(self.duration));
-        metrics.overhead.with(&[operation], |all| all.observe_duration(self.overhead));
+        let labels = RequestLabels {
+            operation: self.operation.map(Operation::as_str),
+            model: self.model_label(),
+            provider: self.upstream.as_ref().map_or("", |upstream| upstream.provider.as_str()),
+            kind: self.upstream.as_ref().map_or("", |upstream| upstream.semconv),
+            status_class: status_class(self.status),
+            error: self.error.map_or("", Code::as_str),
+        };
+        labels.with(metrics, |series| {
+            series.requests.add(1);
+            series.duration.observe_duration(self.duration);
+            series.overhead.observe_duration(self.overhead);
+            if let Some(durations) = &series.operation_duration {
+                durations.observe_duration(self.duration);
+            }
+            for (place, class) in TokenClass::ALL.iter().enumerate() {
+                let count = self.usage.map_or(0, |usage| usage.of(*class).0);
+                if count > 0 {
+                    labels.add_tokens(metrics, series, place, count);
+                }
+            }
+            if let Some(cost) = self.cost {
+                labels.add_cost(metrics, series, cost.as_micros());
+            }
+        });
+        self.measure_rest(metrics, labels);
+    }
+
+    /// What not every request has.
+    fn measure_rest(&self, metrics: &Metrics, labels: RequestLabels<'_>) {
+        let RequestLabels { model, provider, kind, .. } = labels;
         if let Some(first_token) = self.first_token {
-            let labels = [operation, model, provider];
-            metrics.time_to_first_token.with(&labels, |all| all.observe_duration(first_token));
+            let first_tokens = &metrics.time_to_first_token;
+            let operation = self.operation_word();
+            first_tokens.with(&[operation, model, provider], |all| all.observe_duration(first_token));
+            if self.operation.is_some() {
+                let first_tokens = &metrics.gen_ai_server_time_to_first_token;
+                first_tokens.with(&[operation, kind, model], |all| all.observe_duration(first_token));
+            }
         }
         for change in self.changes {
             metrics.translation_changes.with(&[change_word(change.kind)], |changes| changes.add(1));
         }
-        self.measure_spending(metrics, model, provider);
-        if self.operation.is_some() {
-            self.measure_gen_ai(metrics, operation, model);
-        }
-    }
-
-    fn measure_spending(&self, metrics: &Metrics, model: &str, provider: &str) {
-        for class in TokenClass::ALL {
-            let count = self.usage.map_or(0, |usage| usage.of(*class).0);
-            if count > 0 {
-                let direction = if class.is_input() { "input" } else { "output" };
-                metrics
-                    .tokens
-                    .with(&[direction, class.as_str(), model, provider], |tokens| tokens.add(count));
-            }
-        }
         for (unit, count) in self.usage.iter().flat_map(|usage| usage.units.used()) {
             metrics.units.with(&[unit.as_str(), model, provider], |units| units.add(count));
-        }
-        if let Some(cost) = self.cost {
-            metrics.cost_usd.with(&[model, provider], |dollars| dollars.add(cost.as_micros()));
-        }
-    }
-
-    /// OpenTelemetry's `gen_ai.server.*` count operations.
-    fn measure_gen_ai(&self, metrics: &Metrics, operation: &str, model: &str) {
-        let kind = self.upstream.as_ref().map_or("", |upstream| upstream.semconv);
-        let error = self.error.map_or("", Code::as_str);
-        let durations = &metrics.gen_ai_server_request_duration;
-        durations.with(&[operation, kind, model, error], |all| all.observe_duration(self.duration));
-        if let Some(first_token) = self.first_token {
-            let first_tokens = &metrics.gen_ai_server_time_to_first_token;
-            first_tokens.with(&[operation, kind, model], |all| all.observe_duration(first_token));
         }
     }
 

@@ -1,7 +1,8 @@
 //! Which metrics there are: one row each.
 
 use super::exposition::{Format, Page};
-use super::registry::{Counter, Family, Gauge, Histogram, Spec, Unit};
+use super::registry::{Counter, Family, Gauge, Histogram, Spec, Table, Unit};
+use super::together::{AttemptSeries, RequestSeries};
 use crate::names::{self, label};
 
 const MICROS: u64 = 1_000;
@@ -72,6 +73,10 @@ macro_rules! families {
         #[derive(Debug)]
         pub(crate) struct Metrics {
             $(pub(crate) $field: Family<$kind>,)+
+            /// What requests record in, found at once.
+            pub(crate) of_requests: Table<RequestSeries>,
+            /// What attempts record in, found at once.
+            pub(crate) of_attempts: Table<AttemptSeries>,
         }
 
         impl Metrics {
@@ -84,6 +89,8 @@ macro_rules! families {
                         labels: &[$(label::$label),*],
                         unit: $unit,
                     }),)+
+                    of_requests: Table::default(),
+                    of_attempts: Table::default(),
                 }
             }
 

@@ -157,21 +157,17 @@ impl Metric for Histogram {
     }
 }
 
-type Series<M> = IndexMap<Values, Arc<M>, foldhash::fast::RandomState>;
-
 /// All series of one metric.
 #[derive(Debug)]
 pub(crate) struct Family<M> {
     pub(crate) spec: Spec,
-    series: ArcSwap<Series<M>>,
-    /// Held while the table grows, so that no two callers add at once.
-    growth: Mutex<()>,
+    series: Table<M>,
 }
 
 impl<M: Metric> Family<M> {
     /// A family without series; one without labels has its only series from the start.
     pub(crate) fn new(spec: Spec) -> Self {
-        let family = Self { spec, series: ArcSwap::from_pointee(Series::default()), growth: Mutex::new(()) };
+        let family = Self { spec, series: Table::default() };
         if spec.labels.is_empty() {
             family.series(&[]);
         }
@@ -181,7 +177,7 @@ impl<M: Metric> Family<M> {
     /// Records in the series with these label values, in the order of the family's labels.
     pub(crate) fn with(&self, values: &[&str], record: impl FnOnce(&M)) {
         debug_assert_eq!(values.len(), self.spec.labels.len(), "{}", self.spec.name);
-        if let Some(known) = self.series.load().get(&Wanted(values)) {
+        if let Some(known) = self.series.known.load().get(&Wanted(values)) {
             return record(known);
         }
         record(&self.series(values));
@@ -189,26 +185,60 @@ impl<M: Metric> Family<M> {
 
     /// The series with these label values, to keep.
     pub(crate) fn series(&self, values: &[&str]) -> Arc<M> {
-        let _growing = self.growth.lock().unwrap_or_else(PoisonError::into_inner);
-        let series = self.series.load_full();
-        let overflow = vec![OVERFLOW; values.len()];
-        let full = series.len() >= MAX_SERIES && !series.contains_key(&Wanted(values));
-        let values = Wanted(if full { &overflow } else { values });
-        if let Some(known) = series.get(&values) {
-            return Arc::clone(known);
-        }
-        let added = Arc::new(M::new(self.spec.unit));
-        let mut grown = Series::clone(&series);
-        grown.insert(values.to_values(), Arc::clone(&added));
-        self.series.store(Arc::new(grown));
-        added
+        let make = || M::new(self.spec.unit);
+        let others = || self.series.add(&vec![OVERFLOW; values.len()], usize::MAX, make);
+        self.series.add(values, MAX_SERIES, make).or_else(others).unwrap_or_else(|| Arc::new(make()))
     }
 
     /// Every series as it is now.
     pub(crate) fn each(&self, mut visit: impl FnMut(&Values, &M)) {
-        for (values, metric) in self.series.load().iter() {
+        for (values, metric) in self.series.known.load().iter() {
             visit(values, metric);
         }
+    }
+}
+
+type Known<T> = IndexMap<Values, Arc<T>, foldhash::fast::RandomState>;
+
+/// What is recorded in, by label values: one series, or several that are recorded in together.
+#[derive(Debug)]
+pub(crate) struct Table<T> {
+    known: ArcSwap<Known<T>>,
+    /// Held while the table grows, so that no two callers add at once.
+    growth: Mutex<()>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self { known: ArcSwap::from_pointee(Known::default()), growth: Mutex::new(()) }
+    }
+}
+
+impl<T> Table<T> {
+    /// Records in the entry of these label values. A full table makes one for this time.
+    pub(crate) fn with(&self, values: &[&str], make: impl Fn() -> T, record: impl FnOnce(&T)) {
+        if let Some(known) = self.known.load().get(&Wanted(values)) {
+            return record(known);
+        }
+        record(&self.add(values, MAX_SERIES, &make).unwrap_or_else(|| Arc::new(make())));
+    }
+
+    /// The entry of these label values, which is made if there is none and there are fewer than `most`.
+    fn add(&self, values: &[&str], most: usize, make: impl Fn() -> T) -> Option<Arc<T>> {
+        let _growing = self.growth.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.load_full();
+        let values = Wanted(values);
+        if let Some(known) = known.get(&values) {
+            return Some(Arc::clone(known));
+        }
+        if known.len() >= most {
+            return None;
+        }
+        let added = Arc::new(make());
+        let mut grown = Known::clone(&known);
+        grown.insert(values.to_values(), Arc::clone(&added));
+        self.known.store(Arc::new(grown));
+        Some(added)
     }
 }
 
