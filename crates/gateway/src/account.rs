@@ -217,10 +217,12 @@ impl Account {
         &self.gateway
     }
 
-    /// Looks at the clocks: after everything that may have waited.
+    /// Looks at the clock: after everything that may have waited. The time of day goes on with it from the request's
+    /// first moment, whatever is done to the machine's own meanwhile.
     pub(crate) fn look(&mut self) {
-        self.now = self.gateway.clock.now();
-        self.wall = self.gateway.clock.wall();
+        let now = self.gateway.clock.now();
+        self.wall = self.wall.plus(now.since(self.now));
+        self.now = now;
     }
 
     /// How long the request has been here.
