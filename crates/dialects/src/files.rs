@@ -1,5 +1,7 @@
 //! The files that a request names by the ids that a provider has given them.
 
+use std::sync::LazyLock;
+
 use memchr::memmem;
 
 use crate::media::is_web;
@@ -38,6 +40,9 @@ const ID: &str = "file_id";
 const IDS: &str = "file_ids";
 /// How the escape sequences begin of what these names are made of: letters, in either case, and the underscore.
 const ESCAPES: [&str; 4] = [r"\u004", r"\u005", r"\u006", r"\u007"];
+/// What all of these begin with.
+static ESCAPE: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(r"\u00"));
+static NAME: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(ID));
 /// Deeper than any language has a file; a batch holds whole requests.
 const KEEP: Keep = Keep { levels: 16, most: 1 << 18 };
 
@@ -58,11 +63,12 @@ pub fn named_files(body: &[u8], names: FileNames, max_depth: usize) -> Result<Na
 
 /// Whether the field's name may stand there at all, be it spelled with escape sequences. Most bodies have none.
 fn may_name(body: &[u8], names: FileNames) -> bool {
-    let holds = |text: &str| memmem::find(body, text.as_bytes()).is_some();
+    let holds = |finder: &memmem::Finder<'_>| finder.find(body).is_some();
     let begins = |at: usize| at.checked_sub(1).and_then(|before| body.get(before)) == Some(&b'"');
     let holds_name = |name: &&str| memmem::find_iter(body, name.as_bytes()).any(begins);
-    let is_spelled = || holds(r"\u00") && ESCAPES.iter().any(|escape| holds(escape));
-    holds(ID) || names.addresses.iter().any(holds_name) || is_spelled()
+    let is_spelled =
+        || holds(&ESCAPE) && ESCAPES.iter().any(|escape| memmem::find(body, escape.as_bytes()).is_some());
+    holds(&NAME) || names.addresses.iter().any(holds_name) || is_spelled()
 }
 
 /// Looks through a value and all that is in it. The depth is bounded by what is kept.

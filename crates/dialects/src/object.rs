@@ -11,7 +11,7 @@ use types::Json;
 use crate::extras::says_nothing;
 use crate::outline::Part;
 use crate::surrogates::mend;
-use crate::{DecodeError, Fields, ScanError};
+use crate::{DecodeError, Fields, Head, ScanError, scanner};
 
 /// What nobody took of a request's objects, by place.
 #[derive(Debug, Default)]
@@ -70,11 +70,30 @@ impl Path<'_> {
     }
 }
 
-/// A body as text, if it is JSON at all and no deeper than this. Half a character is not what it fails by.
-pub(crate) fn readable(body: &[u8], max_depth: usize) -> Result<Cow<'_, str>, DecodeError> {
-    Fields::scan(body, max_depth).map_err(DecodeError::Json)?;
-    let not_utf8 = |error: std::str::Utf8Error| ScanError::NotUtf8 { offset: error.valid_up_to() };
-    std::str::from_utf8(body).map(mend).map_err(|error| DecodeError::Json(not_utf8(error)))
+/// The body of a request as text, and where what is in it lies. Half a character is not what it fails by.
+pub(crate) struct Readable<'a> {
+    text: Cow<'a, str>,
+    fields: Cow<'a, Fields>,
+}
+
+impl<'a> Readable<'a> {
+    /// The body of the request with this head, if it is a JSON object at all and no deeper than this.
+    pub(crate) fn read(head: Head<'a>, body: &'a [u8], max_depth: usize) -> Result<Self, DecodeError> {
+        let text = mend(scanner::text(body).map_err(DecodeError::Json)?);
+        let fields = match head.scanned {
+            // A mended text lies elsewhere.
+            Some(fields) if fields.is_of_object() && matches!(text, Cow::Borrowed(_)) => {
+                Cow::Borrowed(fields)
+            }
+            Some(_) | None => Cow::Owned(Fields::scan_text(&text, max_depth).map_err(DecodeError::Json)?),
+        };
+        Ok(Self { text, fields })
+    }
+
+    /// All of it.
+    pub(crate) fn root(&self) -> Part<'_> {
+        self.fields.root(&self.text)
+    }
 }
 
 /// The fields of one object that have not been taken yet. Where leftovers are noted, letting go of it notes them.

@@ -13,8 +13,6 @@ use crate::{ScanError, Span};
 
 /// What is kept: down to the fields of a choice's message, for as many choices as there may be.
 const KEEP: Keep = Keep { levels: 4, most: 1 << 16 };
-/// What is kept of a request: down to its messages.
-const KEEP_OF_REQUEST: Keep = Keep { levels: 2, most: 1 << 16 };
 /// A table larger than this is not kept for the next text.
 const KEPT: usize = 1024;
 /// What is kept of a value that is read by itself.
@@ -61,21 +59,10 @@ impl Outline {
         self.scan(scanner::text(body)?, max_depth, keep)
     }
 
-    /// The same of a request, of which less is kept: it may have any number of messages.
-    pub(crate) fn read_request<'a>(
-        &'a mut self,
-        text: &'a str,
-        max_depth: usize,
-    ) -> Result<Part<'a>, ScanError> {
-        self.scan(text, max_depth, KEEP_OF_REQUEST)
-    }
-
     fn scan<'a>(&'a mut self, text: &'a str, max_depth: usize, keep: Keep) -> Result<Part<'a>, ScanError> {
         self.members.reserve(USUAL_MEMBERS);
         let inside = scanner::scan(text, max_depth, keep, &mut self.members)?;
-        // The brace of the object: there may be space around it.
-        let span = (inside - 1, text.trim_ascii_end().len());
-        Ok(Part { text, span, members: &self.members })
+        Ok(Part::known(text, inside, &self.members))
     }
 }
 
@@ -118,6 +105,12 @@ pub(crate) struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
+    /// An object of which these members are known; `inside` is the place behind its brace.
+    pub(crate) fn known(text: &'a str, inside: usize, members: &'a [Member]) -> Self {
+        // There may be space around it.
+        Self { text, span: (inside - 1, text.trim_ascii_end().len()), members }
+    }
+
     /// A value of which nothing is known yet but that it is one.
     pub(crate) const fn unread(text: &'a str) -> Self {
         Self { text, span: (0, text.len()), members: &[] }

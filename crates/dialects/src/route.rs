@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use http::HeaderMap;
 use types::Operation;
 
+use crate::Fields;
+
 /// One path that callers use, below any prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -78,7 +80,7 @@ pub struct PathSaid {
     pub streams: Streams,
 }
 
-/// A request without its body, as far as a language reads it.
+/// A request without its body, as far as a language reads it, and what is known of that.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
     /// The headers.
@@ -87,6 +89,8 @@ pub struct Head<'a> {
     pub path: &'a PathSaid,
     /// What stands behind the path's question mark.
     pub query: Option<&'a str>,
+    /// What is known of the body already.
+    pub scanned: Option<&'a Fields>,
 }
 
 /// What the path of a request says whose path says nothing.
@@ -95,7 +99,7 @@ static NOTHING: PathSaid = PathSaid { model: None, streams: Streams::AsAsked };
 impl<'a> Head<'a> {
     /// The head of a request that says everything in its headers and its body.
     pub fn of(headers: &'a HeaderMap) -> Self {
-        Self { headers, path: &NOTHING, query: None }
+        Self { headers, path: &NOTHING, query: None, scanned: None }
     }
 
     /// The value of a parameter of the query, as it is written. The name is what a server reads, encoded or not.

@@ -8,6 +8,7 @@ use http::HeaderMap;
 use types::Code;
 
 use crate::form::{self, FormError};
+use crate::outline::Part;
 use crate::route::Takes;
 use crate::scanner::{self, Keep, Member};
 
@@ -81,10 +82,16 @@ impl std::error::Error for ScanError {}
 const USUAL_FIELDS: usize = 16;
 /// Ten times as many as any language has.
 const KEEP: Keep = Keep { levels: 1, most: 1024 };
+/// What is kept of a small body, so that who reads all of it need not look for it again: down to the fields of a
+/// message's blocks.
+const KEEP_OF_SMALL: Keep = Keep { levels: 5, most: 512 };
+/// A body of more bytes is not small: what is in it is found when it is read.
+const SMALL: usize = 16 * 1024;
 
-/// The top-level fields of a JSON object, or the parts of a form, in order.
+/// The top-level fields of a JSON object, or the parts of a form, in order; of a small object, also what is in them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields {
+    /// Each followed by what is known to stand inside it.
     members: Vec<Member>,
     /// Where a field can be put in front of all others: just behind the opening brace, or where a form begins.
     start: usize,
@@ -109,14 +116,40 @@ impl Fields {
 
     /// Checks the whole of `body` and finds the fields of the object it must be.
     pub fn scan(body: &[u8], max_depth: usize) -> Result<Self, ScanError> {
+        Self::scan_text(scanner::text(body)?, max_depth)
+    }
+
+    /// The same of a text.
+    pub(crate) fn scan_text(text: &str, max_depth: usize) -> Result<Self, ScanError> {
         let mut members = Vec::with_capacity(USUAL_FIELDS);
-        let start = scanner::scan(scanner::text(body)?, max_depth, KEEP, &mut members)?;
+        if text.len() <= SMALL {
+            match scanner::scan(text, max_depth, KEEP_OF_SMALL, &mut members) {
+                Err(ScanError::Crowded { .. }) => members.clear(),
+                scanned => return Ok(Self { start: scanned?, members, form: None }),
+            }
+        }
+        let start = scanner::scan(text, max_depth, KEEP, &mut members)?;
         Ok(Self { members, start, form: None })
+    }
+
+    /// The object in the text that was scanned, with what is known of it.
+    pub(crate) fn root<'a>(&'a self, text: &'a str) -> Part<'a> {
+        Part::known(text, self.start, &self.members)
+    }
+
+    /// The fields themselves, without what stands inside them.
+    fn top(&self) -> impl Iterator<Item = &Member> {
+        let mut rest = self.members.as_slice();
+        std::iter::from_fn(move || {
+            let (member, others) = rest.split_first()?;
+            rest = others.get(member.inside..).unwrap_or_default();
+            Some(member)
+        })
     }
 
     /// Where the value of `name` lies in the body that was scanned.
     pub fn find(&self, body: &[u8], name: &str) -> Result<Option<Span>, ScanError> {
-        let mut found = self.members.iter().filter(|field| field.is(body, name));
+        let mut found = self.top().filter(|field| field.is(body, name));
         let value = found.next().map(|field| field.value.clone());
         match found.next() {
             Some(_) => Err(ScanError::Duplicate { field: name.to_owned() }),
@@ -126,13 +159,13 @@ impl Fields {
 
     /// The value of `name`, as bytes of the body that was scanned. Of two, the first.
     pub fn value<'a>(&self, body: &'a [u8], name: &str) -> Option<&'a [u8]> {
-        let field = self.members.iter().find(|field| field.is(body, name))?;
+        let field = self.top().find(|field| field.is(body, name))?;
         body.get(field.value.clone())
     }
 
     /// Where the name of the field `name` lies, without its quotes.
     pub fn key_span(&self, body: &[u8], name: &str) -> Option<Span> {
-        self.members.iter().find(|field| field.is(body, name)).map(|field| field.key.clone())
+        self.top().find(|field| field.is(body, name)).map(|field| field.key.clone())
     }
 
     /// Where a field can be put in front of all others: just behind the opening brace, or where a form begins.
@@ -150,6 +183,11 @@ impl Fields {
         self.form.unwrap_or(body.len())
     }
 
+    /// Whether they were found in an object.
+    pub(crate) const fn is_of_object(&self) -> bool {
+        self.start > 0 && self.form.is_none()
+    }
+
     /// Whether the object has no fields.
     pub const fn is_empty(&self) -> bool {
         self.members.is_empty()
@@ -157,14 +195,13 @@ impl Fields {
 
     /// The names, in order, and where each field lies with its value.
     pub(crate) fn places<'a>(&'a self, body: &'a [u8]) -> impl Iterator<Item = (Cow<'a, str>, Span)> {
-        self.members
-            .iter()
+        self.top()
             .filter_map(|field| Some((field.name(body)?, field.key.start.checked_sub(1)?..field.value.end)))
     }
 
     /// The names, in order.
     pub fn names<'a>(&'a self, body: &'a [u8]) -> impl Iterator<Item = Cow<'a, str>> {
-        self.members.iter().filter_map(|field| field.name(body))
+        self.top().filter_map(|field| field.name(body))
     }
 }
 
@@ -177,7 +214,7 @@ mod tests {
     #[track_caller]
     fn check(body: &str, expect: Result<&[(&str, &str)], ScanError>) {
         let fields = Fields::scan(body.as_bytes(), 4).map(|fields| {
-            let pairs = fields.members.iter();
+            let pairs = fields.top();
             pairs.map(|field| (&body[field.key.clone()], &body[field.value.clone()])).collect::<Vec<_>>()
         });
         assert_eq!(fields, expect.map(<[_]>::to_vec), "{body}");

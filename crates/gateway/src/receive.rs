@@ -53,7 +53,12 @@ impl Request {
 
     /// The request without its body.
     pub(crate) fn head(&self) -> Head<'_> {
-        Head { headers: &self.headers, path: &self.said, query: self.query.as_deref() }
+        Head {
+            headers: &self.headers,
+            path: &self.said,
+            query: self.query.as_deref(),
+            scanned: Some(&self.fields),
+        }
     }
 }
 
@@ -127,10 +132,13 @@ fn understand(
         let peek = passing::peek(&said, &body, &fields).map_err(Cause::Json)?;
         (fields, peek)
     } else if operation.is_session() {
-        (Fields::default(), session::peek(Head { headers: &headers, path: &said, query: query.as_deref() })?)
+        (
+            Fields::default(),
+            session::peek(Head { path: &said, query: query.as_deref(), ..Head::of(&headers) })?,
+        )
     } else {
         let fields = Fields::read(&headers, &body, takes, depth).map_err(Cause::Json)?;
-        let head = Head { headers: &headers, path: &said, query: query.as_deref() };
+        let head = Head { path: &said, query: query.as_deref(), ..Head::of(&headers) };
         let peek = dialect.peek(head, &body, &fields).map_err(Cause::Decode)?;
         (fields, peek)
     };

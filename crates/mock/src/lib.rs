@@ -97,7 +97,7 @@ fn respond(asked: &MockRequest, ordinal: u64) -> Result<Script, Refusal> {
     let invalid = |error: &dyn std::fmt::Display| Refusal::new(Code::InvalidField, error.to_string());
     let MockRequest { dialect, operation, path, headers, body } = asked;
     let said = dialect.routes().iter().find_map(|route| route.read(path.path())).unwrap_or_default();
-    let head = Head { headers, path: &said, query: path.query() };
+    let head = Head { path: &said, query: path.query(), ..Head::of(headers) };
     // An upstream's path may be another than the language's own; what is asked for is the same.
     let route = dialect.routes().iter().find(|route| route.operation == *operation);
     let takes = route.map_or(Takes::Json, |route| route.takes);

@@ -124,7 +124,7 @@ impl Dialect for Anthropic {
 
 impl Conversational for Anthropic {
     fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Conversation, DecodeError> {
-        request_decode::decode(head.headers, body)
+        request_decode::decode(head, body)
     }
 
     fn encode_request(&self, conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {

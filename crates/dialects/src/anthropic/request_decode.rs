@@ -1,6 +1,5 @@
 //! Reads a whole request.
 
-use http::HeaderMap;
 use types::conversation::{
     Conversation, Delivery, Effort, Extras, Message, OutputFormat, Reasoning, Role, Sampling, Tool,
     ToolChoice,
@@ -12,21 +11,18 @@ use super::blocks::{Reader, cache};
 use super::error::PREVIOUS;
 use super::peek::{SAMPLING, Version, not_in_new_version};
 use super::wire::{Object, own_kind, wrong};
-use crate::object::keep_part;
-use crate::outline::{Outline, Part};
-use crate::surrogates::mend;
-use crate::{DecodeError, ScanError, scanner};
+use crate::object::{Readable, keep_part};
+use crate::outline::Part;
+use crate::{DecodeError, Head, ScanError};
 
 /// Deeper than any request the gateway lets in.
 pub(super) const MAX_DEPTH: usize = 512;
 
 /// Reads a whole request.
-pub(super) fn decode(headers: &HeaderMap, body: &[u8]) -> Result<Conversation, DecodeError> {
-    let version = Version::of(headers)?;
-    let text = mend(scanner::text(body).map_err(DecodeError::Json)?);
-    let mut outline = Outline::default();
-    let root = outline.read_request(&text, MAX_DEPTH).map_err(DecodeError::Json)?;
-    let mut object = Object::parse(root, String::new())?;
+pub(super) fn decode(head: Head<'_>, body: &[u8]) -> Result<Conversation, DecodeError> {
+    let version = Version::of(head.headers)?;
+    let body = Readable::read(head, body, MAX_DEPTH)?;
+    let mut object = Object::parse(body.root(), String::new())?;
     if let Some(field) = object.duplicate() {
         return Err(DecodeError::Json(ScanError::Duplicate { field: field.to_owned() }));
     }

@@ -13,7 +13,7 @@ use super::blocks::{blocks, cache_point};
 use super::peek::{delivery, model};
 use super::wire::{member, own_kind, text};
 use super::{ID, MAX_DEPTH};
-use crate::object::{Leftovers, Object, Path, keep, readable};
+use crate::object::{Leftovers, Object, Path, Readable, keep};
 use crate::{DecodeError, Head};
 
 const WHOLE: &str = "must be a whole number";
@@ -21,10 +21,10 @@ const NUMBER: &str = "must be a number";
 
 /// Reads a whole request.
 pub(super) fn decode(head: Head<'_>, body: &[u8]) -> Result<Conversation, DecodeError> {
-    let text = readable(body, MAX_DEPTH)?;
+    let body = Readable::read(head, body, MAX_DEPTH)?;
     let leftovers = Leftovers::default();
     let root = Path::Noted(&leftovers);
-    let mut object = Object::read(&text, &root)?;
+    let mut object = Object::of(body.root(), &root)?;
     let (messages, prompt_is_apart) = messages(&mut object)?;
     let (tools, tool_choice) = tools(&mut object)?;
     let mut sampling = sampling(&mut object)?;

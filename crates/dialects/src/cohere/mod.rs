@@ -94,8 +94,8 @@ impl Dialect for Cohere {
 }
 
 impl Conversational for Cohere {
-    fn decode_request(&self, _head: Head<'_>, body: &[u8]) -> Result<Conversation, DecodeError> {
-        request_decode::decode(body)
+    fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Conversation, DecodeError> {
+        request_decode::decode(head, body)
     }
 
     fn encode_request(&self, conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {

@@ -8,7 +8,7 @@ use types::{DialectId, Fault, ModelName, Operation};
 use super::vectors;
 use crate::ask::Ask;
 use crate::extras::carry;
-use crate::object::{Object, Path, readable};
+use crate::object::{Object, Path, Readable};
 use crate::openai_family::error::{fault_inside, unreadable};
 use crate::openai_family::{MAX_DEPTH, json_bytes};
 use crate::passage::Answers;
@@ -115,10 +115,10 @@ fn is_base64(types: &[u8]) -> bool {
 }
 
 impl Exchange<Request, Answer> for Cohere {
-    fn decode_request(&self, _head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
+    fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
         const PARTS: &str = "must be texts: this model's provider is asked in another language";
-        let text = readable(body, MAX_DEPTH)?;
-        let mut object = Object::read(&text, &Path::Root)?;
+        let body = Readable::read(head, body, MAX_DEPTH)?;
+        let mut object = Object::of(body.root(), &Path::Root)?;
         let wrong = |field: &str, problem: &str| Path::Field(&Path::Root, field).wrong(problem);
         let model = ModelName::from(object.require_text("model")?);
         let mut inputs: Vec<String> =

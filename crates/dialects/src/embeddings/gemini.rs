@@ -12,7 +12,7 @@ use super::vectors;
 use crate::ask::Ask;
 use crate::extras::carry;
 use crate::gemini::Gemini;
-use crate::object::{Object, Path, readable};
+use crate::object::{Object, Path, Readable};
 use crate::openai_family::error::{fault_inside, unreadable};
 use crate::openai_family::usage::Count;
 use crate::openai_family::{MAX_DEPTH, json_bytes};
@@ -180,8 +180,8 @@ fn rename(request: &[u8], start: usize, target: &Target, splice: &mut Splice) {
 
 impl Exchange<Request, Answer> for Several {
     fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
-        let text = readable(body, MAX_DEPTH)?;
-        let mut object = Object::read(&text, &Path::Root)?;
+        let body = Readable::read(head, body, MAX_DEPTH)?;
+        let mut object = Object::of(body.root(), &Path::Root)?;
         let place = Path::Field(&Path::Root, "requests");
         let mut whole: Option<Request> = None;
         for (index, raw) in object.take_list("requests")?.into_iter().enumerate() {
@@ -226,8 +226,8 @@ impl Exchange<Request, Answer> for Several {
 
 impl Exchange<Request, Answer> for Single {
     fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
-        let text = readable(body, MAX_DEPTH)?;
-        one(Object::read(&text, &Path::Root)?, head, SINGLE)
+        let body = Readable::read(head, body, MAX_DEPTH)?;
+        one(Object::of(body.root(), &Path::Root)?, head, SINGLE)
     }
 
     fn encode_request(&self, request: &Request, target: &Target) -> Result<Encoded, EncodeError> {

@@ -8,7 +8,7 @@ use types::{DialectId, Fault, ModelName, Operation, Tokens, Usage};
 use super::vectors;
 use crate::ask::Ask;
 use crate::extras::carry;
-use crate::object::{Object, Path, readable};
+use crate::object::{Object, Path, Readable};
 use crate::openai_family::error::{fault_inside, unreadable};
 use crate::openai_family::usage::Count;
 use crate::openai_family::{MAX_DEPTH, json_bytes};
@@ -77,9 +77,9 @@ fn of_input(count: Count) -> Usage {
 }
 
 impl Exchange<Request, Answer> for Ollama {
-    fn decode_request(&self, _head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
-        let text = readable(body, MAX_DEPTH)?;
-        let mut object = Object::read(&text, &Path::Root)?;
+    fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
+        let body = Readable::read(head, body, MAX_DEPTH)?;
+        let mut object = Object::of(body.root(), &Path::Root)?;
         let model = ModelName::from(object.require_text("model")?);
         let input = object.take_as("input", "must be a string or an array of strings")?;
         let texts = match input.ok_or_else(|| Path::Field(&Path::Root, "input").wrong("is missing"))? {

@@ -10,7 +10,7 @@ use types::{DialectId, Fault, ModelName, Operation, Usage};
 use super::vectors::{self, Item};
 use crate::ask::{Ask, wrong};
 use crate::extras::carry;
-use crate::object::{Object, Path, readable};
+use crate::object::{Object, Path, Readable};
 use crate::openai::rename;
 use crate::openai_chat::OpenAiChat;
 use crate::openai_family::error::{fault_inside, unreadable};
@@ -117,10 +117,10 @@ fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, Enco
 }
 
 impl Exchange<Request, Answer> for OpenAi {
-    fn decode_request(&self, _head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
+    fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
         const INPUT: &str = "must be a string, an array of strings, or one or more arrays of tokens";
-        let text = readable(body, MAX_DEPTH)?;
-        let mut object = Object::read(&text, &Path::Root)?;
+        let body = Readable::read(head, body, MAX_DEPTH)?;
+        let mut object = Object::of(body.root(), &Path::Root)?;
         let model = ModelName::from(object.require_text("model")?);
         let input = object.take_as("input", INPUT)?;
         // How the answer is written is the caller's affair: every upstream is asked for what it likes.

@@ -9,7 +9,7 @@ use super::contents::{self, IsApart};
 use super::parts::{Reader, Speaker};
 use super::wire::{listed, object, own_kind};
 use super::{ID, MAX_DEPTH, peek, schema};
-use crate::object::{Leftovers, Object, Path, keep, readable};
+use crate::object::{Leftovers, Object, Path, Readable, keep};
 use crate::{DecodeError, Head};
 
 const NUMBER: &str = "must be a number";
@@ -17,10 +17,10 @@ const WHOLE: &str = "must be a whole number";
 
 /// Reads a whole request. What has no canonical word goes into the extras as it came.
 pub(super) fn decode(head: Head<'_>, body: &[u8]) -> Result<Conversation, DecodeError> {
-    let text = readable(body, MAX_DEPTH)?;
+    let body = Readable::read(head, body, MAX_DEPTH)?;
     let leftovers = Leftovers::default();
     let root = Path::Noted(&leftovers);
-    let mut request = Object::read(&text, &root)?.in_camel_case();
+    let mut request = Object::of(body.root(), &root)?.in_camel_case();
     // A request to count tokens may hold the request that is meant.
     if let Some(counted) = request.take("generateContentRequest")? {
         request = object(counted, &root)?;

@@ -33,7 +33,7 @@ const PATH: &str = "/v1beta/models/gemini-public:generateContent";
 
 fn decode_at(path: &str, body: &str) -> Result<Conversation, DecodeError> {
     let (headers, said) = (HeaderMap::new(), said(path));
-    Gemini.decode_request(Head { headers: &headers, path: &said, query: None }, body.as_bytes())
+    Gemini.decode_request(Head { path: &said, ..Head::of(&headers) }, body.as_bytes())
 }
 
 fn decode(body: &str) -> Result<Conversation, DecodeError> {
@@ -44,7 +44,7 @@ fn peek(path: &str, query: Option<&str>, body: &str) -> Result<Peek, DecodeError
     let (headers, said) = (HeaderMap::new(), said(path));
     let body = Bytes::copy_from_slice(body.as_bytes());
     let fields = Fields::scan(&body, 64).map_err(DecodeError::Json)?;
-    Gemini.peek(Head { headers: &headers, path: &said, query }, &body, &fields)
+    Gemini.peek(Head { path: &said, query, ..Head::of(&headers) }, &body, &fields)
 }
 
 fn call(id: &str, name: &str, arguments: &str, signature: Option<&str>) -> Content {

@@ -8,15 +8,15 @@ use super::message_decode::messages;
 use super::peek::limit;
 use super::wire::own_kind;
 use super::{ID, MAX_DEPTH};
-use crate::DecodeError;
-use crate::object::{Leftovers, Object, Path, keep, readable};
+use crate::object::{Leftovers, Object, Path, Readable, keep};
+use crate::{DecodeError, Head};
 
 /// Reads a whole request. What has no canonical word goes into the extras as it came.
-pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
-    let text = readable(body, MAX_DEPTH)?;
+pub(super) fn decode(head: Head<'_>, body: &[u8]) -> Result<Conversation, DecodeError> {
+    let body = Readable::read(head, body, MAX_DEPTH)?;
     let leftovers = Leftovers::default();
     let root = Path::Noted(&leftovers);
-    let mut object = Object::read(&text, &root)?;
+    let mut object = Object::of(body.root(), &root)?;
     let model = object.require_text("model")?;
     if model.is_empty() {
         return Err(Path::Field(&root, "model").wrong("must be a non-empty string"));

@@ -124,8 +124,8 @@ impl Dialect for OpenAiChat {
 }
 
 impl Conversational for OpenAiChat {
-    fn decode_request(&self, _head: Head<'_>, body: &[u8]) -> Result<Conversation, DecodeError> {
-        request_decode::decode(body)
+    fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Conversation, DecodeError> {
+        request_decode::decode(head, body)
     }
 
     fn encode_request(&self, conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {

@@ -8,16 +8,16 @@ use types::{Json, ModelName};
 
 use super::ID;
 use super::message_decode::{cache_mark, messages};
-use crate::DecodeError;
-use crate::object::{Leftovers, Object, Path, keep, readable};
+use crate::object::{Leftovers, Object, Path, Readable, keep};
 use crate::openai_family::MAX_DEPTH;
+use crate::{DecodeError, Head};
 
 /// Reads a whole request. What has no canonical word goes into the extras as it came.
-pub(super) fn decode(body: &[u8]) -> Result<Conversation, DecodeError> {
-    let text = readable(body, MAX_DEPTH)?;
+pub(super) fn decode(head: Head<'_>, body: &[u8]) -> Result<Conversation, DecodeError> {
+    let body = Readable::read(head, body, MAX_DEPTH)?;
     let leftovers = Leftovers::default();
     let root = Path::Noted(&leftovers);
-    let mut object = Object::read(&text, &root)?;
+    let mut object = Object::of(body.root(), &root)?;
     let model = object.require_text("model")?;
     if model.is_empty() {
         return Err(Path::Field(&root, "model").wrong("must be a non-empty string"));

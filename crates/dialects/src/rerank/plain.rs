@@ -11,7 +11,7 @@ use types::{DialectId, Fault, Foreseen, ModelName, Operation, Units};
 use super::{documents, text_of};
 use crate::ask::Ask;
 use crate::extras::carry;
-use crate::object::{Object, Path, readable};
+use crate::object::{Object, Path, Readable};
 use crate::openai::rename;
 use crate::openai_family::error::{fault_inside, unreadable};
 use crate::openai_family::usage::Count;
@@ -182,10 +182,10 @@ fn flatten(body: &Bytes, fields: &Fields, splice: &mut Splice) {
 }
 
 impl Exchange<Request, Answer> for Plain {
-    fn decode_request(&self, _head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
+    fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
         const WHOLE: &str = "must be a whole number";
-        let text = readable(body, MAX_DEPTH)?;
-        let mut object = Object::read(&text, &Path::Root)?;
+        let body = Readable::read(head, body, MAX_DEPTH)?;
+        let mut object = Object::of(body.root(), &Path::Root)?;
         let most = object.take_as("top_n", WHOLE)?;
         Ok(Request {
             model: ModelName::from(object.require_text("model")?),

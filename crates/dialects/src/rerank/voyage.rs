@@ -9,7 +9,7 @@ use types::{DialectId, Fault, ModelName};
 use super::documents;
 use crate::ask::Ask;
 use crate::extras::carry;
-use crate::object::{Object, Path, readable};
+use crate::object::{Object, Path, Readable};
 use crate::openai_chat::OpenAiChat;
 use crate::openai_family::error::{fault_inside, unreadable};
 use crate::openai_family::{MAX_DEPTH, json_bytes};
@@ -90,9 +90,9 @@ fn peek(ask: Ask<'_>) -> Result<Peek, DecodeError> {
 }
 
 impl Exchange<Request, Answer> for Voyage {
-    fn decode_request(&self, _head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
-        let text = readable(body, MAX_DEPTH)?;
-        let mut object = Object::read(&text, &Path::Root)?;
+    fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
+        let body = Readable::read(head, body, MAX_DEPTH)?;
+        let mut object = Object::of(body.root(), &Path::Root)?;
         Ok(Request {
             model: ModelName::from(object.require_text("model")?),
             query: object.require_text("query")?,

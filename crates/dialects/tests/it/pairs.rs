@@ -302,7 +302,7 @@ fn decoded(language: &dyn Conversational, body: &[u8]) -> Result<Conversation, D
     let version = (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
     let headers = HeaderMap::from_iter([version]);
     let path = PathSaid { model: Some("public".into()), streams: Streams::AsAsked };
-    let head = Head { headers: &headers, path: &path, query: None };
+    let head = Head { path: &path, ..Head::of(&headers) };
     language.decode_request(head, body)
 }
 
