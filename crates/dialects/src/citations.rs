@@ -136,6 +136,26 @@ pub(crate) fn of(kind: &str, json: &Json) -> Option<Vec<Citation>> {
     if kind == KIND { json.to() } else { None }
 }
 
+/// Puts what a text cites behind it again where something else has come between: most languages have no place for it
+/// anywhere else.
+pub(crate) fn settle(content: &mut [Content]) {
+    let mut behind_text = None;
+    for index in 0..content.len() {
+        match content.get(index) {
+            Some(Content::Text { .. }) => behind_text = Some(index + 1),
+            Some(Content::Opaque { kind, .. }) if kind == KIND => {
+                if let Some(place) = &mut behind_text
+                    && let Some(moved) = content.get_mut(*place..=index)
+                {
+                    moved.rotate_right(1);
+                    *place += 1;
+                }
+            }
+            Some(_) | None => {}
+        }
+    }
+}
+
 /// The number of characters of a text.
 pub(crate) fn length(text: &str) -> u64 {
     text.chars().count() as u64

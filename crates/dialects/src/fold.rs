@@ -4,6 +4,8 @@
 use types::Fault;
 use types::conversation::{Answer, Choice, Content, Delta, Event, Opening};
 
+use crate::citations;
+
 /// The events that a whole answer would have been.
 pub fn unfold(answer: &Answer) -> Vec<Event> {
     into_events(answer.clone())
@@ -84,7 +86,8 @@ impl Fold {
         Ok(())
     }
 
-    /// The answer, with at least one choice. Tool calls without arguments have `{}`.
+    /// The answer, with at least one choice. Tool calls without arguments have `{}`, and what a text cites stands behind
+    /// it.
     pub fn finish(mut self) -> Answer {
         if self.answer.choices.is_empty() {
             self.answer.choices.push(Choice::default());
@@ -96,6 +99,7 @@ impl Fold {
                 arguments.push_str("{}");
             }
         }
+        self.answer.choices.iter_mut().for_each(|choice| citations::settle(&mut choice.content));
         self.answer
     }
 

@@ -29,6 +29,8 @@ pub struct Vocabulary {
     pub(crate) stop_sequence: bool,
     /// How much of a citation can be said that stands behind a text of so many characters.
     pub(crate) cites: fn(&Citation, u64) -> Cites,
+    /// Whether a stream can still say what a text cites when something else has come behind the text.
+    pub(crate) cites_late: bool,
     /// Whether an opaque block is one of this language's.
     pub(crate) owns: fn(&str) -> bool,
     /// What a caller takes for the reason of an end that had this one.
@@ -96,6 +98,7 @@ pub(crate) struct Listener {
     calls: Calls,
     /// Whether the caller wants to know the usage.
     wants_usage: bool,
+    is_stream: bool,
     usage: Option<Usage>,
     choices: Vec<Heard>,
 }
@@ -107,6 +110,45 @@ struct Heard {
     calls: usize,
     /// The characters of the last text.
     text: u64,
+    last: Last,
+}
+
+/// Where the last text of a choice is.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Last {
+    /// Nothing but what it cites has come behind it.
+    Here,
+    #[default]
+    Nowhere,
+    /// Behind it stands something else.
+    Past,
+}
+
+impl Last {
+    fn followed_by(self, opening: &Opening, vocabulary: &Vocabulary) -> Self {
+        match opening {
+            Opening::Text => Self::Here,
+            // What it cites, and what is left out.
+            Opening::Opaque { kind, .. } if !(vocabulary.owns)(kind) => self,
+            Opening::Opaque { .. }
+            | Opening::RedactedThinking { .. }
+            | Opening::Refusal
+            | Opening::Thinking
+            | Opening::ToolCall { .. } => match self {
+                Self::Here | Self::Past => Self::Past,
+                Self::Nowhere => Self::Nowhere,
+            },
+        }
+    }
+
+    /// Whether what the text cites still finds its place: a whole answer is put in order before it is written.
+    const fn takes_citations(self, is_stream: bool) -> bool {
+        match self {
+            Self::Here => true,
+            Self::Nowhere => false,
+            Self::Past => !is_stream,
+        }
+    }
 }
 
 /// The most choices that are told apart; `OpenAI`'s own limit for `n`.
@@ -119,7 +161,8 @@ impl Listener {
     /// A listener for the caller who asked this in a language with this vocabulary.
     pub(crate) fn new(vocabulary: &'static Vocabulary, asked: &Asked) -> Self {
         let wants_usage = asked.delivery != Delivery::Stream { include_usage: false };
-        Self { vocabulary, calls: asked.calls, wants_usage, usage: None, choices: Vec::new() }
+        let is_stream = asked.delivery.is_stream();
+        Self { vocabulary, calls: asked.calls, wants_usage, is_stream, usage: None, choices: Vec::new() }
     }
 
     /// Takes one event in, and appends what the caller will not read of it as it was said.
@@ -173,13 +216,16 @@ impl Listener {
     }
 
     fn open(&mut self, choice: u32, opening: &Opening) -> Vec<Change> {
-        let (vocabulary, calls) = (self.vocabulary, self.calls);
+        let (vocabulary, calls, is_stream) = (self.vocabulary, self.calls, self.is_stream);
         let Some(heard) = self.heard(choice) else { return Vec::new() };
         let mut changes = Vec::new();
+        heard.last = heard.last.followed_by(opening, vocabulary);
         match opening {
             Opening::Opaque { kind, json } if kind == citations::KIND => {
+                let is_told = vocabulary.cites_late || heard.last.takes_citations(is_stream);
                 let said = citations::of(kind, json).unwrap_or_default();
-                changes.extend(said.iter().filter_map(|one| match (vocabulary.cites)(one, heard.text) {
+                let cites = |one| if is_told { (vocabulary.cites)(one, heard.text) } else { Cites::Nothing };
+                changes.extend(said.iter().filter_map(|one| match cites(one) {
                     Cites::All => None,
                     Cites::Nothing => Some(Change::dropped("answer.citations")),
                     Cites::Part => Some(Change::rewritten("answer.citations")),

@@ -149,6 +149,8 @@ impl StreamEncoder {
             return;
         }
         match opening {
+            // Another language's.
+            Opening::Opaque { kind, .. } if !is_own(kind) => return,
             Opening::Refusal => self.said.refusal = true,
             Opening::ToolCall { .. } => self.said.tool_call = true,
             Opening::Opaque { .. } | Opening::RedactedThinking { .. } | Opening::Text | Opening::Thinking => {
@@ -267,7 +269,6 @@ impl Waiting {
     /// Writes the opening; false if the wire has no word for the block.
     fn write_start(&mut self, index: u32, out: &mut Vec<u8>) -> bool {
         let content_block = match &self.opening {
-            Opening::Opaque { kind, .. } if !is_own(kind) => return false,
             Opening::Opaque { json, .. } => Block::Opaque(json),
             Opening::RedactedThinking { data } => Block::RedactedThinking { data },
             Opening::Refusal | Opening::Text => {

@@ -20,6 +20,7 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     call_proofs: true,
     stop_sequence: true,
     cites: |citation, text| citation.own(ID).map_or_else(|| citation.of_whole_text(text), |_| Cites::All),
+    cites_late: false,
     owns: is_own,
     stop,
     usage,

@@ -119,6 +119,10 @@ fn written(content: &[Content]) -> Vec<Block<'_>> {
                     Block::CitationsContent(CitationsOut { content: [CitedText { text }], citations })
                 });
             }
+            (Some(said), Some(Block::CitationsContent(mut cited))) => {
+                cited.citations.extend(said.iter().filter_map(cited::written));
+                blocks.push(Block::CitationsContent(cited));
+            }
             (Some(_), last) => blocks.extend(last),
             (None, last) => {
                 blocks.extend(last);

@@ -118,6 +118,11 @@ impl Blocks for Frames {
             }
             return;
         }
+        if matches!(opening, Opening::Opaque { .. }) {
+            // Another language's, or one that no event tells of.
+            self.current = Current::Nothing;
+            return;
+        }
         self.release(out);
         self.current = match opening {
             Opening::Refusal | Opening::Text | Opening::Thinking => {

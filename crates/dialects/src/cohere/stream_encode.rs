@@ -25,8 +25,9 @@ pub(super) struct Events {
     calls: u32,
     /// The number of the next citation.
     cited: u32,
-    /// The last text.
+    /// The last text, and the number of its part.
     text: String,
+    text_part: u32,
     current: Current,
 }
 
@@ -128,6 +129,7 @@ impl Events {
             calls: 0,
             cited: 0,
             text: String::new(),
+            text_part: 0,
             current: Current::Nothing,
         }
     }
@@ -137,9 +139,9 @@ impl Events {
         write(out, name, &Numbered { r#type: name, index: self.parts, delta });
     }
 
-    /// Says what the text in front cites.
+    /// Says what the last text cites.
     fn cite(&mut self, said: &[Citation], out: &mut Vec<u8>) {
-        for citations in cited::written(said, self.parts.saturating_sub(1), &self.text) {
+        for citations in cited::written(said, self.text_part, &self.text) {
             let (index, delta) = (self.cited, Some(Within { message: Cited { citations } }));
             write(out, "citation-start", &Numbered { r#type: "citation-start", index, delta });
             write(out, "citation-end", &Numbered::<()> { r#type: "citation-end", index, delta: None });
@@ -168,6 +170,7 @@ impl Blocks for Events {
         self.current = match opening {
             Opening::Refusal | Opening::Text => {
                 self.text.clear();
+                self.text_part = self.parts;
                 self.content(
                     "content-start",
                     Piece { r#type: Some("text"), text: Some(""), thinking: None },

@@ -20,6 +20,7 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     call_proofs: false,
     stop_sequence: false,
     cites,
+    cites_late: true,
     owns: is_own,
     stop,
     usage,

@@ -42,6 +42,10 @@ struct Open {
     last_text: usize,
     /// What it says of its sources, which is told at its end: places are counted in all of the text.
     sources: Vec<(&'static str, Json)>,
+    /// Whether the last block is a text.
+    ends_in_text: bool,
+    /// The proof of that text. It waits, since what the text cites comes at the end and belongs behind the text.
+    proof: Option<String>,
     calls: u32,
     reason: Option<StopReason>,
 }
@@ -119,6 +123,7 @@ impl StreamDecoder {
         for (choice, open) in (0..).zip(&mut self.candidates) {
             open.close(choice, events);
             open.cite(choice, events);
+            open.prove(choice, events);
             let said = Said { tool_call: open.calls > 0, refusal: false };
             let reason = said.refine(open.reason.unwrap_or(StopReason::EndTurn));
             events.push(Event::Finish { choice, reason, stop_sequence: None });
@@ -196,6 +201,15 @@ impl StreamDecoder {
 
 impl Open {
     fn say(&mut self, choice: u32, content: Content, answer: &str, events: &mut Vec<Event>) {
+        if let Content::Thinking { text, signature: Some(proof) } = &content
+            && text.is_empty()
+            && self.ends_in_text
+            && self.proof.is_none()
+        {
+            self.close(choice, events);
+            self.proof = Some(proof.clone());
+            return;
+        }
         match content {
             Content::Text { text, .. } => self.words(choice, Words::Text, Delta::Text(text), events),
             Content::Thinking { text, signature } => {
@@ -296,10 +310,19 @@ impl Open {
 
     fn begin(&mut self, choice: u32, opening: Opening, events: &mut Vec<Event>) -> u32 {
         self.close(choice, events);
+        self.prove(choice, events);
+        self.ends_in_text = opening == Opening::Text;
         let block = self.next;
         self.next += 1;
         events.push(Event::Open { choice, block, opening });
         block
+    }
+
+    /// Tells the proof that waits.
+    fn prove(&mut self, choice: u32, events: &mut Vec<Event>) {
+        if let Some(proof) = self.proof.take() {
+            self.block(choice, Opening::Thinking, Some(Delta::Signature(proof)), events);
+        }
     }
 
     /// Ends the words that are open.

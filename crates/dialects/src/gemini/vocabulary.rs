@@ -21,6 +21,7 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     call_proofs: true,
     stop_sequence: false,
     cites: |citation, _| citation.own(ID).map_or_else(|| citation.as_page(), |_| Cites::All),
+    cites_late: true,
     owns: is_own,
     stop,
     usage,

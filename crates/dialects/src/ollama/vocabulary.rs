@@ -18,6 +18,7 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     call_proofs: false,
     stop_sequence: false,
     cites: |_, _| Cites::Nothing,
+    cites_late: false,
     owns: |_| false,
     stop,
     usage,

@@ -21,6 +21,7 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     call_proofs: true,
     stop_sequence: false,
     cites: |citation, _| citation.own(ID).map_or_else(|| citation.as_page(), |_| Cites::All),
+    cites_late: true,
     owns: |kind| is_call(kind) || kind.starts_with(MESSAGE_FIELD),
     stop,
     usage,

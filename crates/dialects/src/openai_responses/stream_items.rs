@@ -18,6 +18,8 @@ use crate::vocabulary::Said;
 pub(super) struct Items {
     /// The number of the next block.
     next: u32,
+    /// The block of the last text.
+    last_text: Option<u32>,
     known: BTreeMap<u64, Item>,
     pub(super) said: Said,
     /// Whether log probabilities came with the pieces of text.
@@ -43,8 +45,14 @@ struct Part {
     /// Whether anything of it has been told.
     has_content: bool,
     is_open: bool,
+    /// What it cites, as far as that has not been told.
     citations: Vec<Citation>,
+    /// How much of what it cites has been told.
+    cited: usize,
 }
+
+/// [`Content::Opaque`]'s kind for what is cited by a text that is not the last: no language has a place for it.
+const CITED_TOO_LATE: &str = "openai_responses.late.citations";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -194,20 +202,24 @@ impl Items {
         self.known.get(&number).map(|item| item.parts.keys().copied().collect()).unwrap_or_default()
     }
 
-    /// Ends what is open of an item.
+    /// Ends what is open of an item, and tells what its texts cite.
     pub(super) fn close(&mut self, number: u64, events: &mut Vec<Event>) {
-        let next = self.next;
         let Some(item) = self.known.get_mut(&number) else { return };
-        // Citations stand behind the text they belong to: behind another item's block they would seem to be that one's.
-        let is_last = item.parts.values().any(|part| part.block + 1 == next);
         let mut cited = Vec::new();
-        for part in item.parts.values_mut().filter(|part| part.is_open) {
-            part.is_open = false;
-            events.push(Event::Close { choice: 0, block: part.block });
-            cited.append(&mut part.citations);
+        for part in item.parts.values_mut() {
+            if std::mem::take(&mut part.is_open) {
+                events.push(Event::Close { choice: 0, block: part.block });
+            }
+            part.cited += part.citations.len();
+            cited.push((part.block, std::mem::take(&mut part.citations)));
         }
-        if let Some(Content::Opaque { kind, json }) = citations::block(&cited).filter(|_| is_last) {
-            self.alone(Opening::Opaque { kind, json }, events);
+        for (block, citations) in cited {
+            if let Some(Content::Opaque { kind, json }) = citations::block(&citations) {
+                // They stand behind the text they belong to: behind another they would seem to be that one's.
+                let is_last = self.last_text == Some(block);
+                let kind = if is_last { kind } else { CITED_TOO_LATE.to_owned() };
+                self.alone(Opening::Opaque { kind, json }, events);
+            }
         }
     }
 
@@ -251,8 +263,8 @@ impl Items {
     fn cite_all(&mut self, at: (u64, u64), cited: Vec<Citation>) {
         let part = self.known.get_mut(&at.0).and_then(|item| item.parts.get_mut(&at.1));
         // They may have come one by one.
-        if let Some(part) = part.filter(|part| part.citations.len() < cited.len()) {
-            part.citations = cited;
+        if let Some(part) = part.filter(|part| part.cited + part.citations.len() < cited.len()) {
+            part.citations = cited.into_iter().skip(part.cited).collect();
         }
     }
 
@@ -269,7 +281,8 @@ impl Items {
         events.push(Event::Close { choice: 0, block });
     }
 
-    /// The part at this place, begun if it has not been.
+    /// The part at this place, begun if it has not been. It ends those of its item that have begun before; what comes of
+    /// one of these afterwards is a part of its own.
     fn part(
         &mut self,
         number: u64,
@@ -278,16 +291,22 @@ impl Items {
         events: &mut Vec<Event>,
     ) -> Option<&mut Part> {
         let item = self.known.entry(number).or_default();
-        if let std::collections::btree_map::Entry::Vacant(place) = item.parts.entry(part) {
+        if item.parts.get(&part).is_none_or(|known| !known.is_open && !item.is_done) {
+            self.close(number, events);
             let kind = kind_of(&opening);
             self.said.tool_call |= kind == Kind::Call;
             self.said.refusal |= kind == Kind::Refusal;
             let block = self.next;
             self.next += 1;
+            if kind == Kind::Text {
+                self.last_text = Some(block);
+            }
             events.push(Event::Open { choice: 0, block, opening });
-            place.insert(Part { block, kind, has_content: false, is_open: true, citations: Vec::new() });
+            let begun =
+                Part { block, kind, has_content: false, is_open: true, citations: Vec::new(), cited: 0 };
+            self.known.entry(number).or_default().parts.insert(part, begun);
         }
-        item.parts.get_mut(&part)
+        self.known.get_mut(&number)?.parts.get_mut(&part)
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     call_proofs: true,
     stop_sequence: false,
     cites,
+    cites_late: false,
     owns: |kind| is_item(kind) || is_part(kind),
     stop,
     usage,

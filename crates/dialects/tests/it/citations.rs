@@ -1,23 +1,43 @@
 //! What an answer cites, in the words of each language: every place is counted in what the caller reads.
 
 use crate::asked;
+use bytes::Bytes;
 use dialects::{Delivered, conduit};
 use serde_json::{Value, json};
-use types::Frame;
 use types::conversation::Delivery;
+use types::{Frame, StreamEvent};
 
 const STREAM: Delivery = Delivery::Stream { include_usage: true };
 
 /// What a caller of `caller` reads of an answer in `upstream`, and what is told of it.
 fn read(upstream: &str, caller: &str, delivery: Delivery, answer: &Value) -> (String, Vec<String>) {
+    pass((upstream, caller), delivery, Delivered::Whole, vec![Frame::Whole(answer.to_string().into())])
+}
+
+/// The same of an answer in pieces.
+fn read_pieces(upstream: &str, caller: &str, delivery: Delivery, pieces: &[Value]) -> (String, Vec<String>) {
+    let event = |piece: &Value| {
+        let (name, data) = (Bytes::new(), Bytes::from(piece.to_string()));
+        Frame::Event(StreamEvent { name, raw: format!("data: {piece}\n\n").into(), data })
+    };
+    pass((upstream, caller), delivery, Delivered::Stream, pieces.iter().map(event).collect())
+}
+
+fn pass(
+    (upstream, caller): (&str, &str),
+    delivery: Delivery,
+    delivered: Delivered,
+    frames: Vec<Frame>,
+) -> (String, Vec<String>) {
     let asked = asked(delivery);
     let (upstream, caller) = (dialects::by_name(upstream).unwrap(), dialects::by_name(caller).unwrap());
-    let mut way = conduit(upstream, caller, &asked, Delivered::Whole).unwrap();
+    let mut way = conduit(upstream, caller, &asked, delivered).unwrap();
     let mut out = Vec::new();
-    way.push(Frame::Whole(answer.to_string().into()), &mut out).unwrap();
+    frames.into_iter().try_for_each(|frame| way.push(frame, &mut out)).unwrap();
     way.end(&mut out).unwrap();
     let told = way.tally().changes.iter().map(ToString::to_string).collect();
-    (String::from_utf8(out.concat()).unwrap(), told)
+    // One language has bytes in its frames that are no text.
+    (String::from_utf8_lossy(&out.concat()).into_owned(), told)
 }
 
 /// The objects of a stream, in order.
@@ -126,6 +146,65 @@ fn what_comes_behind_a_text_does_not_take_its_sources() {
     let cited = said.pointer("/content/0/annotations").unwrap().as_array().unwrap();
     let page = json!({"type": "url_citation", "url": "https://a.test/", "title": "A", "start_index": 0, "end_index": 5});
     assert_eq!((cited.len(), cited.first()), (1_000, Some(&page)), "no more than anybody shows");
+}
+
+/// An answer of Gemini's in two pieces, of which the last says what the text cites, behind this part.
+fn grounded(behind: &Value) -> [Value; 2] {
+    let grounding = json!({
+        "groundingChunks": [{"web": {"uri": "https://a.test/", "title": "A"}}],
+        "groundingSupports": [{"segment": {"startIndex": 0, "endIndex": 6}, "groundingChunkIndices": [0]}],
+    });
+    let parts = |parts: Value| json!({"role": "model", "parts": parts});
+    [
+        json!({"candidates": [{"content": parts(json!([{"text": "Three."}]))}]}),
+        json!({"candidates": [{
+            "content": parts(json!([behind])), "finishReason": "STOP", "groundingMetadata": grounding,
+        }]}),
+    ]
+}
+
+const CITERS: [&str; 6] = ["anthropic", "bedrock", "cohere", "openai_chat", "openai_responses", "gemini"];
+
+#[test]
+fn what_a_signed_text_cites_is_told_in_every_language_that_cites() {
+    let pieces = grounded(&json!({"text": "", "thoughtSignature": "U0lH"}));
+    for caller in CITERS.into_iter().filter(|caller| *caller != "gemini") {
+        for delivery in [STREAM, Delivery::Whole] {
+            let (said, told) = read_pieces("gemini", caller, delivery, &pieces);
+            assert!(said.contains("https://a.test/"), "{caller}: {said}");
+            assert!(!told.iter().any(|told| told.contains("citations")), "{caller}: {told:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_cited_too_late_for_a_stream_is_told() {
+    let pieces = grounded(&json!({"functionCall": {"name": "f", "args": {}}}));
+    for caller in CITERS.into_iter().filter(|caller| *caller != "gemini") {
+        let (said, told) = read_pieces("gemini", caller, Delivery::Whole, &pieces);
+        assert!(said.contains("https://a.test/") && told.is_empty(), "{caller}: {told:?} of {said}");
+        let (said, told) = read_pieces("gemini", caller, STREAM, &pieces);
+        let is_told = told == ["dropped;answer.citations"];
+        assert!(said.contains("https://a.test/") != is_told, "{caller}: {told:?} of {said}");
+    }
+}
+
+#[test]
+fn what_one_text_cites_in_two_places_stands_together() {
+    let chunk = |delta: Value, end: Value| json!({"id": "c", "choices": [{"index": 0, "delta": delta, "finish_reason": end}]});
+    let cited = |url: &str| json!({"annotations": [{"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 6, "title": "A", "url": url}}]});
+    let call = json!({"tool_calls": [{"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]});
+    let pieces = [
+        chunk(json!({"content": "Three."}), Value::Null),
+        chunk(cited("https://a.test/"), Value::Null),
+        chunk(call, Value::Null),
+        chunk(cited("https://b.test/"), json!("tool_calls")),
+    ];
+    for caller in CITERS.into_iter().filter(|caller| *caller != "openai_chat") {
+        let (said, told) = read_pieces("openai_chat", caller, Delivery::Whole, &pieces);
+        let is_said = said.contains("https://a.test/") && said.contains("https://b.test/");
+        assert!(is_said && told.is_empty(), "{caller}: {told:?} of {said}");
+    }
 }
 
 #[test]

@@ -44,8 +44,8 @@ pub(super) fn valid(stream: &str) -> Vec<Value> {
                 match step {
                     "delta" => said.push_str(data["delta"].as_str().unwrap()),
                     "done" if !family.ends_with("part") => {
-                        let whole =
-                            ["text", "arguments", "refusal"].iter().find_map(|name| data[name].as_str());
+                        let names = ["text", "arguments", "refusal", "input"];
+                        let whole = names.iter().find_map(|name| data[name].as_str());
                         assert!(said == whole.unwrap(), "{stream}");
                     }
                     _ => {}
@@ -230,6 +230,60 @@ fn blocks_that_interleave_are_items_under_way_at_the_same_time() {
     assert_eq!(output[0]["status"], "incomplete");
     assert_eq!(output[0]["content"][1], json!({"type": "refusal", "refusal": "no"}));
     assert_eq!(output[2]["encrypted_content"], "tollgate:redacted:ZGF0");
+}
+
+#[test]
+fn each_part_of_a_message_keeps_what_it_cites() {
+    let cited = |url: &str| json!({"type": "url_citation", "url": url, "title": "", "start_index": 0, "end_index": 1});
+    let part =
+        |text: &str, url: &str| json!({"type": "output_text", "text": text, "annotations": [cited(url)]});
+    let whole = json!({"type": "message", "role": "assistant", "content": [part("a", "https://a.test/"), part("b", "https://b.test/")]});
+    let delta = |index: u64, text: &str| json!({"type": "response.output_text.delta", "content_index": index, "delta": text});
+    let added = |index: u64, url: &str| {
+        json!({
+            "type": "response.output_text.annotation.added", "content_index": index, "annotation": cited(url),
+        })
+    };
+    let done = json!({"type": "response.output_item.done", "item": whole});
+    let end = json!({"type": "response.completed", "response": {"status": "completed", "output": [whole]}});
+    let answer = json!({"id": "resp_1", "status": "completed", "output": [whole]});
+    let expect =
+        OpenAiResponses.decode_answer(answer.to_string().as_bytes()).unwrap().choices.remove(0).content;
+    assert_eq!(expect.len(), 4);
+    let in_pieces = [
+        delta(0, "a"),
+        added(0, "https://a.test/"),
+        delta(1, "b"),
+        added(1, "https://b.test/"),
+        done.clone(),
+        end.clone(),
+    ];
+    for said in [&in_pieces[..], &[done, end.clone()], &[end]] {
+        assert_eq!(fold(decode(&stream(said)).unwrap()).choices[0].content, expect);
+    }
+}
+
+#[test]
+fn what_is_cited_by_a_text_that_is_not_the_last_is_told_as_lost() {
+    let delta =
+        |index: u64| json!({"type": "response.output_text.delta", "content_index": index, "delta": "a"});
+    let cited = json!({
+        "type": "response.output_text.annotation.added", "content_index": 0,
+        "annotation": {"type": "url_citation", "url": "https://a.test/", "title": "", "start_index": 0, "end_index": 1},
+    });
+    let end = json!({"type": "response.completed", "response": {"status": "completed", "output": []}});
+    let said = stream(&[delta(0), delta(1), cited, delta(0), end]);
+    let frames = split(&said).into_iter().map(Frame::Event).collect();
+    let chat = crate::by_name("openai_chat").unwrap();
+    let conduit =
+        crate::conduit(&OpenAiResponses, chat, &asked(Delivery::Whole), crate::Delivered::Stream).unwrap();
+    let (body, ended, tally) = pass(conduit, frames);
+    ended.unwrap();
+    assert!(body.contains(r#""content":"aaa""#), "{body}");
+    assert_eq!(
+        tally.changes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["dropped;answer.citations"]
+    );
 }
 
 #[test]
