@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use types::conversation::{Answer, Choice, Content, StopReason};
 use types::{Fault, FaultKind, Json, ServiceTier, Usage};
 
@@ -182,6 +183,17 @@ pub(super) fn item_id(kind: &str, asked: &Asked, number: usize) -> String {
     format!("{kind}_{}{number:02}", asked.request)
 }
 
+/// What the ids of calls of custom tools begin with.
+pub(super) const CUSTOM_ITEM: &str = "ctc";
+
+/// A call of a custom tool as an item of an answer: `id` is its id where it has none of its own. None of what is no call.
+pub(super) fn custom_call(call: &Json, id: &str) -> Option<Map<String, Value>> {
+    let mut item: Map<String, Value> = shared::flat_call(call)?.to()?;
+    item.entry("id").or_insert_with(|| id.into());
+    item.insert("status".to_owned(), "completed".into());
+    Some(item)
+}
+
 /// The items of an answer. The last of one that is not complete is not either.
 fn items<'a>(choice: &'a Choice, asked: &Asked, status: &'static str) -> Vec<WireItem<'a>> {
     let mut items: Vec<WireItem<'a>> = Vec::new();
@@ -301,7 +313,8 @@ fn item<'a>(content: &'a Content, asked: &Asked, number: usize) -> Option<WireIt
             ..WireReasoning::summarised("")
         })),
         Content::Opaque { kind, json } if kind == shared::CUSTOM_CALL => {
-            shared::flat_call(json).map(|call| WireItem::Raw(Cow::Owned(call)))
+            let call = custom_call(json, &item_id(CUSTOM_ITEM, asked, number))?;
+            Json::of(&call).map(|call| WireItem::Raw(Cow::Owned(call)))
         }
         Content::Opaque { kind, json } if is_item(kind) => Some(WireItem::Raw(Cow::Borrowed(json))),
         // Another language's blocks, and what no model answers with.

@@ -4,15 +4,16 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use serde_json::Value;
 use types::conversation::{Delta, Event, Opening, StopReason};
 use types::{Json, Refusal, Usage};
 
-use super::answer::{item_id, listed_logprobs};
+use super::answer::{CUSTOM_ITEM, custom_call, item_id, listed_logprobs};
 use super::answer_id;
 use super::cited;
 use super::echo::Echo;
 use super::error::{Failure, encode_in_stream};
-use super::message_decode::is_item;
+use super::message_decode::{is_item, is_part};
 use super::message_encode::written_proof;
 use super::resource::{Ending, Resource};
 use super::wire::{Call, Part, SummaryText, WireContent, WireItem, WireMessage, WireReasoning};
@@ -177,8 +178,19 @@ impl StreamEncoder {
             self.cite(&cited, out);
             return self.blocks.push((block, Block::Nothing));
         }
+        if let Opening::Opaque { kind, .. } = opening
+            && !is_item(kind)
+            && !is_part(kind)
+        {
+            // Another language's.
+            return self.blocks.push((block, Block::Nothing));
+        }
         self.settle_parts(out);
         let written = match opening {
+            Opening::Opaque { kind, json } if is_part(kind) => {
+                self.raw_part(json, out);
+                Block::Nothing
+            }
             Opening::Text => Block::Text { part: self.open_part(&part_of_text(), out), text: String::new() },
             Opening::Refusal => {
                 self.has_refusal = true;
@@ -216,16 +228,36 @@ impl StreamEncoder {
                 self.proof_alone(&proofs::of_redacted(data), out);
                 Block::Nothing
             }
+            Opening::Opaque { kind, json } if kind == shared::CUSTOM_CALL => {
+                self.custom_call(json, out);
+                Block::Nothing
+            }
             Opening::Opaque { kind, json } if is_item(kind) => {
-                let call = shared::flat_call(json).filter(|_| kind == shared::CUSTOM_CALL);
-                let json = call.as_ref().unwrap_or(json);
                 let (number, _) = self.add("item", out, |_| json.clone());
                 self.done(number, json.clone(), out);
                 Block::Nothing
             }
-            // Another language's blocks, and what is no item.
+            // What is no item.
             Opening::Opaque { .. } | Opening::Refusal | Opening::Text => Block::Nothing,
         }
+    }
+
+    /// A call of a tool that takes a text of any form, complete.
+    fn custom_call(&mut self, call: &Json, out: &mut Vec<u8>) {
+        let id = item_id(CUSTOM_ITEM, &self.asked, self.items.len());
+        let Some(whole) = custom_call(call, &id) else { return };
+        let mut begun = whole.clone();
+        begun.insert("status".to_owned(), "in_progress".into());
+        let input = begun.insert("input".to_owned(), "".into());
+        let input = input.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let id = whole.get("id").and_then(Value::as_str).unwrap_or_default();
+        let (number, _) = self.add(CUSTOM_ITEM, out, |_| json(&begun));
+        let at = At::item(id, number);
+        if !input.is_empty() {
+            self.told("response.custom_tool_call_input.delta", at, &Piece { delta: input }, out);
+        }
+        self.told("response.custom_tool_call_input.done", at, &InputDone { input }, out);
+        self.done(number, json(&whole), out);
     }
 
     /// Reasoning that is a proof and nothing else.
@@ -247,6 +279,13 @@ impl StreamEncoder {
         let what = PartEvent { part: json(part) };
         self.told("response.content_part.added", At::part(&id, number, index), &what, out);
         index
+    }
+
+    /// A part that is complete as it begins.
+    fn raw_part(&mut self, part: &Json, out: &mut Vec<u8>) {
+        let index = self.open_part(&Part::Raw(part), out);
+        self.told_part("response.content_part.done", index, &PartEvent { part: part.clone() }, out);
+        self.set_part(index, PartState::Done(part.clone()));
     }
 
     fn extend(&mut self, block: u32, delta: &Delta, out: &mut Vec<u8>) {
@@ -553,6 +592,11 @@ struct SummaryDone<'a> {
 struct ArgumentsDone<'a> {
     name: &'a str,
     arguments: &'a str,
+}
+
+#[derive(Serialize)]
+struct InputDone<'a> {
+    input: &'a str,
 }
 
 #[derive(Serialize)]

@@ -98,6 +98,9 @@ fn a_call_of_a_custom_tool_reaches_callers_of_both() {
     let told = read("openai_responses", "openai_chat", &responses);
     assert_eq!(told["choices"][0]["message"]["tool_calls"], chat["choices"][0]["message"]["tool_calls"]);
     assert_eq!(told["choices"][0]["finish_reason"], "tool_calls");
-    let call = json!({"type": "custom_tool_call", "call_id": "c", "name": "g", "input": "x"});
+    let id = "ctc_0000000000000000000000000000000700";
+    let call = json!({
+        "type": "custom_tool_call", "id": id, "status": "completed", "call_id": "c", "name": "g", "input": "x",
+    });
     assert_eq!(read("openai_chat", "openai_responses", &chat)["output"][0], call);
 }

@@ -232,6 +232,55 @@ fn blocks_that_interleave_are_items_under_way_at_the_same_time() {
     assert_eq!(output[2]["encrypted_content"], "tollgate:redacted:ZGF0");
 }
 
+/// What a block that is complete as it begins is written as.
+fn alone(block: u32, kind: &str, json: &Value) -> [Event; 2] {
+    let opening = Opening::Opaque { kind: kind.to_owned(), json: types::Json::of(json).unwrap() };
+    [Event::Open { choice: 0, block, opening }, Event::Close { choice: 0, block }]
+}
+
+#[test]
+fn a_call_of_a_custom_tool_is_told_in_events_of_its_own() {
+    let call = json!({"id": "call_1", "type": "custom", "custom": {"name": "patch", "input": "*** Begin"}});
+    let events = [alone(0, "custom_call", &call).to_vec(), vec![Event::End]].concat();
+    let data = valid(&encode(&events, &asked(STREAM)));
+    let id = data[2]["item"]["id"].as_str().unwrap();
+    assert!(id.starts_with("ctc_"));
+    let item = |status: &str, input: &str| {
+        json!({
+            "type": "custom_tool_call", "id": id, "status": status, "call_id": "call_1", "name": "patch", "input": input,
+        })
+    };
+    assert_eq!(data[2]["item"], item("in_progress", ""));
+    assert_eq!((&data[3]["delta"], &data[3]["item_id"]), (&json!("*** Begin"), &json!(id)));
+    assert_eq!(data[4]["type"], "response.custom_tool_call_input.done");
+    assert_eq!((&data[4]["input"], &data[4]["item_id"]), (&json!("*** Begin"), &json!(id)));
+    assert_eq!(data[5]["item"], item("completed", "*** Begin"));
+}
+
+#[test]
+fn a_message_is_one_whatever_stands_between_its_parts_that_the_language_has_no_word_for() {
+    let text = |block: u32| {
+        let delta = Delta::Text("a".to_owned());
+        [
+            Event::Open { choice: 0, block, opening: Opening::Text },
+            Event::Delta { choice: 0, block, delta },
+            Event::Close { choice: 0, block },
+        ]
+    };
+    let own = json!({"type": "output_thing", "thing": 1});
+    let events = [
+        text(0).to_vec(),
+        alone(1, "anthropic:server_tool_use", &json!({})).to_vec(),
+        text(2).to_vec(),
+        alone(3, "openai_responses.part.output_thing", &own).to_vec(),
+        vec![Event::End],
+    ]
+    .concat();
+    let data = valid(&encode(&events, &asked(STREAM)));
+    let output = data.last().unwrap()["response"]["output"].as_array().unwrap().clone();
+    assert_eq!((output.len(), &output[0]["content"][2]), (1, &own));
+}
+
 #[test]
 fn each_part_of_a_message_keeps_what_it_cites() {
     let cited = |url: &str| json!({"type": "url_citation", "url": url, "title": "", "start_index": 0, "end_index": 1});
