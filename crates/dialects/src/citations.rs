@@ -97,11 +97,7 @@ impl Citation {
 
 /// What a text cites in a language that lists it as `citations` on the block, which is `json`. `read` reads one of them,
 /// for a text of that many characters.
-pub(crate) fn of_text(
-    content: &Content,
-    json: &str,
-    read: fn(&RawValue, u64) -> Option<Citation>,
-) -> Vec<Citation> {
+pub(crate) fn of_text(content: &Content, json: &str, read: fn(&RawValue, u64) -> Citation) -> Vec<Citation> {
     #[derive(Deserialize)]
     struct Cited<'a> {
         #[serde(borrow)]
@@ -110,7 +106,7 @@ pub(crate) fn of_text(
     let Content::Text { text, .. } = content else { return Vec::new() };
     let said = serde_json::from_str::<Cited<'_>>(json).ok().and_then(|cited| cited.citations);
     let length = length(text);
-    said.into_iter().flatten().filter_map(|raw| read(raw, length)).collect()
+    said.into_iter().flatten().map(|raw| read(raw, length)).collect()
 }
 
 /// The block of these citations; none of no citations.

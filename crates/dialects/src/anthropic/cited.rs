@@ -8,8 +8,9 @@ use super::ID;
 use crate::citations::{Citation, Source, Unit};
 
 /// The members of every kind of citation.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Read {
+    #[serde(default)]
     r#type: String,
     cited_text: Option<String>,
     title: Option<String>,
@@ -24,9 +25,9 @@ struct Read {
     end: u64,
 }
 
-/// Reads a citation for a text of so many characters.
-pub(super) fn read(raw: &RawValue, text: u64) -> Option<Citation> {
-    let read: Read = serde_json::from_str(raw.get()).ok()?;
+/// Reads a citation for a text of so many characters. One that is not understood is known to its own language.
+pub(super) fn read(raw: &RawValue, text: u64) -> Citation {
+    let read: Read = serde_json::from_str(raw.get()).unwrap_or_default();
     let (index, start, end) = (read.document_index, read.start, read.end);
     let document = |unit| Source::Document { index, unit, start, end };
     let page = |url: Option<String>| {
@@ -43,7 +44,7 @@ pub(super) fn read(raw: &RawValue, text: u64) -> Option<Citation> {
     };
     let citation = Citation::of(source, ID, Json::from(raw.to_owned()));
     let title = read.title.or(read.document_title).unwrap_or_default();
-    Some(Citation { title, quoted: read.cited_text.unwrap_or_default(), start: 0, end: text, ..citation })
+    Citation { title, quoted: read.cited_text.unwrap_or_default(), start: 0, end: text, ..citation }
 }
 
 #[derive(Serialize)]

@@ -239,7 +239,7 @@ impl StreamDecoder {
         let block = match open.kind {
             OpenKind::Plain { block, length, cited } => {
                 events.push(Event::Close { choice: 0, block });
-                let cited: Vec<_> = cited.iter().filter_map(|raw| cited::read(raw, length)).collect();
+                let cited: Vec<_> = cited.iter().map(|raw| cited::read(raw, length)).collect();
                 if let Some(said) = citations::events(&cited, 0, self.next) {
                     self.next += 1;
                     events.extend(said);

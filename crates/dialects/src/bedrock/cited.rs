@@ -7,13 +7,14 @@ use types::Json;
 use super::ID;
 use crate::citations::{Citation, Source, Unit};
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Read {
+struct Read<'a> {
     title: Option<String>,
     source: Option<String>,
     source_content: Option<Vec<Quoted<String>>>,
-    location: Option<Location<String>>,
+    #[serde(borrow, default)]
+    location: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -48,9 +49,9 @@ struct Span {
 #[derive(Deserialize, Serialize)]
 struct Found {}
 
-/// Reads a citation for a text of so many characters.
-pub(super) fn read(raw: &RawValue, text: u64) -> Option<Citation> {
-    let read: Read = serde_json::from_str(raw.get()).ok()?;
+/// Reads a citation for a text of so many characters. One whose place is not understood is known to its own language.
+pub(super) fn read(raw: &RawValue, text: u64) -> Citation {
+    let read: Read<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
     let document = |unit, span: Span| Source::Document {
         index: span.document_index,
         unit,
@@ -58,7 +59,8 @@ pub(super) fn read(raw: &RawValue, text: u64) -> Option<Citation> {
         end: span.end,
     };
     let is_page = |url: &String| url.starts_with("http://") || url.starts_with("https://");
-    let source = match read.location {
+    let location = read.location.and_then(|location| serde_json::from_str(location.get()).ok());
+    let source = match location {
         Some(Location::DocumentChar(span)) => document(Unit::Letter, span),
         Some(Location::DocumentChunk(span)) => document(Unit::Block, span),
         Some(Location::DocumentPage(span)) => document(Unit::Page, span),
@@ -69,7 +71,7 @@ pub(super) fn read(raw: &RawValue, text: u64) -> Option<Citation> {
     };
     let quoted = read.source_content.unwrap_or_default().into_iter().map(|quoted| quoted.text).collect();
     let citation = Citation::of(source, ID, Json::from(raw.to_owned()));
-    Some(Citation { title: read.title.unwrap_or_default(), quoted, start: 0, end: text, ..citation })
+    Citation { title: read.title.unwrap_or_default(), quoted, start: 0, end: text, ..citation }
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,7 @@
 //! Whole answers, both ways, and the words for why an answer ended.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -9,12 +10,13 @@ use types::{Fault, FaultKind};
 
 use super::cited;
 use super::error::{failure, not_json, unreadable};
-use super::message_decode::said;
+use super::message_decode::said_from;
 use super::usage::{UsageOut, WireUsage};
 use super::wire::{CallOut, MessageOut, Part, is_own};
+use crate::citations::{self, Citation};
 use crate::object::{Object, Path, keep};
 use crate::surrogates::mend;
-use crate::{Asked, DecodeError, citations, shape};
+use crate::{Asked, DecodeError, shape};
 
 /// Reads a whole answer.
 pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
@@ -31,8 +33,8 @@ fn answer(object: &mut Object<'_, '_>, reason: Option<&str>) -> Result<Answer, D
     let inside = Path::Field(&Path::Root, "message");
     let Some(raw) = object.take("message")? else { return Err(inside.wrong("is missing")) };
     let mut message = Object::read(raw.get(), &inside)?;
-    let mut content = said(&mut message)?;
-    cite(&message.take_list("citations")?, &mut content);
+    let (mut content, first) = said_from(&mut message)?;
+    cite(&message.take_list("citations")?, first, &mut content);
     // A count that cannot be read is no count: the answer has been paid for and is worth more than its report.
     let usage = object.take("usage")?.and_then(|raw| serde_json::from_str::<WireUsage>(raw.get()).ok());
     let choice = Choice { content, stop: reason.map(stop_reason), ..Choice::default() };
@@ -40,12 +42,21 @@ fn answer(object: &mut Object<'_, '_>, reason: Option<&str>) -> Result<Answer, D
     Ok(Answer { id: object.take_text("id")?, choices: vec![choice], usage, ..Answer::default() })
 }
 
-/// Puts what the last text cites behind it.
-fn cite(said: &[&RawValue], content: &mut Vec<Content>) {
-    let cited: Vec<_> = said.iter().flat_map(|raw| cited::read(&keep(raw))).collect();
-    let last = content.iter().rposition(|content| matches!(content, Content::Text { .. }));
-    let behind = last.map_or(content.len(), |last| last + 1);
-    content.splice(behind..behind, citations::block(&cited));
+/// Puts what each text cites behind it. Parts are counted from the block with the number `first`.
+fn cite(said: &[&RawValue], first: usize, content: &mut Vec<Content>) {
+    let is_text = |at: usize| matches!(content.get(at), Some(Content::Text { .. }));
+    let last = (0..content.len()).rfind(|at| is_text(*at));
+    let mut cited: BTreeMap<usize, Vec<Citation>> = BTreeMap::new();
+    for place in said.iter().map(|raw| keep(raw)) {
+        let part =
+            cited::part(&place).map(|part| first.saturating_add(usize::try_from(part).unwrap_or(usize::MAX)));
+        let at = part.or(last).filter(|at| is_text(*at));
+        let behind = at.or(last).map_or(content.len(), |at| at + 1);
+        cited.entry(behind).or_default().extend(cited::read(&place, at.is_some()));
+    }
+    for (behind, cited) in cited.into_iter().rev() {
+        content.splice(behind..behind, citations::block(&cited));
+    }
 }
 
 /// A body that is no answer.

@@ -14,6 +14,19 @@ struct Read {
     end: u64,
     #[serde(default)]
     sources: Vec<ReadSource>,
+    /// What the place is in: the text, unless it says otherwise.
+    r#type: Option<String>,
+}
+
+/// Which part of the message a place is in.
+#[derive(Deserialize)]
+struct Part {
+    content_index: Option<u64>,
+}
+
+/// The number of the part of the message that a place is in, where that is said.
+pub(super) fn part(said: &Json) -> Option<u64> {
+    said.to::<Part>()?.content_index
 }
 
 #[derive(Deserialize)]
@@ -30,12 +43,19 @@ struct ReadDocument {
     snippet: Option<String>,
 }
 
+/// What a place in a text is called.
+const TEXT: &str = "TEXT_CONTENT";
+
 /// The most sources of one place that are read: each has the place as it was said.
 const MOST: usize = 64;
 
-/// Reads a place in a text: a citation for each of its sources.
-pub(super) fn read(said: &Json) -> Vec<Citation> {
-    let Some(read) = said.to::<Read>() else { return Vec::new() };
+/// Reads a place in the text that is told in front of it: a citation for each of its sources. Of a place in anything
+/// else only its own language knows what it is.
+pub(super) fn read(said: &Json, is_in_text: bool) -> Vec<Citation> {
+    let Some(read) = said.to::<Read>() else { return vec![Citation::of(Source::Own, ID, said.clone())] };
+    if !is_in_text || read.r#type.is_some_and(|kind| kind != TEXT) {
+        return vec![Citation::of(Source::Own, ID, said.clone())];
+    }
     let one = |source: ReadSource| {
         let document = source.document.unwrap_or_default();
         let named = document.url.map(|url| Source::Page { url });
@@ -101,7 +121,7 @@ pub(super) fn written(citations: &[Citation], part: u32, text: &str) -> Vec<Json
             text: between(text, start, end),
             sources: [WrittenSource { r#type: "document", id, document }],
             content_index: part,
-            r#type: "TEXT_CONTENT",
+            r#type: TEXT,
         }));
     }
     written

@@ -31,16 +31,22 @@ pub(super) fn messages(list: Vec<&RawValue>, root: &Path<'_>) -> Result<Vec<Mess
 }
 
 /// What the model said: reasoning, words, calls.
-pub(super) fn said(object: &mut Object<'_, '_>) -> Result<Vec<Content>, DecodeError> {
+fn said(object: &mut Object<'_, '_>) -> Result<Vec<Content>, DecodeError> {
+    said_from(object).map(|(content, _)| content)
+}
+
+/// The same, and the number of the block that is the first part of the message's content.
+pub(super) fn said_from(object: &mut Object<'_, '_>) -> Result<(Vec<Content>, usize), DecodeError> {
     let plan = object.take_text("tool_plan")?.filter(|plan| !plan.is_empty());
     let thought = plan.map(|text| Content::Thinking { text, signature: None });
     let mut content: Vec<Content> = thought.into_iter().collect();
+    let first = content.len();
     content.extend(self::content(object)?);
     let parent = Path::Field(object.path(), "tool_calls");
     for (index, raw) in object.take_list("tool_calls")?.into_iter().enumerate() {
         content.push(call(raw, &Path::Item(&parent, index))?);
     }
-    Ok(content)
+    Ok((content, first))
 }
 
 /// A text or a list of parts.

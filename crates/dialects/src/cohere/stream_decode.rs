@@ -21,6 +21,8 @@ pub(super) struct StreamDecoder {
     /// The number of the next block.
     next: u32,
     open: Option<Block>,
+    /// The number that the upstream gave the last text.
+    text: Option<u64>,
     /// What the text cites, which is told when it has ended.
     cited: Vec<Citation>,
     started: bool,
@@ -50,6 +52,7 @@ struct WireEvent<'a> {
     #[serde(borrow)]
     r#type: Cow<'a, str>,
     id: Option<String>,
+    index: Option<u64>,
     #[serde(borrow)]
     delta: Option<WireDelta<'a>>,
 }
@@ -108,14 +111,19 @@ impl Decoder for StreamDecoder {
         match wire.r#type.as_ref() {
             "message-start" => self.start(wire.id, events),
             "content-start" | "content-delta" => {
-                self.content(said().transpose()?.unwrap_or_default(), events);
+                self.content(said().transpose()?.unwrap_or_default(), wire.index, events);
             }
             "tool-plan-delta" => self.plan(said().transpose()?.unwrap_or_default(), events),
             "tool-call-start" => self.call(said().transpose()?.unwrap_or_default(), events),
             "tool-call-delta" => self.arguments(said().transpose()?.unwrap_or_default(), events),
             "citation-start" => {
                 let said = said().transpose()?.unwrap_or_default();
-                self.cited.extend(said.citations.iter().flat_map(cited::read));
+                let is_in_text = |place: &Json| {
+                    cited::part(place).is_none_or(|part| self.text.is_none_or(|text| text == part))
+                };
+                let read = |place: &Json| cited::read(place, is_in_text(place));
+                let cited: Vec<Citation> = said.citations.iter().flat_map(read).collect();
+                self.cited.extend(cited);
             }
             "content-end" | "tool-call-end" => self.close(events),
             "message-end" => self.finish(wire.delta, events)?,
@@ -137,7 +145,7 @@ impl StreamDecoder {
     }
 
     /// A start or a piece of content; what it is shows in which text it has.
-    fn content(&mut self, said: Said, events: &mut Vec<Event>) {
+    fn content(&mut self, said: Said, index: Option<u64>, events: &mut Vec<Event>) {
         let Some(part) = said.content else { return };
         if part.r#type.is_some() {
             self.close(events);
@@ -149,6 +157,7 @@ impl StreamDecoder {
             events.push(Event::Delta { choice: 0, block, delta });
         }
         if let Some(delta) = text {
+            self.text = index;
             let block = self.block(Kind::Text, Opening::Text, events);
             events.push(Event::Delta { choice: 0, block, delta });
         }

@@ -8,7 +8,7 @@ use super::ID;
 use crate::citations::{Citation, Source};
 
 /// The members of every kind of annotation.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Read {
     /// Some servers leave it out.
     r#type: Option<String>,
@@ -23,9 +23,9 @@ struct Read {
     end_index: u64,
 }
 
-/// Reads an annotation.
-pub(super) fn read(raw: &RawValue) -> Option<Citation> {
-    let read: Read = serde_json::from_str(raw.get()).ok()?;
+/// Reads an annotation. One that is not understood is known to its own language.
+pub(super) fn read(raw: &RawValue) -> Citation {
+    let read: Read = serde_json::from_str(raw.get()).unwrap_or_default();
     let source = match (read.r#type.as_deref(), read.url, read.file_id) {
         (Some("url_citation") | None, Some(url), _) => Source::Page { url },
         (Some("file_citation" | "container_file_citation") | None, _, Some(id)) => Source::File { id },
@@ -33,7 +33,7 @@ pub(super) fn read(raw: &RawValue) -> Option<Citation> {
     };
     let (start, end) = read.index.map_or((read.start_index, read.end_index), |index| (index, index));
     let title = read.title.or(read.filename).unwrap_or_default();
-    Some(Citation { title, start, end, ..Citation::of(source, ID, Json::from(raw.to_owned())) })
+    Citation { title, start, end, ..Citation::of(source, ID, Json::from(raw.to_owned())) }
 }
 
 #[derive(Serialize)]

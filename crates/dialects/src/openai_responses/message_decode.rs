@@ -325,7 +325,7 @@ fn citations(message: &RawValue, part: usize) -> Vec<Citation> {
 
 /// The citations that these annotations are.
 pub(super) fn cited(annotations: &[&RawValue]) -> Vec<Citation> {
-    annotations.iter().filter_map(|raw| cited::read(raw)).collect()
+    annotations.iter().map(|raw| cited::read(raw)).collect()
 }
 
 /// The log probabilities of the first text of an answer's item, if it has any.

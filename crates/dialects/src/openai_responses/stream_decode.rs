@@ -149,8 +149,7 @@ impl StreamDecoder {
                 items.whole_logprobs(wire.logprobs, events);
             }
             "response.output_text.annotation.added" => {
-                let cited = wire.annotation.and_then(cited::read);
-                items.cite(place, cited);
+                items.cite(place, wire.annotation.map(cited::read));
             }
             "response.refusal.delta" => items.refusal(place, wire.delta(), events),
             "response.refusal.done" => {

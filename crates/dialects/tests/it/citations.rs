@@ -207,6 +207,85 @@ fn what_one_text_cites_in_two_places_stands_together() {
     }
 }
 
+/// A place of Cohere's in this part of its answer.
+fn place(kind: &str, part: usize, url: &str) -> Value {
+    json!({
+        "start": 0, "end": 2, "text": "", "type": kind, "content_index": part,
+        "sources": [{"type": "document", "id": url, "document": {"id": url, "url": url, "title": "A"}}],
+    })
+}
+
+#[test]
+fn a_place_in_a_part_of_an_answer_is_counted_there() {
+    let page = |url: &str, start: u64| json!({"type": "url_citation", "url_citation": {"start_index": start, "end_index": start + 2, "title": "A", "url": url}});
+    let parts = [
+        json!({"type": "thinking", "thinking": "hm"}),
+        json!({"type": "text", "text": "one "}),
+        json!({"type": "text", "text": "two"}),
+    ];
+    let places = [
+        place("TEXT_CONTENT", 1, "https://a.test/"),
+        place("THINKING_CONTENT", 0, "https://b.test/"),
+        place("TEXT_CONTENT", 2, "https://c.test/"),
+    ];
+    let answer = json!({
+        "id": "i", "finish_reason": "COMPLETE",
+        "message": {"role": "assistant", "tool_plan": "first", "content": parts, "citations": places},
+    });
+    let cited = json!([page("https://a.test/", 0), page("https://c.test/", 4)]);
+    let lost = ["dropped;answer.citations"];
+    check(("cohere", "openai_chat"), &answer, "/choices/0/message/annotations", &cited, &lost);
+    let mut pieces =
+        vec![json!({"type": "message-start", "id": "i", "delta": {"message": {"role": "assistant"}}})];
+    for (index, part) in parts.iter().enumerate() {
+        pieces
+            .push(json!({"type": "content-start", "index": index, "delta": {"message": {"content": part}}}));
+        let here = places.iter().filter(|place| place["content_index"] == index);
+        pieces.extend(here.map(
+            |place| json!({"type": "citation-start", "index": 0, "delta": {"message": {"citations": place}}}),
+        ));
+        pieces.push(json!({"type": "content-end", "index": index}));
+    }
+    pieces.push(json!({"type": "message-end", "delta": {"finish_reason": "COMPLETE"}}));
+    let (body, told) = read_pieces("cohere", "openai_chat", Delivery::Whole, &pieces);
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (body.pointer("/choices/0/message/annotations"), &told[..]),
+        (Some(&cited), &lost.map(str::to_owned)[..])
+    );
+}
+
+#[test]
+fn a_citation_that_is_not_understood_is_told() {
+    let cited = |citation: Value| json!({"content": [{"text": "hi"}], "citations": [citation]});
+    let bedrock = |citation: Value| {
+        json!({
+            "output": {"message": {"role": "assistant", "content": [{"citationsContent": cited(citation)}]}},
+            "stopReason": "end_turn", "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2},
+        })
+    };
+    let anthropic = json!({"id": "msg_1", "stop_reason": "end_turn", "content": [{"type": "text", "text": "hi", "citations": [{"type": 7}]}]});
+    let responses = json!({"id": "r", "status": "completed", "output": [{"type": "message", "role": "assistant", "content": [
+        {"type": "output_text", "text": "hi", "annotations": [{"type": "new", "url": 7}]},
+    ]}]});
+    let cases = [
+        ("bedrock", bedrock(json!({"title": "t", "location": {"moon": {"crater": 1}}}))),
+        ("bedrock", bedrock(json!({"title": 7}))),
+        ("anthropic", anthropic),
+        ("openai_responses", responses),
+    ];
+    for (upstream, answer) in cases {
+        let text = json!("hi");
+        check(
+            (upstream, "openai_chat"),
+            &answer,
+            "/choices/0/message/content",
+            &text,
+            &["dropped;answer.citations"],
+        );
+    }
+}
+
 #[test]
 fn what_several_texts_cite_stands_in_one_field() {
     let page = |url: &str| json!([{"type": "web_search_result_location", "url": url, "title": "T", "encrypted_index": "Eo8B", "cited_text": ""}]);
