@@ -64,11 +64,14 @@ pub(super) fn plan(reasoning: Option<&Reasoning>, target: &Target, changes: &mut
             changes.push(Change::dropped(field));
             Plan::default()
         }
-        (false, _) => Plan {
-            reasoning_effort: effort(reasoning, target, changes),
-            thinking: is_switch.then_some(Switch::Enabled),
-            ..Plan::default()
-        },
+        (false, _) => {
+            let reasoning_effort = effort(reasoning, target, changes);
+            if reasoning_effort.is_none() && reasoning.enabled == Some(true) && !is_switch {
+                changes.push(Change::dropped(field));
+            }
+            let thinking = is_switch.then_some(Switch::Enabled);
+            Plan { reasoning_effort, thinking, ..Plan::default() }
+        }
     }
 }
 
@@ -119,7 +122,7 @@ fn effort(reasoning: &Reasoning, target: &Target, changes: &mut Vec<Change>) -> 
             changes.push(Change::emulated("thinking.budget_tokens"));
             Some(effort_of(budget).as_str())
         }
-        // Thinking as much as the model likes is what it does unasked.
+        // To think as much as the model likes has no word but the switch.
         (None, None) => None,
     }
 }

@@ -59,7 +59,12 @@ fn effort(
             changes.push(Change::emulated("thinking.budget_tokens"));
             Some(effort_of(budget).as_str())
         }
-        // Thinking as much as the model likes is what it does unasked.
-        (None, None) => None,
+        // To think as much as the model likes has no word.
+        (None, None) => {
+            if reasoning.enabled == Some(true) {
+                changes.push(Change::dropped(field));
+            }
+            None
+        }
     }
 }

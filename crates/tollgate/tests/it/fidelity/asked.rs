@@ -160,6 +160,7 @@ pub(super) const FEATURES: &[Asked] = &[
     Asked { name: "six stop sequences", say: six_stops, hear: |said| format!("{:?}", said.sampling.stop) },
     Asked { name: "reasoning by effort", say: |said| effort(said, Effort::High), hear: reasoning },
     Asked { name: "reasoning by budget", say: budget, hear: reasoning },
+    Asked { name: "reasoning switched on", say: switched_on, hear: reasoning },
     Asked { name: "reasoning switched off", say: |said| effort(said, Effort::None), hear: reasoning },
     Asked { name: "JSON object", say: |said| said.format = OutputFormat::JsonObject, hear: format },
     Asked { name: "JSON by schema", say: schema, hear: format },
@@ -372,6 +373,11 @@ fn effort(said: &mut Conversation, effort: Effort) {
 fn budget(said: &mut Conversation) {
     said.sampling.max_tokens = Some(8192);
     said.reasoning = Some(Reasoning { budget_tokens: Some(2048), enabled: Some(true), effort: None });
+}
+
+fn switched_on(said: &mut Conversation) {
+    said.sampling.max_tokens = Some(8192);
+    said.reasoning = Some(Reasoning { budget_tokens: None, enabled: Some(true), effort: None });
 }
 
 fn schema(said: &mut Conversation) {
