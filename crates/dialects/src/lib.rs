@@ -58,7 +58,7 @@ pub mod rerank;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use types::conversation::{Answer, Change, Conversation, Delivery, Event, Target};
+use types::conversation::{Answer, Change, ChangeKind, Conversation, Delivery, Event, Target};
 use types::embedding;
 use types::{
     DialectId, Fault, FaultKind, Foreseen, ModelName, Refusal, RequestId, Standing, StreamForm, Tokens,
@@ -510,11 +510,14 @@ impl Encoded {
         Self { body: vec![bytes.into()], changes, ..Self::default() }
     }
 
-    /// In strict mode, an error if anything would differ from what was asked.
-    pub fn checked(self, target: &Target) -> Result<Self, EncodeError> {
-        let lossy =
-            self.changes.iter().any(|change| change.kind != types::conversation::ChangeKind::Emulated);
-        if target.strict && lossy { Err(EncodeError::Lossy(self.changes)) } else { Ok(self) }
+    /// In strict mode, an error if anything of what was asked would be lost. What is reached by other means is not.
+    pub fn checked(mut self, target: &Target) -> Result<Self, EncodeError> {
+        let is_lossy = |change: &Change| change.kind != ChangeKind::Emulated;
+        if target.strict && self.changes.iter().any(is_lossy) {
+            self.changes.retain(is_lossy);
+            return Err(EncodeError::Lossy(self.changes));
+        }
+        Ok(self)
     }
 }
 

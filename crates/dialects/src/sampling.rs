@@ -22,11 +22,13 @@ pub(crate) fn unsaid<'a>(
     fields.iter().filter(move |field| asked(field)).map(|field| Change::dropped(*field))
 }
 
-/// An error where several answers are asked for of a language that has one.
+/// An error where several answers are asked for of a provider that gives one, by its language or by itself.
 pub(crate) fn single_choice(sampling: &Sampling) -> Result<(), EncodeError> {
-    if sampling.choices.is_none_or(|choices| choices <= 1) {
-        return Ok(());
-    }
-    let problem = "must be 1: the provider's language has one answer per request".to_owned();
-    Err(EncodeError::Unsayable { field: "n".to_owned(), problem })
+    if sampling.choices.is_none_or(|choices| choices <= 1) { Ok(()) } else { Err(gives_one()) }
+}
+
+/// The error itself.
+pub(crate) fn gives_one() -> EncodeError {
+    let problem = "must be 1: the model's provider gives one answer per request".to_owned();
+    EncodeError::Unsayable { field: "n".to_owned(), problem }
 }

@@ -112,7 +112,7 @@ impl<'a> Writer<'a> {
         }
         let (sent, is_another) = self.tool_names.fit(name, MAX_NAME);
         if is_another {
-            self.changes.push(Change::rewritten(format!("tools[{index}].function.name")));
+            self.changes.push(Change::emulated(format!("tools[{index}].function.name")));
         }
         sent
     }

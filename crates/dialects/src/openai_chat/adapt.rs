@@ -6,6 +6,7 @@ use types::conversation::{Change, Target};
 use super::restrict::restrict_fields;
 use crate::openai_family::MAX_DEPTH;
 use crate::openai_family::edit::{Edit, restricted};
+use crate::sampling::gives_one;
 use crate::{EncodeError, Encoded, Fields, ScanError, quirks};
 
 /// The request with the target's model and what its quirks demand; every other byte stays.
@@ -13,6 +14,7 @@ pub(super) fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<En
     let mut edit = Edit::new(body, fields, target);
     edit.model();
     edit.stream_options()?;
+    edit.single_choice()?;
     edit.restrict();
     edit.history();
     edit.others_reasoning();
@@ -36,6 +38,14 @@ pub(super) fn restrict(body: Vec<u8>, target: &Target, changes: &mut Vec<Change>
 }
 
 impl Edit<'_> {
+    /// Refuses to ask for several answers where only one is given: their caller would be served wrongly.
+    fn single_choice(&self) -> Result<(), EncodeError> {
+        let several = |value: &[u8]| serde_json::from_slice::<u64>(value).is_ok_and(|count| count > 1);
+        let is_asked = self.target.has_quirk(quirks::SINGLE_CHOICE)
+            && self.find("n").is_some_and(|(_, value)| several(value));
+        if is_asked { Err(gives_one()) } else { Ok(()) }
+    }
+
     /// Asks for usage at the end of a stream, whether or not the caller wants to see it.
     fn stream_options(&mut self) -> Result<(), EncodeError> {
         if self.find("stream").is_none_or(|(_, value)| value != b"true") {

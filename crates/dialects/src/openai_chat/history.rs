@@ -78,7 +78,7 @@ impl Edit<'_> {
             let Ok(fields) = Fields::scan(message, MAX_DEPTH) else { continue };
             if role && fields.value(message, "role") == Some(br#""developer""#) {
                 self.exchange(message, &fields, "role", r#""system""#);
-                self.changes.push(Change::rewritten(format!("messages[{index}].role")));
+                self.changes.push(Change::emulated(format!("messages[{index}].role")));
             }
             if ids {
                 self.shorten(message, &fields, "tool_call_id", &format!("messages[{index}]"));
@@ -98,7 +98,7 @@ impl Edit<'_> {
         let id: Option<String> = fields.value(object, name).and_then(|id| serde_json::from_slice(id).ok());
         if let Some(short) = id.and_then(|id| nine_characters(&id)) {
             self.exchange(object, fields, name, &String::from_utf8_lossy(&quoted(&short)));
-            self.changes.push(Change::rewritten(format!("{path}.{name}")));
+            self.changes.push(Change::emulated(format!("{path}.{name}")));
         }
     }
 

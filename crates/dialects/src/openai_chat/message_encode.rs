@@ -113,7 +113,7 @@ impl<'c> Writer<'c> {
             return "system";
         }
         if self.target.has_quirk(quirks::NO_DEVELOPER_ROLE) {
-            self.changes.push(Change::rewritten(format!("{path}.role")));
+            self.changes.push(Change::emulated(format!("{path}.role")));
             return "system";
         }
         "developer"

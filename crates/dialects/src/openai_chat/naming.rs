@@ -38,7 +38,7 @@ impl<'c> Writer<'c> {
         }
         let (sent, is_another) = self.tool_names.fit(name, MAX_NAME);
         if is_another {
-            self.changes.push(Change::rewritten(format!("{path}.function.name")));
+            self.changes.push(Change::emulated(format!("{path}.function.name")));
         }
         sent
     }

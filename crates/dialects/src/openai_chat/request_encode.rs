@@ -17,6 +17,7 @@ use crate::extras::{Carried, Named, carry};
 use crate::object::Path;
 use crate::openai_family::{json_bytes, shared};
 use crate::place::told;
+use crate::sampling::single_choice;
 use crate::{EncodeError, Encoded, quirks};
 
 /// The most texts to stop at that the language has room for.
@@ -34,6 +35,9 @@ const TIERS: &[(&str, &str)] = &[
 /// Writes a request for an upstream that speaks this language.
 pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
     let is_own = conversation.extras.dialect == Some(ID);
+    if target.has_quirk(quirks::SINGLE_CHOICE) {
+        single_choice(&conversation.sampling)?;
+    }
     let mut writer = Writer::new(target, is_own);
     writer.write(&conversation.messages);
     if writer.messages.is_empty() && !conversation.messages.is_empty() {

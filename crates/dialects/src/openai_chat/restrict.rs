@@ -104,7 +104,7 @@ impl Edit<'_> {
             self.remove(unknown, &[]);
         } else if let Some(span) = self.fields.key_span(self.body, unknown) {
             self.splice.replace(span, known.to_owned());
-            self.changes.push(Change::rewritten(unknown));
+            self.changes.push(Change::emulated(unknown));
         }
     }
 

@@ -56,7 +56,7 @@ fn rename_role(edit: &mut Edit<'_>, item: &RawValue, index: usize) {
     if let Some(role) = role {
         let span = edit.span(role);
         edit.splice.replace(span, r#""system""#);
-        edit.changes.push(Change::rewritten(format!("input[{index}].role")));
+        edit.changes.push(Change::emulated(format!("input[{index}].role")));
     }
 }
 

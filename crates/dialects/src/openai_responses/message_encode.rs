@@ -65,7 +65,7 @@ impl<'c> Writer<'c> {
         let role = match message.role {
             Role::Assistant => "assistant",
             Role::Developer if self.target.has_quirk(quirks::NO_DEVELOPER_ROLE) => {
-                self.changes.push(Change::rewritten(format!("{path}.role")));
+                self.changes.push(Change::emulated(format!("{path}.role")));
                 "system"
             }
             Role::Developer => "developer",
@@ -313,7 +313,7 @@ impl<'c> Writer<'c> {
         }
         let (sent, is_another) = self.tool_names.fit(name, MAX_NAME);
         if is_another {
-            self.changes.push(Change::rewritten(format!("{path}.function.name")));
+            self.changes.push(Change::emulated(format!("{path}.function.name")));
         }
         sent
     }

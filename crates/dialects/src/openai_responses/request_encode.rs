@@ -18,6 +18,7 @@ use crate::extras::{Carried, Named, carry};
 use crate::object::Path;
 use crate::openai_family::{json_bytes, shared};
 use crate::place::told;
+use crate::sampling::single_choice;
 use crate::{EncodeError, Encoded, quirks};
 
 /// What is included where log probabilities are asked for.
@@ -199,10 +200,7 @@ impl<'a> Body<'a> {
         (target, is_own): (&Target, bool),
         changes: &mut Vec<Change>,
     ) -> Result<(), EncodeError> {
-        if sampling.choices.is_some_and(|choices| choices > 1) {
-            let problem = "must be 1: the provider's language has one answer per request".to_owned();
-            return Err(EncodeError::Unsayable { field: "n".to_owned(), problem });
-        }
+        single_choice(sampling)?;
         self.temperature = sampling.temperature;
         self.top_p = sampling.top_p;
         self.top_logprobs = sampling.top_logprobs;

@@ -45,6 +45,23 @@ async fn what_an_upstream_does_after_its_last_word_changes_nothing() {
 }
 
 #[tokio::test]
+async fn several_answers_go_where_as_many_are_given() {
+    let one = FakeUpstream::start(|_| Reply::json(500, "{}")).await;
+    let many = FakeUpstream::start(|_| answer("hello")).await;
+    let providers =
+        format!("{}, b: {{kind: anthropic, url: \"{}\", key: sk-b}}", provider("a", &many.url()), one.url());
+    let models = "alone: b/claude-haiku-4-5, both: {targets: b/claude-haiku-4-5, fallback: a/x}";
+    let gateway =
+        gateway().config(&format!("providers: {{{providers}}}\nmodels: {{{models}}}\n")).start().await;
+    let asked = |model: &str| ask(model).replacen('{', r#"{"n":2,"#, 1);
+    let refused = gateway.post(CHAT, asked("alone")).send().await;
+    assert_eq!((refused.status, refused.header("x-tollgate-code")), (400, "TG-1201"));
+    assert_eq!(refused.json()["error"]["param"], "n", "{}", refused.text());
+    assert_eq!(gateway.post(CHAT, asked("both")).send().await.status, 200);
+    assert_eq!((many.last().json()["n"].as_u64(), one.received().len()), (Some(2), 0));
+}
+
+#[tokio::test]
 async fn counting_tokens_costs_nothing() {
     let upstream = FakeUpstream::start(|_| Reply::json(200, r#"{"input_tokens":7}"#)).await;
     let config = format!("providers: {{a: {{kind: anthropic, url: \"{}\", key: sk-a}}}}\n", upstream.url());
@@ -101,7 +118,7 @@ async fn a_tool_the_upstream_knows_by_another_name_is_called_by_its_own() {
     for body in [ask("m"), ask_stream("m")] {
         let response = call(&gateway, MESSAGES, body.replacen('{', &tools, 1)).send().await;
         assert!(response.text().contains(&format!(r#""name":"{name}""#)), "{}", response.text());
-        assert_eq!(response.header("x-tollgate-changed"), "rewritten;tools[0].name");
+        assert_eq!(response.header("x-tollgate-changed"), "emulated;tools[0].name");
     }
 }
 

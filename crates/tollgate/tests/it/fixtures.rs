@@ -144,7 +144,7 @@ async fn a_provider_is_added_by_a_folder_and_no_program() {
     let answer = gateway.post("/v1/chat/completions", body(9)).send().await;
     assert_eq!((answer.status, answer.json()["model"].as_str()), (200, Some("acme/anvil")));
     assert_eq!(answer.header("x-tollgate-cost-usd"), "0.002000");
-    assert_eq!(answer.header("x-tollgate-changed"), "rewritten;max_completion_tokens");
+    assert_eq!(answer.header("x-tollgate-changed"), "emulated;max_completion_tokens");
     let sent = upstream.last();
     assert_eq!(sent.path, "/llm/v3/talk");
     assert_eq!((sent.header("x-acme-key"), sent.header("x-acme-client")), ("Acme ak-1", "tollgate"));

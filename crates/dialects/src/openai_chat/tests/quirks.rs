@@ -1,9 +1,11 @@
 //! What providers that speak the language oddly read of a request.
 
 use serde_json::json;
+use types::conversation::Change;
 
 use super::*;
 use crate::QUIRKS;
+use crate::trial::foreign;
 
 const MODEL: &str = r#""model":"upstream""#;
 
@@ -38,7 +40,6 @@ fn refused_fields_are_left_out_and_told_where_they_meant_something() {
         ("no_stop", r#""stop":"END""#, "stop"),
         ("no_user", r#""user":"ada""#, "user"),
         ("no_user", r#""safety_identifier":"ada""#, "safety_identifier"),
-        ("single_choice", r#""n":2"#, "n"),
     ];
     for (quirk, field, name) in cases {
         check(&[quirk], &format!(r#",{field},"x":1"#), r#","x":1"#, &[&format!("dropped;{name}")]);
@@ -61,8 +62,35 @@ fn refused_fields_are_left_out_and_told_where_they_meant_something() {
 }
 
 #[test]
+fn several_answers_are_refused_where_one_is_given() {
+    let target = target(&["single_choice"]);
+    let problem = |refused: Result<_, EncodeError>| match refused {
+        Err(EncodeError::Unsayable { field, problem }) => (field, problem),
+        Err(EncodeError::Lossy(_)) | Ok(_) => panic!("it is not refused"),
+    };
+    let (field, problem) = problem(adapted(&format!(r#"{{{MODEL},"n":2}}"#), &target));
+    assert_eq!((field.as_str(), problem.starts_with("must be 1")), ("n", true));
+    let mut conversation = foreign(vec![]);
+    conversation.sampling.choices = Some(2);
+    assert!(matches!(OpenAiChat.encode_request(&conversation, &target), Err(EncodeError::Unsayable { .. })));
+}
+
+#[test]
+fn strict_mode_refuses_what_is_lost_and_not_what_goes_by_another_name() {
+    let strict = |quirks: &[&str]| Target { strict: true, ..target(quirks) };
+    let quirks =
+        ["max_tokens_only", "no_developer_role", "no_user", "nine_character_tool_ids", "random_seed"];
+    let said = r#""max_completion_tokens":5,"seed":7,"messages":[{"role":"developer","content":"a"},{"role":"tool","tool_call_id":"c"}]"#;
+    let (_, told) = adapted(&format!("{{{MODEL},{said}}}"), &strict(&quirks)).unwrap();
+    assert!(told.len() == 4 && told.iter().all(|told| told.starts_with("emulated;")), "{told:?}");
+    let refused = adapted(&format!(r#"{{{MODEL},"user":"ada",{said}}}"#), &strict(&quirks));
+    let Err(EncodeError::Lossy(changes)) = refused else { panic!("it is not refused") };
+    assert_eq!(changes, [Change::dropped("user")]);
+}
+
+#[test]
 fn fields_go_by_the_name_the_target_knows() {
-    check(&["random_seed"], r#","seed":7"#, r#","random_seed":7"#, &["rewritten;seed"]);
+    check(&["random_seed"], r#","seed":7"#, r#","random_seed":7"#, &["emulated;seed"]);
     check(&["random_seed"], r#","seed":null"#, "", &[]);
     check(&["random_seed"], r#","seed":7,"random_seed":8"#, r#","random_seed":8"#, &["dropped;seed"]);
 }
@@ -80,7 +108,7 @@ fn ids_of_calls_have_nine_characters_where_they_must() {
     let short =
         body.split('"').find(|text| text.len() == 9 && *text != "assistant" && *text != "abcdefgh9").unwrap();
     assert_eq!(body, format!("{{{MODEL}{}}}", history(short, "abcdefgh9")));
-    assert_eq!(told, ["rewritten;messages[0].tool_calls[0].id", "rewritten;messages[1].tool_call_id"]);
+    assert_eq!(told, ["emulated;messages[0].tool_calls[0].id", "emulated;messages[1].tool_call_id"]);
     check(&["nine_character_tool_ids"], &kept, &kept, &[]);
 }
 

@@ -146,7 +146,7 @@ fn quirks_rename_and_remove_fields() {
         r#"{"model":"upstream","max_completion_tokens":5}"#,
         &["max_tokens_only"],
         r#"{"model":"upstream","max_tokens":5}"#,
-        &["rewritten;max_completion_tokens"],
+        &["emulated;max_completion_tokens"],
     );
     check_adapted(
         r#"{"max_tokens":4, "model":"upstream","max_completion_tokens":5}"#,
@@ -164,7 +164,7 @@ fn quirks_rename_and_remove_fields() {
         r#"{"model":"upstream","messages":[{"role":"user"},{"content":"developer","role":"developer"}]}"#,
         &["no_developer_role"],
         r#"{"model":"upstream","messages":[{"role":"user"},{"content":"developer","role":"system"}]}"#,
-        &["rewritten;messages[1].role"],
+        &["emulated;messages[1].role"],
     );
 }
 

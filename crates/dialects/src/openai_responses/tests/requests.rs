@@ -167,7 +167,7 @@ fn a_target_s_quirks_are_heeded() {
         "dropped;reasoning",
         "dropped;temperature",
         "dropped;user",
-        "rewritten;input[0].role",
+        "emulated;input[0].role",
     ];
     assert_eq!(changes, expect);
     let strict = Target { strict: true, ..target(&quirks) };
@@ -226,7 +226,7 @@ fn another_language_s_request_says_what_the_provider_needs() {
         "dropped;stop",
         "dropped;frequency_penalty",
         "rewritten;user",
-        "rewritten;tools[0].function.name",
+        "emulated;tools[0].function.name",
     ] {
         assert!(changes.iter().any(|change| change == lost), "{lost} is not told in {changes:?}");
     }
