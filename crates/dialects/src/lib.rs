@@ -34,6 +34,7 @@ mod scan;
 mod scanner;
 mod schema;
 mod shape;
+mod shown;
 mod splice;
 mod surface;
 mod surrogates;

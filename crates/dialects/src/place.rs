@@ -3,7 +3,7 @@
 
 use types::conversation::{Change, Content, Conversation};
 
-use crate::by_name;
+use crate::{EncodeError, by_name, shown};
 
 /// A place in the canonical conversation, whose fields have Chat Completions' names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Place<'p> {
 
 impl<'p> Place<'p> {
     /// The place that `path` names.
-    fn of(path: &'p str) -> Self {
+    pub(crate) fn of(path: &'p str) -> Self {
         let Some((index, rest)) = path.strip_prefix("messages").and_then(item) else {
             return Self::Field(path);
         };
@@ -62,17 +62,27 @@ fn item(text: &str) -> Option<(usize, &str)> {
 }
 
 /// Every change in the caller's own words: `changes` has canonical places, `lost` names the caller's own fields.
+///
+/// # Errors
+/// Of what the question shows, something is left out.
 pub(crate) fn told(
     conversation: &Conversation,
     mut changes: Vec<Change>,
     mut lost: Vec<Change>,
-) -> Vec<Change> {
+) -> Result<Vec<Change>, EncodeError> {
     let caller = conversation.extras.dialect.and_then(|id| by_name(id.as_str())?.conversational());
+    if let Some((place, problem)) = shown::unsaid(conversation, &changes) {
+        let field = match caller {
+            Some(caller) => caller.place(conversation, place),
+            None => one_for_one(conversation, place, &[], |_, at, _| format!(".content[{at}]")),
+        };
+        return Err(EncodeError::Unsayable { field, problem });
+    }
     if let Some(caller) = caller {
         for change in &mut changes {
             change.field = caller.place(conversation, Place::of(&change.field));
         }
     }
     changes.append(&mut lost);
-    changes
+    Ok(changes)
 }

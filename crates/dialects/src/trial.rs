@@ -64,6 +64,11 @@ pub(crate) fn message(role: Role, content: impl IntoIterator<Item = Content>) ->
     Message { role, content: content.into_iter().collect(), name: None }
 }
 
+/// What makes the turns before it earlier ones: an answer, and the next question.
+pub(crate) fn answered() -> [Message; 2] {
+    [message(Role::Assistant, [Content::text("seen")]), message(Role::User, [Content::text("next")])]
+}
+
 /// A call of a tool without a proof.
 pub(crate) fn call(id: &str, name: &str, arguments: &str) -> Content {
     Content::ToolCall {

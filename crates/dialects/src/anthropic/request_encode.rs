@@ -140,7 +140,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     let mut bytes = Vec::new();
     shape::write(&mut bytes, &body);
     let headers = if body_version.is_some() { Vec::new() } else { vec![version_header(target)] };
-    let changes = told(conversation, writer.changes, carried.lost);
+    let changes = told(conversation, writer.changes, carried.lost)?;
     let (body, tool_names) = (vec![bytes.into()], writer.tool_names);
     let encoded = Encoded { body, headers, changes, tool_names, ..Encoded::default() };
     MARKS.set_in(encoded, target).checked(target)

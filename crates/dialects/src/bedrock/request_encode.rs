@@ -158,7 +158,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
         extras: carried.fields,
     };
     writer.report_unsaid();
-    let encoded = Encoded::of(&body, told(conversation, writer.changes, carried.lost));
+    let encoded = Encoded::of(&body, told(conversation, writer.changes, carried.lost)?);
     MARKS.set_in(Encoded { tool_names: writer.tool_names, ..encoded }, target).checked(target)
 }
 

@@ -110,7 +110,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
         extras: carried.fields,
     };
     writer.report_unsaid();
-    Encoded::of(&body, told(conversation, writer.changes, carried.lost)).checked(target)
+    Encoded::of(&body, told(conversation, writer.changes, carried.lost)?).checked(target)
 }
 
 impl<'a> Writer<'a> {

@@ -118,7 +118,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     let mut bytes = Vec::new();
     wire::write(&mut bytes, &body);
     let Writer { changes, tool_names, .. } = writer;
-    let changes = told(conversation, changes, carried.lost);
+    let changes = told(conversation, changes, carried.lost)?;
     Encoded { body: vec![bytes.into()], changes, tool_names, ..Encoded::default() }.checked(target)
 }
 

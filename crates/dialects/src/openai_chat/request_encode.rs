@@ -62,7 +62,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     body.service_tier = carried.service_tier;
     body.extras(carried.fields);
     let body = adapt::restrict(json_bytes(&body), target, &mut changes);
-    let changes = told(conversation, changes, carried.lost);
+    let changes = told(conversation, changes, carried.lost)?;
     Encoded { body, changes, tool_names, ..Encoded::default() }.checked(target)
 }
 

@@ -6,6 +6,7 @@ mod family;
 mod lines;
 mod pairs;
 mod searches;
+mod shown;
 mod translate;
 
 use bytes::Bytes;

@@ -97,6 +97,12 @@ fn request(
     (body, encoded.changes.iter().map(ToString::to_string).collect())
 }
 
+/// Makes the turns of a request earlier ones: what they show and cannot be said is left out.
+fn answered(body: &mut Value) {
+    let next = [json!({"role": "assistant", "content": "yes"}), json!({"role": "user", "content": "so"})];
+    body["messages"].as_array_mut().unwrap().extend(next);
+}
+
 /// The data of a stream of Messages, which must obey what every such stream obeys.
 #[track_caller]
 fn valid_messages(stream: &str) -> Vec<Value> {
@@ -241,7 +247,8 @@ fn a_chat_request_is_asked_as_messages() {
 
 #[test]
 fn a_messages_request_is_asked_as_chat() {
-    let body = parse(include_str!("../../fixtures/anthropic/request.json"));
+    let mut body = parse(include_str!("../../fixtures/anthropic/request.json"));
+    answered(&mut body);
     let (written, changes) = request(messages(), chat(), &body, &[]);
     let places = [
         ("/model", json!("upstream")),
@@ -469,9 +476,10 @@ fn what_a_language_has_no_room_for_is_left_out_or_shortened() {
         part("data:image/jpg;charset=x;base64,aGk="),
         part("HTTPS://example.com/a"),
     ];
-    let body = json!({
+    let mut body = json!({
         "model": "public", "user": "ann@example.com", "messages": [{"role": "user", "content": content}],
     });
+    answered(&mut body);
     let (written, changes) = request(chat(), messages(), &body, &[]);
     let lost = [
         "dropped;messages[0].content[0]",

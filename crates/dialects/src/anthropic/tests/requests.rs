@@ -9,6 +9,7 @@ use types::conversation::{
 };
 
 use super::{Anthropic, foreign, headers, message, target};
+use crate::trial::answered;
 use crate::{Conversational as _, DecodeError, Dialect as _, Fields, Head};
 
 /// What is written for `conversation`: the values at these places and the changes.
@@ -237,6 +238,7 @@ fn what_another_dialect_says_and_this_one_cannot_is_told() {
                 Content::Thinking { text: String::new(), signature: None },
             ],
         ),
+        user("go on"),
     ]);
     conversation.messages[0].name = Some("ann".into());
     conversation.tools = vec![Tool::Opaque { kind: "custom".into(), json: Json::parse("{}").unwrap() }];
@@ -578,7 +580,7 @@ fn documents_are_pdf_or_text() {
     };
     let base64 = |data: &str| MediaSource::Base64(data.into());
     let text = |data: &str| json!({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": data}, "title": "t"});
-    let conversation = foreign(vec![message(
+    let mut conversation = foreign(vec![message(
         Role::User,
         [
             document(base64("YSxi"), Some("text/csv")),
@@ -590,6 +592,7 @@ fn documents_are_pdf_or_text() {
             document(base64("no base64"), Some("text/plain")),
         ],
     )]);
+    conversation.messages.extend(answered());
     check(
         &conversation,
         &[],

@@ -5,6 +5,7 @@ use types::Json;
 use types::conversation::{CacheMark, Effort, Media, MediaSource, Reasoning, Tool, ToolChoice};
 
 use super::*;
+use crate::trial::answered;
 use crate::{Dialect as _, EncodeError, Fields, Place};
 
 /// What is written for `conversation`: the values at these places and the changes.
@@ -252,6 +253,7 @@ fn what_the_wire_has_no_word_for_is_told() {
             Content::Thinking { text: "mine".into(), signature: Some("c2ln".into()) },
         ],
     )]);
+    conversation.messages.extend(answered());
     conversation.sampling = Sampling {
         temperature: Some(1.5),
         top_k: Some(4),

@@ -489,7 +489,8 @@ fn what_cannot_be_said_is_refused_and_the_rest_named_where_the_caller_has_it() {
     ));
     let read = decode(REQUEST).unwrap();
     let place = |path: &str| {
-        crate::place::told(&read, vec![types::conversation::Change::dropped(path)], vec![]).remove(0).field
+        let changes = vec![types::conversation::Change::emulated(path)];
+        crate::place::told(&read, changes, vec![]).unwrap().remove(0).field
     };
     assert_eq!(place("messages[0].content[0]"), "systemInstruction.parts[0]");
     assert_eq!(place("messages[2].content[3]"), "contents[1].parts[2]");

@@ -6,6 +6,7 @@ use types::Json;
 use types::conversation::{CacheMark, Effort, Media, MediaSource, Reasoning, Tool, ToolChoice};
 
 use super::*;
+use crate::trial::answered;
 use crate::{Dialect as _, EncodeError, Fields, Place};
 
 /// What is written for `conversation`: the values at these places and the changes.
@@ -200,6 +201,7 @@ fn what_the_wire_has_no_word_for_is_told() {
             failed,
         ],
     )]);
+    conversation.messages.extend(answered());
     conversation.user = Some("u".into());
     conversation.tools = vec![function()];
     conversation.tool_choice = Some(ToolChoice::Any);

@@ -342,7 +342,9 @@ fn those_who_take_only_text_get_only_text() {
     let result = json!({"type": "tool_result", "tool_use_id": "a", "content": [image, {"type": "text", "text": "seen"}]});
     check_foreign(
         &["no_image"],
-        &json!({"messages": [{"role": "user", "content": [result, image, text]}]}),
+        &json!({"messages": [
+            {"role": "user", "content": [result, image, text]}, {"role": "assistant", "content": "yes"}, {"role": "user", "content": "go on"},
+        ]}),
         &[("/messages/0/content", json!("seen")), ("/messages/1/content", json!("words"))],
         &[
             "dropped;messages[0].content[0].content[0]",

@@ -299,10 +299,17 @@ fn what_another_language_s_blocks_become_is_told() {
         Content::text(""),
     ];
     check_messages(
-        vec![says(Role::User, content)],
+        vec![
+            says(Role::User, content),
+            says(Role::Assistant, vec![Content::text("yes")]),
+            says(Role::User, vec![Content::text("so")]),
+        ],
         "other",
         &[],
-        &json!([{"role":"user","content":[{"type":"text","text":"hi"},{"type":"text","text":"words"}]}]),
+        &json!([
+            {"role": "user", "content": [{"type": "text", "text": "hi"}, {"type": "text", "text": "words"}]},
+            {"role": "assistant", "content": "yes"}, {"role": "user", "content": "so"},
+        ]),
         &[
             "dropped;messages[0].content[0].cache_control",
             "dropped;messages[0].content[1]",

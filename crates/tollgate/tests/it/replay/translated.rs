@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dialects::Conversational;
+use dialects::{Conversational, Head, PathSaid, Streams};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use types::conversation::{Content, Conversation, StopReason, Target, Tool, ToolChoice};
 
@@ -32,6 +33,7 @@ pub(super) async fn check(
     let mut asked = exchange.read(&spoken_headers(exchange), exchange.request.as_bytes())?;
     // A caller of Messages has no word for several answers.
     asked.sampling.choices = None;
+    describe_unshown(&mut asked, exchange.dialect, caller);
     let request = in_other_words(&asked, caller, &model)?;
     let (answer, received) = stage.call((way, index), caller, request).await?;
     kept(&asked, exchange, &received.body)?;
@@ -79,6 +81,27 @@ pub(super) async fn check(
         body: answer.body,
         gist: found,
     }))
+}
+
+/// Puts words in the place of what is shown, where one of the two languages cannot show all of it: a question about
+/// something that is not shown is refused.
+fn describe_unshown(asked: &mut Conversation, upstream: &dyn Conversational, caller: &dyn Conversational) {
+    let headers = HeaderMap::from_iter([(
+        HeaderName::from_static("anthropic-version"),
+        HeaderValue::from_static("2023-06-01"),
+    )]);
+    let path = PathSaid { model: Some("m".into()), streams: Streams::Never };
+    let head = Head { path: &path, ..Head::of(&headers) };
+    let said = in_other_words(asked, caller, "m").ok();
+    let said = said.and_then(|body| caller.decode_request(head, body.as_bytes()).ok());
+    if said.is_some_and(|said| in_other_words(&said, upstream, "m").is_ok()) {
+        return;
+    }
+    for content in asked.messages.iter_mut().flat_map(|message| &mut message.content) {
+        if matches!(content, Content::Audio(_) | Content::Document(_) | Content::Image(_)) {
+            *content = Content::text("Something that is shown.");
+        }
+    }
 }
 
 /// The reason that both languages have a word for.
