@@ -39,6 +39,7 @@ mod splice;
 mod surface;
 mod surrogates;
 mod thinking;
+mod tool_answers;
 mod translation;
 #[cfg(test)]
 mod trial;

@@ -8,19 +8,34 @@ use super::request_encode::Writer;
 use super::wire::{CallOut, ImageOut, MessageOut, Part, is_own};
 use crate::media::{data_url, image_mime, is_base64, is_web, text_of};
 use crate::quirks;
+use crate::tool_answers::ToolAnswers;
 use crate::turns::{may_say, role_word};
 
 impl<'a> Writer<'a> {
     /// The messages.
     pub(super) fn messages(&mut self) -> Vec<MessageOut<'a>> {
         let mut written = Vec::with_capacity(self.asked.messages.len());
-        for (index, message) in self.asked.messages.iter().enumerate() {
-            self.message(message, index, &mut written);
+        let messages = &self.asked.messages;
+        let answers = ToolAnswers::of(messages);
+        for (index, message) in messages.iter().enumerate() {
+            self.message(message, (index, &answers), &mut written);
+            for (index, at) in answers.behind(index) {
+                // Something stands in front of it, and comes behind it now: it has to follow the call.
+                let path = format!("messages[{index}].content[{at}]");
+                self.changes.push(Change::rewritten(path.as_str()));
+                let content = messages.get(index).and_then(|message| message.content.get(at));
+                written.extend(content.and_then(|content| self.tool_answer(content, &path)));
+            }
         }
         written
     }
 
-    fn message(&mut self, message: &'a Message, index: usize, written: &mut Vec<MessageOut<'a>>) {
+    fn message(
+        &mut self,
+        message: &'a Message,
+        (index, answers): (usize, &ToolAnswers),
+        written: &mut Vec<MessageOut<'a>>,
+    ) {
         if message.name.is_some() {
             self.dropped(format!("messages[{index}].name"));
         }
@@ -30,19 +45,18 @@ impl<'a> Writer<'a> {
         let mut current = new();
         for (at, content) in message.content.iter().enumerate() {
             let path = format!("messages[{index}].content[{at}]");
+            if answers.has((index, at)) {
+                continue;
+            }
             if !self.is_own() && !may_say(message.role, content) {
                 self.dropped(path);
                 continue;
             }
             match content {
-                Content::ToolResult { call_id, content, is_error, cache } => {
+                Content::ToolResult { .. } => {
                     let before = std::mem::replace(&mut current, new());
                     written.extend(says_something(before));
-                    self.mark(*cache, &path);
-                    if *is_error {
-                        self.dropped(format!("{path}.is_error"));
-                    }
-                    written.push(self.result(call_id, content, &path));
+                    written.extend(self.tool_answer(content, &path));
                 }
                 // With calls, the wire has it as the plan they were made by.
                 Content::Thinking { text, signature } if has_calls => {
@@ -124,6 +138,15 @@ impl<'a> Writer<'a> {
         self.mark(media.cache, path);
         self.changes.push(Change::emulated(path));
         Some(Part::Text { text })
+    }
+
+    fn tool_answer(&mut self, content: &'a Content, path: &str) -> Option<MessageOut<'a>> {
+        let Content::ToolResult { call_id, content, is_error, cache } = content else { return None };
+        self.mark(*cache, path);
+        if *is_error {
+            self.dropped(format!("{path}.is_error"));
+        }
+        Some(self.result(call_id, content, path))
     }
 
     /// A tool's answer, as the message that it is on the wire: it holds text alone.

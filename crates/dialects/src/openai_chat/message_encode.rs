@@ -14,6 +14,7 @@ use crate::extras::Named;
 use crate::media::{audio_format, data_url, image_mime, is_base64, is_web};
 use crate::object::Path;
 use crate::openai_family::shared;
+use crate::tool_answers::ToolAnswers;
 use crate::{ToolNames, quirks};
 
 /// The messages written so far.
@@ -39,8 +40,12 @@ impl<'c> Writer<'c> {
     /// Writes all of `messages`.
     pub(super) fn write(&mut self, messages: &'c [Message]) {
         let path = Path::Field(&Path::Root, "messages");
+        let answers = ToolAnswers::of(messages);
         for (index, message) in messages.iter().enumerate() {
-            self.message(message, &Path::Item(&path, index));
+            self.message(message, &Path::Item(&path, index), |at| answers.has((index, at)));
+            for (index, at) in answers.behind(index) {
+                self.answer_in_front(messages, &path, (index, at));
+            }
         }
         self.flush_pending();
         self.close_turn(messages, &path);
@@ -57,10 +62,25 @@ impl<'c> Writer<'c> {
         }
     }
 
-    fn message(&mut self, message: &'c Message, path: &Path<'_>) {
+    /// A tool's answer that something stands in front of which comes behind it now: it has to follow the call.
+    fn answer_in_front(&mut self, messages: &'c [Message], path: &Path<'_>, (index, at): (usize, usize)) {
+        let content = messages.get(index).and_then(|message| message.content.get(at));
+        let message = Path::Item(path, index);
+        let path = Path::Field(&message, "content");
+        let path = Path::Item(&path, at);
+        self.changes.push(Change::rewritten(path.to_string()));
+        if let Some(content) = content {
+            self.tool_answer(content, &path);
+        }
+    }
+
+    /// A message but for the blocks that have been written in another place.
+    fn message(&mut self, message: &'c Message, path: &Path<'_>, is_written: impl Fn(usize) -> bool) {
         let (fields, content) = self.split_fields(message);
         let content_path = Path::Field(path, "content");
-        let content: Vec<_> = content.collect();
+        let mut content: Vec<_> = content.collect();
+        let count = content.len();
+        content.retain(|(at, _)| !is_written(*at));
         let before = self.messages.len();
         let written = match message.role {
             Role::Assistant => self.assistant(&content, &content_path),
@@ -72,7 +92,9 @@ impl<'c> Writer<'c> {
         };
         // What was empty from the start stays; what became empty by losses goes.
         let is_blank = |content: &Content| matches!(content, Content::Text { text, .. } if text.is_empty());
-        let was_empty = content.iter().all(|(_, content)| is_blank(content)) && self.messages.len() == before;
+        let was_empty = content.len() == count
+            && content.iter().all(|(_, content)| is_blank(content))
+            && self.messages.len() == before;
         if let Some(written) = written.or_else(|| was_empty.then(|| self.empty(message.role))) {
             self.flush_pending();
             self.messages.push(written);
@@ -132,21 +154,26 @@ impl<'c> Writer<'c> {
     fn user(&mut self, content: &[(usize, &'c Content)], path: &Path<'_>) -> Option<WireMessage<'c>> {
         let mut others = Vec::with_capacity(content.len());
         for (index, content) in content {
-            if let Content::ToolResult { call_id, content, is_error, cache } = content {
+            if let Content::ToolResult { .. } = content {
                 let path = Path::Item(path, *index);
                 if !others.is_empty() {
                     self.changes.push(Change::rewritten(path.to_string()));
                 }
-                if *is_error {
-                    self.changes.push(Change::dropped(format!("{path}.is_error")));
-                }
-                let cache = self.mark(*cache, &path);
-                self.tool_result(call_id, content, cache, &path);
+                self.tool_answer(content, &path);
             } else {
                 others.push((*index, *content));
             }
         }
         self.words(&others, path).map(|content| plain("user", content))
+    }
+
+    fn tool_answer(&mut self, content: &'c Content, path: &Path<'_>) {
+        let Content::ToolResult { call_id, content, is_error, cache } = content else { return };
+        if *is_error {
+            self.changes.push(Change::dropped(format!("{path}.is_error")));
+        }
+        let cache = self.mark(*cache, path);
+        self.tool_result(call_id, content, cache, path);
     }
 
     fn tool_result(

@@ -7,6 +7,7 @@ mod lines;
 mod pairs;
 mod searches;
 mod shown;
+mod tool_answers;
 mod translate;
 
 use bytes::Bytes;
