@@ -32,6 +32,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use types::conversation::{Answer, Conversation, Target};
 use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamForm, Tokens, UnixTime};
 
+use crate::surrogates::Halved;
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
     ErrorAnswer, Fields, FileNames, Head, Peek, Place, Route, Vocabulary,
@@ -156,7 +157,7 @@ impl Conversational for Anthropic {
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(stream_decode::StreamDecoder::default())
+        Box::new(Halved::<stream_decode::StreamDecoder>::default())
     }
 
     fn encoder(&self, asked: &Asked) -> Box<dyn Encoder> {

@@ -13,7 +13,6 @@ use super::error::{broke_off, fault_in_answer};
 use super::usage::WireUsage;
 use super::wire::own_kind;
 use super::{cited, ids};
-use crate::surrogates::mend;
 use crate::{Decoder, citations};
 
 /// Reads a stream.
@@ -108,7 +107,7 @@ impl Decoder for StreamDecoder {
         if self.ended || event.data.as_ref() == b"[DONE]" {
             return Ok(());
         }
-        let text = mend(std::str::from_utf8(&event.data).map_err(|_| unreadable())?);
+        let text = std::str::from_utf8(&event.data).map_err(|_| unreadable())?;
         let wire: WireEvent<'_> = read(text.as_bytes())?;
         match wire.r#type.as_ref() {
             "message_start" => self.start(&wire, events)?,

@@ -30,6 +30,7 @@ use types::conversation::{Answer, Conversation, Target};
 use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamForm, Tokens, UnixTime};
 
 use crate::in_turn::BlockEncoder;
+use crate::surrogates::Halved;
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
     ErrorAnswer, Fields, FileNames, Head, Peek, Place, Route, Splice, Streams, Vocabulary,
@@ -139,7 +140,7 @@ impl Conversational for Bedrock {
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(stream_decode::StreamDecoder::default())
+        Box::new(Halved::<stream_decode::StreamDecoder>::default())
     }
 
     fn encoder(&self, _asked: &Asked) -> Box<dyn Encoder> {

@@ -15,7 +15,6 @@ use super::cited;
 use super::error::{broke_off, fault_in_stream, is_failure, not_json};
 use super::usage::{WireUsage, tier_of_word};
 use super::wire::own_kind;
-use crate::surrogates::mend;
 use crate::{Decoder, citations};
 
 /// Reads a stream.
@@ -133,14 +132,14 @@ impl Decoder for StreamDecoder {
             events.push(Event::Ping);
             return Ok(());
         }
-        let text = mend(std::str::from_utf8(&event.data).map_err(|_| not_json())?);
+        let text = std::str::from_utf8(&event.data).map_err(|_| not_json())?;
         match event.name.as_ref() {
             b"messageStart" => self.start(events),
-            b"contentBlockStart" => self.open(read(&text)?, events),
-            b"contentBlockDelta" => self.extend(read(&text)?, events),
+            b"contentBlockStart" => self.open(read(text)?, events),
+            b"contentBlockDelta" => self.extend(read(text)?, events),
             b"contentBlockStop" => self.close(events),
-            b"messageStop" => self.stop(&read(&text)?, events)?,
-            b"metadata" => self.metadata(&read(&text)?, events),
+            b"messageStop" => self.stop(&read(text)?, events)?,
+            b"metadata" => self.metadata(&read(text)?, events),
             _ => {} // An event of tomorrow says nothing the canonical stream has a word for.
         }
         Ok(())

@@ -27,6 +27,7 @@ use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamFor
 
 use crate::in_turn::BlockEncoder;
 use crate::splice::renamed;
+use crate::surrogates::Halved;
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
     ErrorAnswer, Fields, Head, Peek, Place, Route, Vocabulary,
@@ -119,7 +120,7 @@ impl Conversational for Cohere {
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(stream_decode::StreamDecoder::default())
+        Box::new(Halved::<stream_decode::StreamDecoder>::default())
     }
 
     fn encoder(&self, asked: &Asked) -> Box<dyn Encoder> {

@@ -13,7 +13,6 @@ use super::error::{broke_off, failure, not_json};
 use super::usage::WireUsage;
 use crate::Decoder;
 use crate::citations::{self, Citation};
-use crate::surrogates::mend;
 
 /// Reads a stream.
 #[derive(Debug, Default)]
@@ -104,8 +103,8 @@ impl Decoder for StreamDecoder {
             events.push(Event::Ping);
             return Ok(());
         }
-        let text = mend(std::str::from_utf8(&event.data).map_err(|_| not_json())?);
-        let wire: WireEvent<'_> = read(&text)?;
+        let text = std::str::from_utf8(&event.data).map_err(|_| not_json())?;
+        let wire: WireEvent<'_> = read(text)?;
         let delta = wire.delta.as_ref();
         let said = || delta.and_then(|delta| delta.message).map(|raw| read::<Said>(raw.get()));
         match wire.r#type.as_ref() {

@@ -15,13 +15,15 @@ use super::usage::WriteUsage;
 use super::wire::{self, CallOut, ContentOut, PartOut, args};
 use super::{logprobs, proofs};
 use crate::extras::Named;
+use crate::surrogates::mend;
 use crate::{Asked, Fold, citations};
 
 /// Reads a whole answer; a list of pieces is one too.
 pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
-    let pieces: Vec<&RawValue> = match body.trim_ascii_start() {
-        [b'[', ..] => serde_json::from_slice(body),
-        _ => serde_json::from_slice(body).map(|piece| vec![piece]),
+    let text = mend(std::str::from_utf8(body).map_err(|error| unreadable(&error))?);
+    let pieces: Vec<&RawValue> = match text.trim_ascii_start().as_bytes() {
+        [b'[', ..] => serde_json::from_str(&text),
+        _ => serde_json::from_str(&text).map(|piece| vec![piece]),
     }
     .map_err(|error| unreadable(&error))?;
     let (mut decoder, mut events) = (StreamDecoder::default(), Vec::new());

@@ -15,7 +15,6 @@ use super::{ids, logprobs, wire};
 use crate::Decoder;
 use crate::citations::{self, Citation};
 use crate::object::{Path, keep};
-use crate::surrogates::mend;
 use crate::vocabulary::Said;
 
 /// The most candidates that are told apart: many more than the language has.
@@ -83,8 +82,8 @@ impl Decoder for StreamDecoder {
 impl StreamDecoder {
     /// Takes one piece of the answer.
     pub(super) fn piece(&mut self, data: &[u8], events: &mut Vec<Event>) -> Result<(), Fault> {
-        let text = mend(std::str::from_utf8(data).map_err(|error| unreadable(&error))?);
-        let chunk: Chunk<'_> = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
+        let text = std::str::from_utf8(data).map_err(|error| unreadable(&error))?;
+        let chunk: Chunk<'_> = serde_json::from_str(text).map_err(|error| unreadable(&error))?;
         if chunk.error.is_some() {
             return Err(fault_in_answer(data));
         }

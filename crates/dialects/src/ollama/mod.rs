@@ -26,6 +26,7 @@ use types::conversation::{Answer, Conversation, Target};
 use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamForm, Tokens, UnixTime};
 
 use crate::splice::renamed;
+use crate::surrogates::Halved;
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
     ErrorAnswer, Fields, Head, Peek, Place, Route, Vocabulary,
@@ -119,7 +120,7 @@ impl Conversational for Ollama {
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(stream_decode::StreamDecoder::default())
+        Box::new(Halved::<stream_decode::StreamDecoder>::default())
     }
 
     fn encoder(&self, asked: &Asked) -> Box<dyn Encoder> {

@@ -11,7 +11,6 @@ use super::message_decode::call;
 use super::usage::WireUsage;
 use crate::Decoder;
 use crate::object::Path;
-use crate::surrogates::mend;
 
 /// Reads a stream.
 #[derive(Debug, Default)]
@@ -61,8 +60,8 @@ impl Decoder for StreamDecoder {
             events.push(Event::Ping);
             return Ok(());
         }
-        let text = mend(std::str::from_utf8(&event.data).map_err(|_| not_json())?);
-        let line: Line<'_> = serde_json::from_str(&text).map_err(|_| not_json())?;
+        let text = std::str::from_utf8(&event.data).map_err(|_| not_json())?;
+        let line: Line<'_> = serde_json::from_str(text).map_err(|_| not_json())?;
         if line.error.is_some() {
             return Err(fault_inside(&event.data));
         }
@@ -80,7 +79,7 @@ impl Decoder for StreamDecoder {
             let reason = stop_reason(line.done_reason.as_deref().unwrap_or_default(), self.calls > 0);
             events.push(Event::Finish { choice: 0, reason, stop_sequence: None });
             // A count that cannot be read is no count.
-            let usage = serde_json::from_str::<WireUsage>(&text).unwrap_or_default();
+            let usage = serde_json::from_str::<WireUsage>(text).unwrap_or_default();
             events.extend(usage.canonical().map(Event::Usage));
             self.ended = true;
             events.push(Event::End);

@@ -36,6 +36,7 @@ use types::conversation::{Answer, Conversation, Target};
 use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamForm, Tokens, UnixTime};
 
 use crate::openai_family::{FILES, NOTHING_KEPT, error, json_bytes, limits};
+use crate::surrogates::Halved;
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
     ErrorAnswer, Fields, FileNames, Head, Peek, Place, Route, Vocabulary,
@@ -149,7 +150,7 @@ impl Conversational for OpenAiChat {
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(stream_decode::StreamDecoder::default())
+        Box::new(Halved::<stream_decode::StreamDecoder>::default())
     }
 
     fn encoder(&self, asked: &Asked) -> Box<dyn Encoder> {

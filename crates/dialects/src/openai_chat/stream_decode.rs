@@ -20,7 +20,6 @@ use crate::openai_family::error::{
     broken_off, empty_stream, fault_inside, fault_of_event, is_truthy, unreadable,
 };
 use crate::outline::Part;
-use crate::surrogates::mend;
 use crate::vocabulary::Said;
 
 /// The most choices of one stream that are told apart; `OpenAI`'s own limit for `n`.
@@ -47,8 +46,8 @@ impl Decoder for StreamDecoder {
             Kind::Object => {}
         }
         let data = event.data.as_ref();
-        let text = mend(std::str::from_utf8(data).map_err(|error| unreadable(&error))?);
-        let chunk: Chunk<'_> = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
+        let text = std::str::from_utf8(data).map_err(|error| unreadable(&error))?;
+        let chunk: Chunk<'_> = serde_json::from_str(text).map_err(|error| unreadable(&error))?;
         if chunk.error.is_some_and(|error| is_truthy(error.get().as_bytes())) {
             return Err(fault_inside(data).unwrap_or_else(|| fault_of_event(data)));
         }

@@ -38,6 +38,7 @@ use types::conversation::{Answer, Conversation, Target};
 use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamForm, Tokens, UnixTime};
 
 use crate::openai_family::{FILES, NOTHING_KEPT, json_bytes, limits};
+use crate::surrogates::Halved;
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
     ErrorAnswer, Fields, FileNames, Head, Peek, Place, Route, Vocabulary,
@@ -184,7 +185,7 @@ impl Conversational for OpenAiResponses {
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(stream_decode::StreamDecoder::default())
+        Box::new(Halved::<stream_decode::StreamDecoder>::default())
     }
 
     fn encoder(&self, asked: &Asked) -> Box<dyn Encoder> {

@@ -15,7 +15,6 @@ use super::stream_items::Items;
 use crate::Decoder;
 use crate::openai_family::error::{broken_off, fault_inside, fault_of_event, unreadable};
 use crate::openai_family::{DONE, answered_text, lenient};
-use crate::surrogates::mend;
 
 /// What is known of a stream so far.
 #[derive(Default)]
@@ -81,8 +80,8 @@ impl Decoder for StreamDecoder {
         if self.is_done || data.trim_ascii() == DONE {
             return Ok(());
         }
-        let text = mend(answered_text(data)?);
-        let wire: WireEvent<'_> = match serde_json::from_str(&text) {
+        let text = answered_text(data)?;
+        let wire: WireEvent<'_> = match serde_json::from_str(text) {
             Ok(wire) => wire,
             Err(_) if event.name.as_ref() == b"error" => return Err(fault_of_event(data)),
             Err(error) => return Err(unreadable(&error)),

@@ -3,6 +3,7 @@
 
 mod citations;
 mod family;
+mod halves;
 mod lines;
 mod pairs;
 mod searches;

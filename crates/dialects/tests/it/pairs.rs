@@ -20,7 +20,7 @@ fn pairs() -> impl Iterator<Item = (&'static dyn Conversational, &'static dyn Co
 }
 
 /// The events of a stream, whose form its first byte gives away.
-fn events(stream: &[u8]) -> Vec<StreamEvent> {
+pub(crate) fn events(stream: &[u8]) -> Vec<StreamEvent> {
     match stream.first() {
         Some(0) => frames(stream),
         Some(b'{') => stream.split_inclusive(|byte| *byte == b'\n').map(line).collect(),
@@ -70,7 +70,7 @@ fn said(upstream: &dyn Conversational, delivered: Delivered, answer: &Answer) ->
 }
 
 /// What a caller of this language reads.
-fn read(caller: &dyn Conversational, delivery: Delivery, body: &[u8]) -> Answer {
+pub(crate) fn read(caller: &dyn Conversational, delivery: Delivery, body: &[u8]) -> Answer {
     if delivery == Delivery::Whole {
         return caller.decode_answer(body).unwrap();
     }
