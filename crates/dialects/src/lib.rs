@@ -5,6 +5,7 @@
 //! `types::conversation`.
 
 mod ask;
+mod betas;
 mod calls;
 mod citations;
 mod conduit;

@@ -13,7 +13,7 @@ use super::peek::{SAMPLING, Version, not_in_new_version};
 use super::wire::{Object, own_kind, wrong};
 use crate::object::{Readable, keep_part};
 use crate::outline::Part;
-use crate::{DecodeError, Head, ScanError};
+use crate::{DecodeError, Head, ScanError, betas};
 
 /// Deeper than any request the gateway lets in.
 pub(super) const MAX_DEPTH: usize = 512;
@@ -38,6 +38,7 @@ pub(super) fn decode(head: Head<'_>, body: &[u8]) -> Result<Conversation, Decode
     let stream: Option<bool> = object.value("stream", "must be true or false")?;
     thread(&mut object, &mut reader.leftovers);
     object.leftovers(&mut reader.leftovers);
+    reader.leftovers.extend(betas::asked(head.headers));
     Ok(Conversation {
         model: ModelName::from(model),
         messages,

@@ -12,6 +12,7 @@ use super::peek::{VERSION_HEADER, Version};
 use super::prefix::MARKS;
 use super::request_tools::{Choice, ToolOut};
 use super::wire::Block;
+use crate::betas::BETAS;
 use crate::extras::{Named, carry};
 use crate::place::told;
 use crate::sampling::{single_choice, unsaid};
@@ -118,7 +119,9 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     writer.cap_marks(&mut tools, &mut system, &mut messages);
     let tool_choice = writer.tool_choice(&tools, &plan);
     let drawing = writer.drawing(&plan)?;
-    let carried = carry(&conversation.extras, ID, TIERS)?;
+    let mut carried = carry(&conversation.extras, ID, TIERS)?;
+    // A caller's own header goes on by itself.
+    carried.fields.0.retain(|(name, _)| *name != BETAS);
     let body_version = body_version(target);
     let body = Body {
         model: body_version.is_none().then_some(target.model.as_str()),

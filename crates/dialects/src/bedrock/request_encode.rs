@@ -10,6 +10,7 @@ use super::ID;
 use super::prefix::MARKS;
 use super::request_tools::ToolConfig;
 use super::wire::Block;
+use crate::betas::{self, BETAS};
 use crate::extras::{Named, carry};
 use crate::place::told;
 use crate::sampling::{single_choice, unsaid};
@@ -88,11 +89,13 @@ struct OwnFields {
     thinking: Option<Thinking>,
     #[serde(skip_serializing_if = "Option::is_none")]
     top_k: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    anthropic_beta: Vec<String>,
 }
 
 impl OwnFields {
     const fn is_empty(&self) -> bool {
-        self.thinking.is_none() && self.top_k.is_none()
+        self.thinking.is_none() && self.top_k.is_none() && self.anthropic_beta.is_empty()
     }
 }
 
@@ -146,13 +149,18 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     let tool_config = writer.tool_config(&plan);
     let Turns { system, list: messages, .. } = writer.messages()?;
     let inference_config = writer.inference(&plan);
-    let carried = carry(&conversation.extras, ID, TIERS)?;
+    let mut carried = carry(&conversation.extras, ID, TIERS)?;
+    let (anthropic_beta, are_all) = betas::taken(&conversation.extras, target);
+    if are_all {
+        carried.found(BETAS);
+    }
+    let top_k = writer.top_k(&plan);
     let body = Body {
         system,
         messages,
         tool_config,
         inference_config,
-        additional_model_request_fields: OwnFields { thinking: plan.thinking, top_k: writer.top_k(&plan) },
+        additional_model_request_fields: OwnFields { thinking: plan.thinking, top_k, anthropic_beta },
         output_config: OutputConfig { effort: plan.effort, text_format: writer.format() },
         service_tier: carried.service_tier.map(|word| ServiceTier { r#type: word }),
         extras: carried.fields,

@@ -1,6 +1,7 @@
 //! Languages through the crate's public surface: what one says, the callers of another read.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
+mod betas;
 mod citations;
 mod family;
 mod halves;
