@@ -17,6 +17,8 @@ pub struct Vocabulary {
     pub(crate) several: bool,
     /// Whether there are log probabilities.
     pub(crate) logprobs: bool,
+    /// Whether they stand in the text that they are of.
+    pub(crate) logprobs_in_text: bool,
     /// Whether a refusal is told as one; elsewhere it is a text.
     pub(crate) refusals: bool,
     /// Whether reasoning carries its proof.
@@ -111,6 +113,8 @@ struct Heard {
     /// The characters of the last text.
     text: u64,
     last: Last,
+    /// Log probabilities have come that are no text's so far.
+    has_loose_logprobs: bool,
 }
 
 /// Where the last text of a choice is.
@@ -141,8 +145,8 @@ impl Last {
         }
     }
 
-    /// Whether what the text cites still finds its place: a whole answer is put in order before it is written.
-    const fn takes_citations(self, is_stream: bool) -> bool {
+    /// Whether what is still told of the text finds its place: a whole answer is put in order before it is written.
+    const fn takes_more(self, is_stream: bool) -> bool {
         match self {
             Self::Here => true,
             Self::Nowhere => false,
@@ -193,6 +197,12 @@ impl Listener {
                 }
             }
             Event::Logprobs { .. } if !self.vocabulary.logprobs => tell(Change::dropped("answer.logprobs")),
+            Event::Logprobs { choice, .. } if self.vocabulary.logprobs_in_text => {
+                let is_stream = self.is_stream;
+                if let Some(heard) = self.heard(*choice) {
+                    heard.has_loose_logprobs |= !heard.last.takes_more(is_stream);
+                }
+            }
             Event::Finish { choice, reason, stop_sequence } => {
                 self.finish(*choice, *reason, stop_sequence.as_deref()).into_iter().for_each(tell);
             }
@@ -222,7 +232,7 @@ impl Listener {
         heard.last = heard.last.followed_by(opening, vocabulary);
         match opening {
             Opening::Opaque { kind, json } if kind == citations::KIND => {
-                let is_told = vocabulary.cites_late || heard.last.takes_citations(is_stream);
+                let is_told = vocabulary.cites_late || heard.last.takes_more(is_stream);
                 let said = citations::of(kind, json).unwrap_or_default();
                 let cites = |one| if is_told { (vocabulary.cites)(one, heard.text) } else { Cites::Nothing };
                 changes.extend(said.iter().filter_map(|one| match cites(one) {
@@ -259,19 +269,27 @@ impl Listener {
                     changes.push(Change::dropped("answer.tool_calls"));
                 }
             }
-            Opening::Text => heard.text = 0,
+            Opening::Text => {
+                heard.text = 0;
+                heard.has_loose_logprobs = false;
+            }
             Opening::Thinking => {}
         }
         changes
     }
 
     fn finish(&mut self, choice: u32, reason: StopReason, stop_sequence: Option<&str>) -> Vec<Change> {
-        let said = self.heard(choice).map(|heard| heard.said).unwrap_or_default();
-        if (self.vocabulary.stop)(reason, said) != said.refine(reason) {
-            return vec![Change::rewritten("answer.stop_reason")];
+        let Heard { said, has_loose_logprobs, .. } = self.heard(choice).copied().unwrap_or_default();
+        let mut changes = Vec::new();
+        if has_loose_logprobs {
+            changes.push(Change::dropped("answer.logprobs"));
         }
-        let is_lost = stop_sequence.is_some() && !self.vocabulary.stop_sequence;
-        is_lost.then(|| Change::dropped("answer.stop_sequence")).into_iter().collect()
+        if (self.vocabulary.stop)(reason, said) != said.refine(reason) {
+            changes.push(Change::rewritten("answer.stop_reason"));
+        } else if stop_sequence.is_some() && !self.vocabulary.stop_sequence {
+            changes.push(Change::dropped("answer.stop_sequence"));
+        }
+        changes
     }
 
     /// The classes of tokens that the caller cannot tell from others.
@@ -337,6 +355,49 @@ mod tests {
         };
         check("openai_chat", Calls::Tools, &answer, &["dropped;answer.server_tool_use"]);
         check("anthropic", Calls::Tools, &answer, &[]);
+    }
+
+    #[test]
+    fn log_probabilities_of_no_text_are_told_where_they_stand_in_texts() {
+        let logprobs = Json::parse(r#"{"content":[],"refusal":null}"#);
+        let answer = |content| Answer {
+            choices: vec![Choice { content, logprobs: logprobs.clone(), ..Choice::default() }],
+            ..Answer::default()
+        };
+        let events = |content: Vec<Content>| {
+            let mut events = unfold(&answer(content));
+            events.insert(
+                events.len() - 1,
+                Event::Finish { choice: 0, reason: StopReason::EndTurn, stop_sequence: None },
+            );
+            events
+        };
+        let call = Content::ToolCall {
+            id: "c".into(),
+            name: "f".into(),
+            arguments: "{}".into(),
+            signature: None,
+            cache: None,
+        };
+        let heard = |events: Vec<Event>, delivery| {
+            let caller = crate::by_name("openai_responses").unwrap().conversational().unwrap();
+            let mut listener = Listener::new(caller.vocabulary(), &Asked { delivery, ..asked(Calls::Tools) });
+            let mut changes = Vec::new();
+            for event in &events {
+                listener.hear(event, &mut changes);
+            }
+            changes
+        };
+        let stream = Delivery::Stream { include_usage: true };
+        let lost = [Change::dropped("answer.logprobs")];
+        assert_eq!(heard(events(vec![call.clone()]), Delivery::Whole), lost);
+        assert_eq!(heard(events(vec![Content::text("a"), call.clone()]), stream), []);
+        let mut late = events(vec![Content::text("a"), call]);
+        let at = late.iter().position(|event| matches!(event, Event::Logprobs { .. })).unwrap();
+        let logprobs = late.remove(at);
+        late.insert(late.len() - 2, logprobs);
+        assert_eq!(heard(late.clone(), stream), lost);
+        assert_eq!(heard(late, Delivery::Whole), []);
     }
 
     #[test]

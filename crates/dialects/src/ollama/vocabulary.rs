@@ -12,6 +12,7 @@ use crate::vocabulary::{Said, Vocabulary, read_again};
 pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     several: false,
     logprobs: true,
+    logprobs_in_text: false,
     refusals: false,
     proofs: false,
     redacted: |_| false,

@@ -15,6 +15,7 @@ use crate::vocabulary::{Said, Vocabulary, read_again};
 pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     several: true,
     logprobs: true,
+    logprobs_in_text: false,
     refusals: true,
     proofs: true,
     redacted: |_| true,
