@@ -3,7 +3,7 @@
 
 use types::conversation::{Change, Content, Conversation};
 
-use crate::{EncodeError, by_name, shown};
+use crate::{Conversational, EncodeError, by_name, shown};
 
 /// A place in the canonical conversation, whose fields have Chat Completions' names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,19 +70,27 @@ pub(crate) fn told(
     mut changes: Vec<Change>,
     mut lost: Vec<Change>,
 ) -> Result<Vec<Change>, EncodeError> {
-    let caller = conversation.extras.dialect.and_then(|id| by_name(id.as_str())?.conversational());
     if let Some((place, problem)) = shown::unsaid(conversation, &changes) {
-        let field = match caller {
-            Some(caller) => caller.place(conversation, place),
-            None => one_for_one(conversation, place, &[], |_, at, _| format!(".content[{at}]")),
-        };
-        return Err(EncodeError::Unsayable { field, problem });
+        return Err(EncodeError::Unsayable { field: own(conversation, place), problem });
     }
-    if let Some(caller) = caller {
+    if let Some(caller) = caller(conversation) {
         for change in &mut changes {
             change.field = caller.place(conversation, Place::of(&change.field));
         }
     }
     changes.append(&mut lost);
     Ok(changes)
+}
+
+/// A canonical place in the caller's own words.
+pub(crate) fn own(conversation: &Conversation, place: Place<'_>) -> String {
+    match caller(conversation) {
+        Some(caller) => caller.place(conversation, place),
+        None => one_for_one(conversation, place, &[], |_, at, rest| format!(".content[{at}]{rest}")),
+    }
+}
+
+/// The language that a conversation has come in.
+fn caller(conversation: &Conversation) -> Option<&'static dyn Conversational> {
+    by_name(conversation.extras.dialect?.as_str())?.conversational()
 }

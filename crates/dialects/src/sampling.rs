@@ -1,8 +1,8 @@
 //! How tokens are drawn, as far as languages without a word for it have to say so.
 
-use types::conversation::{Change, Sampling};
+use types::conversation::{Change, Conversation, Sampling};
 
-use crate::EncodeError;
+use crate::{EncodeError, Place, place};
 
 /// Which of these fields were asked for: they are lost.
 pub(crate) fn unsaid<'a>(
@@ -23,12 +23,18 @@ pub(crate) fn unsaid<'a>(
 }
 
 /// An error where several answers are asked for of a provider that gives one, by its language or by itself.
-pub(crate) fn single_choice(sampling: &Sampling) -> Result<(), EncodeError> {
-    if sampling.choices.is_none_or(|choices| choices <= 1) { Ok(()) } else { Err(gives_one()) }
+pub(crate) fn single_choice(conversation: &Conversation) -> Result<(), EncodeError> {
+    if conversation.sampling.choices.is_none_or(|choices| choices <= 1) {
+        return Ok(());
+    }
+    Err(gives_one(place::own(conversation, Place::Field(SEVERAL))))
 }
 
-/// The error itself.
-pub(crate) fn gives_one() -> EncodeError {
+/// The field that asks for several answers.
+pub(crate) const SEVERAL: &str = "n";
+
+/// The error itself, of the caller's field.
+pub(crate) fn gives_one(field: String) -> EncodeError {
     let problem = "must be 1: the model's provider gives one answer per request".to_owned();
-    EncodeError::Unsayable { field: "n".to_owned(), problem }
+    EncodeError::Unsayable { field, problem }
 }

@@ -112,13 +112,14 @@ struct Metadata<'a> {
 
 /// Writes a request for an upstream that speaks this language.
 pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
+    single_choice(conversation)?;
     let mut writer = Writer::new(conversation, target);
     let plan = writer.reasoning();
     let Turns { mut system, list: mut messages, .. } = writer.messages()?;
     let mut tools = writer.tools();
     writer.cap_marks(&mut tools, &mut system, &mut messages);
     let tool_choice = writer.tool_choice(&tools, &plan);
-    let drawing = writer.drawing(&plan)?;
+    let drawing = writer.drawing(&plan);
     let mut carried = carry(&conversation.extras, ID, TIERS)?;
     // A caller's own header goes on by itself.
     carried.fields.0.retain(|(name, _)| *name != BETAS);
@@ -204,9 +205,8 @@ impl<'a> Writer<'a> {
     }
 
     /// Temperature and the like, as far as this target takes them.
-    fn drawing(&mut self, plan: &Plan) -> Result<Drawing, EncodeError> {
+    fn drawing(&mut self, plan: &Plan) -> Drawing {
         let sampling = &self.asked.sampling;
-        single_choice(sampling)?;
         let unknown = ["frequency_penalty", "presence_penalty", "seed", "logprobs", "top_logprobs"];
         self.changes.extend(unsaid(sampling, &unknown));
         let mut drawing =
@@ -229,7 +229,7 @@ impl<'a> Writer<'a> {
             drawing.temperature = Some(1.0);
             self.changes.push(Change::rewritten("temperature"));
         }
-        Ok(drawing)
+        drawing
     }
 
     /// Leaving out a 1 changes nothing: it is the default of both.

@@ -144,7 +144,7 @@ struct ServiceTier {
 /// Writes a request for an upstream that speaks this language.
 pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
     let mut writer = Writer::new(conversation, target);
-    single_choice(&conversation.sampling)?;
+    single_choice(conversation)?;
     let plan = writer.reasoning();
     let tool_config = writer.tool_config(&plan);
     let Turns { system, list: messages, .. } = writer.messages()?;

@@ -89,7 +89,7 @@ struct Drawing<'a> {
 
 /// Writes a request for an upstream that speaks this language.
 pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
-    single_choice(&conversation.sampling)?;
+    single_choice(conversation)?;
     let mut writer = Writer { asked: conversation, target, changes: Vec::new() };
     let messages = writer.messages();
     if messages.is_empty() && !writer.is_own() {

@@ -98,7 +98,7 @@ impl<'a> From<&'a Sampling> for Options<'a> {
 /// Writes a request for an upstream that speaks this language.
 pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
     let sampling = &conversation.sampling;
-    single_choice(sampling)?;
+    single_choice(conversation)?;
     let mut writer = Writer { asked: conversation, target, changes: Vec::new(), called: HashMap::new() };
     let messages = writer.messages();
     if messages.is_empty() && !writer.is_own() {

@@ -6,7 +6,7 @@ use types::conversation::{Change, Target};
 use super::restrict::restrict_fields;
 use crate::openai_family::MAX_DEPTH;
 use crate::openai_family::edit::{Edit, restricted};
-use crate::sampling::gives_one;
+use crate::sampling::{SEVERAL, gives_one};
 use crate::{EncodeError, Encoded, Fields, ScanError, quirks};
 
 /// The request with the target's model and what its quirks demand; every other byte stays.
@@ -42,8 +42,8 @@ impl Edit<'_> {
     fn single_choice(&self) -> Result<(), EncodeError> {
         let several = |value: &[u8]| serde_json::from_slice::<u64>(value).is_ok_and(|count| count > 1);
         let is_asked = self.target.has_quirk(quirks::SINGLE_CHOICE)
-            && self.find("n").is_some_and(|(_, value)| several(value));
-        if is_asked { Err(gives_one()) } else { Ok(()) }
+            && self.find(SEVERAL).is_some_and(|(_, value)| several(value));
+        if is_asked { Err(gives_one(SEVERAL.to_owned())) } else { Ok(()) }
     }
 
     /// Asks for usage at the end of a stream, whether or not the caller wants to see it.

@@ -36,7 +36,7 @@ const TIERS: &[(&str, &str)] = &[
 pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
     let is_own = conversation.extras.dialect == Some(ID);
     if target.has_quirk(quirks::SINGLE_CHOICE) {
-        single_choice(&conversation.sampling)?;
+        single_choice(conversation)?;
     }
     let mut writer = Writer::new(target, is_own);
     writer.write(&conversation.messages);

@@ -40,6 +40,7 @@ const TIERS: &[(&str, &str)] = &[
 
 /// Writes a request for an upstream that speaks this language.
 pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
+    single_choice(conversation)?;
     let is_own = conversation.extras.dialect == Some(ID);
     let mut carried = carry(&conversation.extras, ID, TIERS)?;
     let inside = Inside::of(conversation, is_own);
@@ -63,7 +64,7 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Enc
     body.safety_identifier = writer.end_user(conversation.user.as_deref());
     let Writer { mut changes, items, tool_names, .. } = writer;
     body.input = items;
-    body.sampling(&conversation.sampling, (target, is_own), &mut changes)?;
+    body.sampling(&conversation.sampling, (target, is_own), &mut changes);
     let Inside { reasoning, text, .. } = inside;
     body.reasoning =
         reasoning::plan(conversation.reasoning.as_ref(), reasoning, (target, is_own), &mut changes);
@@ -199,8 +200,7 @@ impl<'a> Body<'a> {
         sampling: &Sampling,
         (target, is_own): (&Target, bool),
         changes: &mut Vec<Change>,
-    ) -> Result<(), EncodeError> {
-        single_choice(sampling)?;
+    ) {
         self.temperature = sampling.temperature;
         self.top_p = sampling.top_p;
         self.top_logprobs = sampling.top_logprobs;
@@ -227,7 +227,6 @@ impl<'a> Body<'a> {
         if sampling.logprobs == Some(true) {
             self.include.get_or_insert_default().push(LOGPROBS);
         }
-        Ok(())
     }
 
     /// What the provider shall keep of it. Callers of other languages expect that it keeps nothing; who has nothing

@@ -1,6 +1,6 @@
 //! What a question shows arrives, or the question is refused where it stands.
 
-use dialects::{Conversational, EncodeError, Head};
+use dialects::{Conversational, EncodeError, Head, PathSaid, Streams};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use types::conversation::Target;
@@ -26,6 +26,21 @@ fn ask(
         Err(EncodeError::Unsayable { field, problem }) => Err((field, problem)),
         Err(error @ EncodeError::Lossy(_)) => Err((String::new(), error.to_string())),
     }
+}
+
+#[test]
+fn what_is_refused_is_named_as_the_caller_has_it() {
+    let gemini =
+        json!({"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": {"candidateCount": 2}});
+    let path = PathSaid { model: Some("m".into()), streams: Streams::Never };
+    let headers = HeaderMap::new();
+    let head = Head { path: &path, ..Head::of(&headers) };
+    let read = language("gemini").decode_request(head, gemini.to_string().as_bytes()).unwrap();
+    let target = Target { model: "m".into(), max_output_tokens: None, quirks: [].into(), strict: false };
+    let Err(EncodeError::Unsayable { field, .. }) = language("bedrock").encode_request(&read, &target) else {
+        unreachable!("it is refused");
+    };
+    assert_eq!(field, "generationConfig.candidateCount");
 }
 
 fn chat(content: &[Value], behind: &[Value]) -> Value {
