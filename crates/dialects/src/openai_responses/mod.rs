@@ -22,6 +22,7 @@ mod resource;
 mod restrict;
 mod stream_decode;
 mod stream_encode;
+mod stream_events;
 mod stream_items;
 mod turns;
 mod usage;

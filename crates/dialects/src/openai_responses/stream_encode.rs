@@ -16,7 +16,11 @@ use super::error::{Failure, encode_in_stream};
 use super::message_decode::{is_item, is_part};
 use super::message_encode::written_proof;
 use super::resource::{Ending, Resource};
-use super::wire::{Call, Part, SummaryText, WireContent, WireItem, WireMessage, WireReasoning};
+use super::stream_events::{
+    Annotated, ArgumentsDone, At, InputDone, ItemEvent, PartEvent, Piece, RefusalDone, SummaryDone,
+    TextDelta, TextDone, Whole, call, json, message, part_of_text, thought,
+};
+use super::wire::{Part, SummaryText};
 use crate::openai_family::{json_bytes, shared};
 use crate::{Asked, Encoder, citations, proofs};
 
@@ -71,32 +75,6 @@ enum Block {
 
 /// The arguments of a call without any.
 const NO_ARGUMENTS: &str = "{}";
-
-/// Where in the answer something stands.
-#[derive(Clone, Copy, Serialize)]
-struct At<'a> {
-    item_id: &'a str,
-    output_index: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content_index: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    summary_index: Option<usize>,
-}
-
-impl<'a> At<'a> {
-    const fn item(item_id: &'a str, output_index: usize) -> Self {
-        Self { item_id, output_index, content_index: None, summary_index: None }
-    }
-
-    const fn part(item_id: &'a str, output_index: usize, part: usize) -> Self {
-        Self { content_index: Some(part), ..Self::item(item_id, output_index) }
-    }
-
-    /// The one part that a summary is written in.
-    const fn summary(item_id: &'a str, output_index: usize) -> Self {
-        Self { summary_index: Some(0), ..Self::item(item_id, output_index) }
-    }
-}
 
 impl StreamEncoder {
     pub(super) fn new(asked: &Asked) -> Self {
@@ -504,103 +482,4 @@ impl Encoder for StreamEncoder {
         self.event("response.failed", &[response], &mut out);
         Some(out)
     }
-}
-
-/// `value` as JSON that is kept.
-#[expect(clippy::expect_used, reason = "what is written has text for keys and no serialiser that fails")]
-fn json(value: &impl Serialize) -> Json {
-    Json::of(value).expect("the language's own structures are JSON")
-}
-
-fn message(id: &str, status: &'static str, parts: &[Json]) -> Json {
-    json(&WireItem::Message(WireMessage {
-        kind: Some("message"),
-        id: Some(id.into()),
-        status: Some(status),
-        role: "assistant",
-        content: WireContent::Parts(parts.iter().map(Part::Raw).collect()),
-    }))
-}
-
-fn call(id: &str, status: &'static str, (call_id, name): (&str, &str), arguments: &str) -> Json {
-    json(&WireItem::Call(Call {
-        id: Some(id.into()),
-        status: Some(status),
-        call_id: call_id.into(),
-        name: name.into(),
-        arguments: arguments.into(),
-        ..Call::default()
-    }))
-}
-
-fn thought(id: &str, text: &str, encrypted_content: Option<Cow<'_, str>>) -> Json {
-    json(&WireItem::Reasoning(WireReasoning {
-        id: Some(id.into()),
-        encrypted_content,
-        ..WireReasoning::summarised(text)
-    }))
-}
-
-const fn part_of_text() -> Part<'static> {
-    Part::output_text(Cow::Borrowed(""))
-}
-
-#[derive(Serialize)]
-struct Whole<T> {
-    response: T,
-}
-
-#[derive(Serialize)]
-struct ItemEvent<'a> {
-    output_index: usize,
-    item: &'a Json,
-}
-
-#[derive(Serialize)]
-struct PartEvent {
-    part: Json,
-}
-
-#[derive(Serialize)]
-struct Piece<'a> {
-    delta: &'a str,
-}
-
-#[derive(Serialize)]
-struct TextDelta<'a> {
-    delta: &'a str,
-    logprobs: &'a [Json],
-}
-
-#[derive(Serialize)]
-struct TextDone<'a> {
-    text: &'a str,
-    logprobs: &'a [Json],
-}
-
-#[derive(Serialize)]
-struct RefusalDone<'a> {
-    refusal: &'a str,
-}
-
-#[derive(Serialize)]
-struct SummaryDone<'a> {
-    text: &'a str,
-}
-
-#[derive(Serialize)]
-struct ArgumentsDone<'a> {
-    name: &'a str,
-    arguments: &'a str,
-}
-
-#[derive(Serialize)]
-struct InputDone<'a> {
-    input: &'a str,
-}
-
-#[derive(Serialize)]
-struct Annotated<'a> {
-    annotation_index: usize,
-    annotation: &'a Json,
 }
