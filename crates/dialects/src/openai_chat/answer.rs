@@ -179,7 +179,7 @@ struct WireChoice<'a> {
     finish_reason: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct AnswerMessage<'a> {
     role: &'static str,
     content: Option<LongText>,
@@ -222,16 +222,11 @@ pub(super) fn encode(answer: &Answer, asked: &Asked) -> Vec<u8> {
 
 fn message(content: &[Content], calls: Calls) -> AnswerMessage<'_> {
     let blocks: Vec<_> = content.iter().filter_map(ThinkingBlock::of).collect();
+    let is_proven = blocks.iter().any(ThinkingBlock::is_proven);
     let mut message = AnswerMessage {
         role: "assistant",
-        content: None,
-        refusal: None,
-        reasoning_content: None,
-        thinking_blocks: if blocks.iter().any(ThinkingBlock::is_proven) { blocks } else { Vec::new() },
-        tool_calls: Vec::new(),
-        function_call: None,
-        annotations: Vec::new(),
-        fields: Named::default(),
+        thinking_blocks: if is_proven { blocks } else { Vec::new() },
+        ..AnswerMessage::default()
     };
     // Where the last text begins.
     let mut before = 0;
@@ -255,23 +250,11 @@ fn message(content: &[Content], calls: Calls) -> AnswerMessage<'_> {
                     Calls::Function => drop(message.function_call.get_or_insert(call.function)),
                 }
             }
-            Content::Opaque { kind, json } if message_decode::is_call(kind) => {
-                message.tool_calls.extend(written_call(kind, json).map(WireToolCall::Raw));
-            }
-            Content::Opaque { kind, json } if kind.starts_with(MESSAGE_FIELD) => {
-                message.fields.0.push((kind.trim_start_matches(MESSAGE_FIELD), json));
-            }
-            Content::Opaque { kind, json } if kind == citations::KIND => {
-                let said = citations::of(kind, json).unwrap_or_default();
-                let before = message.content.as_ref().and_then(|text| text.0.get(..before));
-                let before = before.map_or(0, citations::length);
-                message.annotations.extend(said.iter().filter_map(|one| cited::written(one, before)));
-            }
-            // Another language's blocks, and what no model answers with.
+            Content::Opaque { kind, json } => message.opaque(kind, json, before),
+            // What the wire has no word for, and what no model answers with.
             Content::Audio(_)
             | Content::Document(_)
             | Content::Image(_)
-            | Content::Opaque { .. }
             | Content::RedactedThinking { .. }
             | Content::Thinking { .. }
             | Content::ToolResult { .. } => {}
@@ -282,4 +265,20 @@ fn message(content: &[Content], calls: Calls) -> AnswerMessage<'_> {
         message.content.get_or_insert_default();
     }
     message
+}
+
+impl<'a> AnswerMessage<'a> {
+    /// Adds what a text cites that begins at the byte `before`, and what only this language has; another language's blocks
+    /// are left out.
+    fn opaque(&mut self, kind: &'a str, json: &'a Json, before: usize) {
+        if message_decode::is_call(kind) {
+            self.tool_calls.extend(written_call(kind, json).map(WireToolCall::Raw));
+        } else if let Some(name) = kind.strip_prefix(MESSAGE_FIELD) {
+            self.fields.0.push((name, json));
+        } else if let Some(said) = citations::of(kind, json) {
+            let before = self.content.as_ref().and_then(|text| text.0.get(..before));
+            let before = before.map_or(0, citations::length);
+            self.annotations.extend(said.iter().filter_map(|one| cited::written(one, before)));
+        }
+    }
 }

@@ -108,50 +108,15 @@ impl<'c> Writer<'c> {
     /// What is an item of its own.
     fn item(&mut self, content: &'c Content, path: &Path<'_>) -> Option<WireItem<'c>> {
         match content {
-            Content::ToolCall { id, name, arguments, signature, cache } => {
-                self.unmark(*cache, path);
-                self.proof_of_call(signature.as_deref(), path);
-                let (call_id, sent_name) = (self.call_id(id), self.tool_name(name));
-                if call_id != *id || sent_name != *name {
-                    self.changes.push(Change::emulated(path.to_string()));
-                }
-                let arguments = if arguments.is_empty() { "{}" } else { arguments };
-                let arguments = Cow::Borrowed(arguments);
-                Some(WireItem::Call(Call { call_id, name: sent_name, arguments, ..Call::default() }))
-            }
-            Content::ToolResult { call_id, content, is_error, cache } => {
-                self.unmark(*cache, path);
-                if *is_error {
-                    self.changes.push(Change::dropped(format!("{path}.is_error")));
-                }
-                let inner = Path::Field(path, "content");
-                let parts: Vec<Part<'c>> = content
-                    .iter()
-                    .enumerate()
-                    .filter_map(|(index, content)| self.part(content, Role::User, &Path::Item(&inner, index)))
-                    .collect();
-                let sent_id = self.call_id(call_id);
-                if sent_id != *call_id {
-                    self.changes.push(Change::emulated(path.to_string()));
-                }
-                Some(WireItem::Output(Output {
-                    kind: if self.custom_calls.contains(call_id) {
-                        "custom_tool_call_output"
-                    } else {
-                        "function_call_output"
-                    },
-                    call_id: sent_id,
-                    output: parts.into(),
-                }))
-            }
+            Content::ToolCall { .. } => self.call(content, path),
+            Content::ToolResult { .. } => self.output(content, path),
             Content::Thinking { text, signature } => self.thinking(text, signature.as_deref(), path),
             Content::Opaque { kind, json } if kind == shared::CUSTOM_CALL => {
                 self.custom_calls.extend(shared::call_id(json));
-                let call = shared::flat_call(json);
-                if call.is_none() {
-                    self.changes.push(Change::dropped(path.to_string()));
+                match shared::flat_call(json) {
+                    Some(call) => Some(WireItem::Raw(Cow::Owned(call))),
+                    None => self.lose(path),
                 }
-                call.map(|call| WireItem::Raw(Cow::Owned(call)))
             }
             Content::Opaque { kind, json } if self.is_own && is_item(kind) => {
                 Some(WireItem::Raw(Cow::Borrowed(json)))
@@ -169,6 +134,38 @@ impl<'c> Writer<'c> {
             | Content::Refusal(_)
             | Content::Text { .. } => self.lose(path),
         }
+    }
+
+    fn call(&mut self, content: &'c Content, path: &Path<'_>) -> Option<WireItem<'c>> {
+        let Content::ToolCall { id, name, arguments, signature, cache } = content else { return None };
+        self.unmark(*cache, path);
+        self.proof_of_call(signature.as_deref(), path);
+        let (call_id, sent_name) = (self.call_id(id), self.tool_name(name));
+        if call_id != *id || sent_name != *name {
+            self.changes.push(Change::emulated(path.to_string()));
+        }
+        let arguments = if arguments.is_empty() { "{}" } else { arguments };
+        let arguments = Cow::Borrowed(arguments);
+        Some(WireItem::Call(Call { call_id, name: sent_name, arguments, ..Call::default() }))
+    }
+
+    /// What a tool has answered.
+    fn output(&mut self, content: &'c Content, path: &Path<'_>) -> Option<WireItem<'c>> {
+        let Content::ToolResult { call_id, content, is_error, cache } = content else { return None };
+        self.unmark(*cache, path);
+        if *is_error {
+            self.changes.push(Change::dropped(format!("{path}.is_error")));
+        }
+        let inner = Path::Field(path, "content");
+        let part = |(index, content)| self.part(content, Role::User, &Path::Item(&inner, index));
+        let parts: Vec<Part<'c>> = content.iter().enumerate().filter_map(part).collect();
+        let is_custom = self.custom_calls.contains(call_id);
+        let kind = if is_custom { "custom_tool_call_output" } else { "function_call_output" };
+        let sent_id = self.call_id(call_id);
+        if sent_id != *call_id {
+            self.changes.push(Change::emulated(path.to_string()));
+        }
+        Some(WireItem::Output(Output { kind, call_id: sent_id, output: parts.into() }))
     }
 
     /// What proves a call goes on in front of it within this language. Its providers prove none.
