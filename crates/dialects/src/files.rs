@@ -20,6 +20,8 @@ pub struct FileNames {
     pub apart: &'static [&'static str],
     /// The fields that hold a file's address.
     pub addresses: &'static [&'static str],
+    /// The fields that hold a file's address, or its bytes themselves.
+    pub contents: &'static [&'static str],
 }
 
 /// The files that a request names.
@@ -33,14 +35,19 @@ pub struct NamedFiles {
 
 impl FileNames {
     /// Those of a language that names none.
-    pub const NONE: Self = Self { types: &[], fields: &[], apart: &[], addresses: &[] };
+    pub const NONE: Self = Self { types: &[], fields: &[], apart: &[], addresses: &[], contents: &[] };
 }
 
 const ID: &str = "file_id";
 const IDS: &str = "file_ids";
-/// How the escape sequences begin of what these names are made of: letters, in either case, and the underscore.
-const ESCAPES: [&str; 4] = [r"\u004", r"\u005", r"\u006", r"\u007"];
-/// What all of these begin with.
+/// How the escape sequences begin of what these names are made of, letters in either case and the underscore; and those of
+/// what ends the scheme of an address.
+const ESCAPES: [&str; 8] =
+    [r"\u004", r"\u005", r"\u006", r"\u007", r"\u002f", r"\u002F", r"\u003a", r"\u003A"];
+/// What ends the scheme of an address (RFC 3986, section 3), as it reads and as PHP spells it.
+static BEHIND_SCHEME: LazyLock<[memmem::Finder<'static>; 2]> =
+    LazyLock::new(|| ["://", r":\/"].map(memmem::Finder::new));
+/// What all of these escape sequences begin with.
 static ESCAPE: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(r"\u00"));
 static NAME: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(ID));
 /// Deeper than any language has a file; a batch holds whole requests.
@@ -64,11 +71,31 @@ pub fn named_files(body: &[u8], names: FileNames, max_depth: usize) -> Result<Na
 /// Whether the field's name may stand there at all, be it spelled with escape sequences. Most bodies have none.
 fn may_name(body: &[u8], names: FileNames) -> bool {
     let holds = |finder: &memmem::Finder<'_>| finder.find(body).is_some();
+    let may_hold = || !names.contents.is_empty() && has_other_address(body);
     let begins = |at: usize| at.checked_sub(1).and_then(|before| body.get(before)) == Some(&b'"');
     let holds_name = |name: &&str| memmem::find_iter(body, name.as_bytes()).any(begins);
-    let is_spelled =
-        || holds(&ESCAPE) && ESCAPES.iter().any(|escape| memmem::find(body, escape.as_bytes()).is_some());
-    holds(&NAME) || names.addresses.iter().any(holds_name) || is_spelled()
+    let is_spelled = || holds(&ESCAPE) && ESCAPES.iter().any(|escape| memmem::find(body, escape.as_bytes()).is_some());
+    holds(&NAME) || names.addresses.iter().any(holds_name) || is_spelled() || may_hold()
+}
+
+/// Whether any address in a text may be none of the web. It may stand anywhere.
+fn has_other_address(body: &[u8]) -> bool {
+    let is_other = |at| {
+        let before = body.get(..at).unwrap_or_default();
+        !["http", "https"].iter().any(|scheme| {
+            let end = before.len().checked_sub(scheme.len()).and_then(|start| before.get(start..));
+            end.is_some_and(|end| end.eq_ignore_ascii_case(scheme.as_bytes()))
+        })
+    };
+    BEHIND_SCHEME.iter().any(|end| end.find_iter(body).any(is_other))
+}
+
+/// Whether what is an address or a file's bytes is an address, and none of the web.
+fn is_elsewhere(content: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    let content = content.trim_start();
+    let scheme = content.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| scheme.bytes().all(is_letter)) && !is_web(content)
 }
 
 /// Looks through a value and all that is in it. The depth is bounded by what is kept.
@@ -87,6 +114,8 @@ fn look(value: Part<'_>, names: FileNames, found: &mut NamedFiles) {
     found.ids.extend(listed.filter(|id| id.text().is_some()).map(Part::span));
     let mut addresses = names.addresses.iter().flat_map(|name| value.all(name));
     found.in_storage |= addresses.any(|address| address.text().is_some_and(|text| !is_web(&text)));
+    let mut contents = names.contents.iter().flat_map(|name| value.all(name));
+    found.in_storage |= contents.any(|content| content.text().is_some_and(|text| is_elsewhere(&text)));
     for inside in value.inside(names.apart) {
         look(inside, names, found);
     }
@@ -105,6 +134,7 @@ mod tests {
         fields: &["file"],
         apart: &["input"],
         addresses: &["fileUri", "uri"],
+        contents: &["data", "image_url", "url"],
     };
 
     #[track_caller]
@@ -152,5 +182,12 @@ mod tests {
         check(r#"{"a":{"\u0075ri":"https://x","uri":"\u0067s://bucket"}}"#, true);
         check(r#"{"a":{"fileUri":"HTTPS://example.com/x"},"b":"my uri gs://bucket"}"#, false);
         check(r#"{"input":{"uri":"gs://bucket/x"},"uri":null}"#, false);
+        check(r#"{"a":[{"image_url":"gs://bucket/x"}]}"#, true);
+        check(r#"{"image_url":{"url":"gs:\/\/bucket/x"}}"#, true);
+        check(r#"{"image_url":{"\u0075rl":"http://x"},"url":" File:///x"}"#, true);
+        check(r#"{"image_url":{"url":"gs\u003A//bucket/x"}}"#, true);
+        check(r#"{"image_url":{"url":"gs:\u002f/bucket/x"}}"#, true);
+        check(r#"{"image_url":{"url":"HTTP://x?gs://y"},"text":"gs://bucket"}"#, false);
+        check(r#"{"image_url":{"url":"data:image/svg+xml;utf8,<svg xmlns='x://y'/>"},"data":"QUJD"}"#, false);
     }
 }

@@ -25,6 +25,8 @@ pub(crate) const FILES: FileNames = FileNames {
     fields: &["file", "image", "images", "input_image_mask", "mask"],
     apart: &["metadata"],
     addresses: &[],
+    // Google's endpoint opens addresses of its storage in any of them, servers of one's own those of their files.
+    contents: &["audio_url", "data", "file_data", "file_url", "image_url", "url", "video_url"],
 };
 /// The longest name of a tool.
 pub(crate) const MAX_NAME: usize = 64;

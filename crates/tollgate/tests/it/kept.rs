@@ -416,13 +416,30 @@ async fn no_conversation_is_about_a_file_that_only_the_gateway_s_account_may_ope
     let upstream = FakeUpstream::start(|_| Reply::json(400, "{}")).await;
     let url = upstream.url();
     let config = format!(
-        "providers:\n  a: {{kind: gemini, url: \"{url}\", key: k}}\n  b: {{kind: gemini, url: \"{url}\", key: k, passthrough: true}}\n  c: {{kind: bedrock, url: \"{url}\", key: k}}\n",
+        "providers:\n  a: {{kind: gemini, url: \"{url}\", key: k}}\n  b: {{kind: gemini, url: \"{url}\", key: k, passthrough: true}}\n  c: {{kind: bedrock, url: \"{url}\", key: k}}\n  d: {{kind: openai, url: \"{url}/v1\", key: k}}\n  e: {{kind: openai, url: \"{url}/v1\", key: k, passthrough: true}}\n",
     );
     let gateway = gateway().config(&config).start().await;
     let gemini = |uri: &str| json!({"contents": [{"role": "user", "parts": [{"fileData": {"mimeType": "text/plain", "fileUri": uri}}]}]});
     let film = json!({"format": "mp4", "source": {"s3Location": {"uri": "s3://bucket/x"}}});
     let bedrock = json!({"messages": [{"role": "user", "content": [{"video": film}]}]});
+    let chat =
+        |model: &str, part: Value| json!({"model": model, "messages": [{"role": "user", "content": [part]}]});
+    let picture = |url: &str| json!({"type": "image_url", "image_url": {"url": url}});
+    let parts = [
+        picture("gs://bucket/x"),
+        json!({"type": "image_url", "image_url": "gs://bucket/x"}),
+        json!({"type": "input_audio", "input_audio": {"data": "gs://bucket/x", "format": "wav"}}),
+        json!({"type": "file", "file": {"filename": "x", "file_data": "gs://bucket/x"}}),
+        json!({"type": "video_url", "video_url": {"url": "file:///etc/x"}}),
+    ];
+    let said = parts.map(|part| ("/v1/chat/completions", chat("d/m", part).to_string()));
+    let input = json!({"model": "d/m", "input": [{"role": "user", "content": [{"type": "input_file", "file_url": "s3://bucket/x"}]}]});
     let private = [
+        ("/v1/responses", input.to_string()),
+        (
+            "/v1/chat/completions",
+            chat("d/m", picture("gs://bucket/x")).to_string().replace("gs:", "\\u0067s\\u003A"),
+        ),
         ("/v1beta/models/a%2Fm:generateContent", gemini("gs://bucket/x").to_string()),
         (
             "/v1beta/models/a%2Fm:generateContent",
@@ -430,9 +447,9 @@ async fn no_conversation_is_about_a_file_that_only_the_gateway_s_account_may_ope
         ),
         ("/model/c%2Fm/converse", bedrock.to_string()),
     ];
-    for (path, body) in private {
-        let refused = gateway.post(path, body).send().await;
-        assert_eq!(refused.status, 400, "{path}");
+    for (path, body) in private.into_iter().chain(said) {
+        let refused = gateway.post(path, body.clone()).send().await;
+        assert_eq!(refused.status, 400, "{path}: {body}");
         assert!(refused.text().contains("own account"), "{}", refused.text());
     }
     assert!(upstream.received().is_empty());
@@ -441,6 +458,13 @@ async fn no_conversation_is_about_a_file_that_only_the_gateway_s_account_may_ope
     for (path, body) in [public, passing] {
         gateway.post(path, body.to_string()).send().await;
         assert_eq!(upstream.last().json(), body);
+    }
+    let spoken = "the file is gs://bucket/x";
+    let public = [picture("https://example.com/x"), json!({"type": "text", "text": spoken})];
+    let public = public.map(|part| ("d/m", part));
+    for (model, part) in public.into_iter().chain([("e/m", picture("gs://bucket/x"))]) {
+        gateway.post("/v1/chat/completions", chat(model, part.clone()).to_string()).send().await;
+        assert_eq!(upstream.last().json()["messages"][0]["content"][0], part);
     }
 }
 
