@@ -224,6 +224,7 @@ impl Classify for AuthorizeError {
             | FaultKind::Credential
             | FaultKind::Cut
             | FaultKind::Filtered
+            | FaultKind::ForeignProof
             | FaultKind::Invalid
             | FaultKind::Overloaded
             | FaultKind::Quota

@@ -55,6 +55,14 @@ const QUOTA_WORDS: &[&str] = &["insufficient_quota", "billing_error"];
 /// Words for content refused by policy.
 const FILTER_WORDS: &[&str] =
     &["content_filter", "content_policy_violation", "policy_blocked", "responsibleaipolicyviolation"];
+/// Words for reasoning that somebody else has signed or encrypted, in the order of OpenAI, Anthropic, Amazon and Google.
+const PROOF_WORDS: &[&str] = &[
+    "invalid_encrypted_content",
+    "invalid `signature` in `thinking` block",
+    "invalid signature in thinking block",
+    "thought signature is not valid",
+    "corrupted thought signature",
+];
 /// Words for a refused credential where the status does not say so (xAI and Google answer 400).
 const CREDENTIAL_WORDS: &[&str] = &["invalid_api_key", "api_key_invalid", "authentication_error"];
 
@@ -100,6 +108,7 @@ fn kind_of(status: u16, words: &str, all: &str) -> FaultKind {
         400..=499 if is(CREDENTIAL_WORDS) => FaultKind::Credential,
         400..=499 if is(QUOTA_WORDS) => FaultKind::Quota,
         400..=499 if says(CONTEXT_WORDS) => FaultKind::ContextLength,
+        400..=499 if says(PROOF_WORDS) => FaultKind::ForeignProof,
         400..=499 if says(FILTER_WORDS) => FaultKind::Filtered,
         400..=499 => FaultKind::Invalid,
         // An error inside a 200 or a stream has no status of its own: only its words are left.

@@ -332,13 +332,15 @@ fn upstream(fault: &Fault, account: &Account) -> Refusal {
         None => fault.message.clone(),
     };
     match fault.kind {
-        FaultKind::ContextLength | FaultKind::Filtered | FaultKind::Invalid => Refusal {
-            status: fault.status.filter(|status| (400..500).contains(status)),
-            class: class_of(fault.status),
-            param: fault.param.clone(),
-            upstream_kind: fault.upstream_kind.clone(),
-            ..Refusal::new(verdict.code, message)
-        },
+        FaultKind::ContextLength | FaultKind::Filtered | FaultKind::ForeignProof | FaultKind::Invalid => {
+            Refusal {
+                status: fault.status.filter(|status| (400..500).contains(status)),
+                class: class_of(fault.status),
+                param: fault.param.clone(),
+                upstream_kind: fault.upstream_kind.clone(),
+                ..Refusal::new(verdict.code, message)
+            }
+        }
         FaultKind::Overloaded => {
             let refusal = Refusal::new(verdict.code, format!("the provider is overloaded: {message}"));
             let status = fault.status.filter(|status| *status == 529 || *status == 503);

@@ -292,6 +292,7 @@ const fn outcome_code(outcome: Outcome) -> u8 {
         Outcome::Failed(FaultKind::Cut) => 0x8b,
         Outcome::Failed(FaultKind::TooLarge) => 0x8c,
         Outcome::Failed(FaultKind::Unreadable) => 0x8d,
+        Outcome::Failed(FaultKind::ForeignProof) => 0x8e,
     }
 }
 
@@ -314,6 +315,7 @@ const fn outcome(code: u8) -> Option<Outcome> {
         0x8b => FaultKind::Cut,
         0x8c => FaultKind::TooLarge,
         0x8d => FaultKind::Unreadable,
+        0x8e => FaultKind::ForeignProof,
         _ => return None,
     };
     Some(Outcome::Failed(fault))

@@ -138,6 +138,7 @@ impl Breaker {
             | FaultKind::ContextLength
             | FaultKind::Cut
             | FaultKind::Filtered
+            | FaultKind::ForeignProof
             | FaultKind::Invalid
             | FaultKind::Server
             | FaultKind::Timeout

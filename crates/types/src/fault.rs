@@ -19,6 +19,8 @@ pub enum FaultKind {
     Cut,
     /// The provider refused the content by its policy.
     Filtered,
+    /// The provider refused reasoning in the conversation that it has not signed itself: who has may take it.
+    ForeignProof,
     /// The request itself is at fault (400, 404, 413, 422): no other target would take it.
     Invalid,
     /// 429, 503 or 529: too much at the moment.
@@ -46,6 +48,7 @@ impl FaultKind {
             Self::Credential => "credential",
             Self::Cut => "cut",
             Self::Filtered => "filtered",
+            Self::ForeignProof => "foreign_proof",
             Self::Invalid => "invalid",
             Self::Overloaded => "overloaded",
             Self::Quota => "quota",
@@ -71,6 +74,7 @@ impl FaultKind {
             | Self::ContextLength
             | Self::Credential
             | Self::Filtered
+            | Self::ForeignProof
             | Self::Invalid
             | Self::Quota => false,
         }
@@ -82,6 +86,7 @@ impl FaultKind {
             Self::ContextLength
             | Self::Credential
             | Self::Cut
+            | Self::ForeignProof
             | Self::Overloaded
             | Self::Quota
             | Self::Server
@@ -138,7 +143,9 @@ impl Classify for Fault {
         let (blame, code) = match self.kind {
             FaultKind::ClientGone => (Blame::Caller, Code::ClientGone),
             FaultKind::ContextLength => (Blame::Caller, Code::ContextTooLong),
-            FaultKind::Filtered | FaultKind::Invalid => (Blame::Caller, Code::UpstreamRejected),
+            FaultKind::Filtered | FaultKind::ForeignProof | FaultKind::Invalid => {
+                (Blame::Caller, Code::UpstreamRejected)
+            }
             FaultKind::Credential => (Blame::Gateway, Code::UpstreamCredential),
             FaultKind::Cut => (Blame::Upstream, Code::UpstreamCut),
             FaultKind::Overloaded => (Blame::Upstream, Code::UpstreamOverloaded),

@@ -7,7 +7,7 @@ use types::{KeyId, ModelName, ProviderName, Tenant};
 
 use super::*;
 
-const OUTCOMES: [Outcome; 17] = [
+const OUTCOMES: [Outcome; 18] = [
     Outcome::Answered,
     Outcome::ClientGone,
     Outcome::Lost,
@@ -17,6 +17,7 @@ const OUTCOMES: [Outcome; 17] = [
     Outcome::Failed(FaultKind::Credential),
     Outcome::Failed(FaultKind::Cut),
     Outcome::Failed(FaultKind::Filtered),
+    Outcome::Failed(FaultKind::ForeignProof),
     Outcome::Failed(FaultKind::Invalid),
     Outcome::Failed(FaultKind::Overloaded),
     Outcome::Failed(FaultKind::Quota),

@@ -202,10 +202,11 @@ fn headers(field: &str, raw: BTreeMap<String, String>, findings: &mut Findings) 
 }
 
 /// The kinds of fault that an upstream's own words can tell. The others are the gateway's to see.
-const TOLD: [FaultKind; 8] = [
+const TOLD: [FaultKind; 9] = [
     FaultKind::ContextLength,
     FaultKind::Credential,
     FaultKind::Filtered,
+    FaultKind::ForeignProof,
     FaultKind::Invalid,
     FaultKind::Overloaded,
     FaultKind::Quota,

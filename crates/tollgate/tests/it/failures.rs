@@ -342,6 +342,31 @@ async fn a_request_that_is_at_fault_itself_goes_nowhere_else() {
 }
 
 #[tokio::test]
+async fn reasoning_that_another_provider_has_signed_is_taken_by_the_one_that_did() {
+    let refusals = [
+        ("The encrypted content gAAA...QA== could not be verified.", "invalid_encrypted_content"),
+        ("messages.1.content.0: Invalid `signature` in `thinking` block", "invalid_request_error"),
+        ("Thought signature is not valid.", "INVALID_ARGUMENT"),
+    ];
+    for (message, code) in refusals {
+        let refusal = json!({"error": {"message": message, "type": "invalid_request_error", "code": code}});
+        let a = FakeUpstream::start(move |_| Reply::json(400, refusal.to_string())).await;
+        let b = FakeUpstream::start(|_| answer("second")).await;
+        let gateway = gateway().config(&pair(&a, &b)).start().await;
+        // More than a circuit takes of what counts.
+        for _ in 0..6 {
+            let response = gateway.post(CHAT, ask("m")).send().await;
+            assert_eq!((response.status, response.header("x-tollgate-attempts")), (200, "2"), "{message}");
+        }
+        assert_eq!(a.received().len(), 6);
+        // Where nobody else is left to ask, the refusal is the caller's.
+        let response = gateway.post(CHAT, ask("a/x")).send().await;
+        check_error(CHAT, &response, 400, "TG-1303");
+        assert!(response.text().contains(code), "{}", response.text());
+    }
+}
+
+#[tokio::test]
 async fn a_circuit_opens_after_five_faults_and_a_probe_closes_it() {
     let upstream =
         FakeUpstream::start(

@@ -254,7 +254,7 @@ fn answer_of_error(
 fn status_of(fault: &Fault) -> u16 {
     let of_server = fault.status.filter(|status| (500..600).contains(status));
     match fault.kind {
-        FaultKind::ContextLength | FaultKind::Filtered | FaultKind::Invalid => {
+        FaultKind::ContextLength | FaultKind::Filtered | FaultKind::ForeignProof | FaultKind::Invalid => {
             fault.status.filter(|status| *status < 500).unwrap_or(400)
         }
         FaultKind::Overloaded => fault.status.filter(|status| [503, 529].contains(status)).unwrap_or(429),
