@@ -43,7 +43,7 @@ use crate::{
 };
 
 /// The language's name.
-const ID: DialectId = DialectId("openai_chat");
+pub(crate) const ID: DialectId = DialectId("openai_chat");
 pub(crate) use adapt::adapt_plainly;
 pub(crate) use peek::delivery;
 

@@ -10,6 +10,7 @@ use types::Json;
 use types::conversation::Extras;
 
 use crate::extras::{Carried, says_nothing};
+use crate::{openai_chat, openai_responses};
 
 /// [`types::conversation::Tool::Opaque`]'s kind for a tool that takes a text of any form.
 pub(crate) const CUSTOM: &str = "custom";
@@ -19,7 +20,7 @@ pub(crate) const CUSTOM_CALL: &str = "custom_call";
 /// The type of a call in the language that has things flat.
 const FLAT_CALL: &str = "custom_tool_call";
 
-/// Fields of a request that both have under one name, and no other language has.
+/// Fields of a request that both have under one name. What is called so in another language is something else.
 const FIELDS: &[&str] = &[
     "metadata",
     "moderation",
@@ -32,6 +33,9 @@ const FIELDS: &[&str] = &[
 /// Carries over those of a caller's fields that the other of the two has too: by one name in both, or by `renamed`,
 /// which has each name and the one to write.
 pub(crate) fn carry<'a>(extras: &'a Extras, renamed: &[(&str, &'static str)], carried: &mut Carried<'a>) {
+    if !is_of_the_two(extras) {
+        return;
+    }
     for (name, json) in extras.fields.iter().filter(|(_, json)| !says_nothing(json.as_str())) {
         let same = FIELDS.iter().find(|known| *known == name);
         let other = renamed.iter().find(|(known, _)| known == name).map(|(_, other)| other);
@@ -40,6 +44,11 @@ pub(crate) fn carry<'a>(extras: &'a Extras, renamed: &[(&str, &'static str)], ca
             carried.found(name);
         }
     }
+}
+
+/// Whether the caller speaks one of the two.
+fn is_of_the_two(extras: &Extras) -> bool {
+    extras.dialect.is_some_and(|id| [openai_chat::ID, openai_responses::ID].contains(&id))
 }
 
 /// A caller's word on which tools may be called that has no canonical one, if both languages have it.

@@ -46,7 +46,7 @@ use crate::{
 };
 
 /// The language's name.
-const ID: DialectId = DialectId("openai_responses");
+pub(crate) const ID: DialectId = DialectId("openai_responses");
 
 /// `OpenAI` Responses.
 #[derive(Debug)]

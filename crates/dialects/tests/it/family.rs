@@ -1,11 +1,11 @@
 //! What Chat Completions and Responses both have goes from one to the other as it was said.
 
 use crate::asked;
-use dialects::{Conversational, Delivered, Head, conduit};
+use dialects::{Conversational, Delivered, Head, PathSaid, conduit};
 use http::HeaderMap;
 use serde_json::{Value, json};
 use types::Frame;
-use types::conversation::{Delivery, Target};
+use types::conversation::{Change, Delivery, Target};
 
 fn language(name: &str) -> &'static dyn Conversational {
     dialects::by_name(name).unwrap().conversational().unwrap()
@@ -74,6 +74,22 @@ fn a_request_says_the_same_in_both() {
     // Who is asked for is `user` in one and `safety_identifier` in the other.
     let read = without(&chat, &["safety_identifier"]);
     check(("openai_responses", "openai_chat"), &responses, &read);
+}
+
+#[test]
+fn what_is_only_called_the_same_in_another_language_is_not_carried_over() {
+    // Whether Google's logs have the request, which is not whether OpenAI keeps the answer.
+    let said = json!({"contents": [{"role": "user", "parts": [{"text": "a"}]}], "store": true});
+    let (headers, path) = (HeaderMap::new(), PathSaid { model: Some("m".into()), ..PathSaid::default() });
+    let head = Head { path: &path, ..Head::of(&headers) };
+    let read = language("gemini").decode_request(head, said.to_string().as_bytes()).unwrap();
+    let target = Target { model: "m".into(), max_output_tokens: None, quirks: [].into(), strict: false };
+    for upstream in ["openai_chat", "openai_responses"] {
+        let written = language(upstream).encode_request(&read, &target).unwrap();
+        let body: Value = serde_json::from_slice(&written.body.concat()).unwrap();
+        assert_ne!(body.get("store"), Some(&json!(true)), "{upstream}");
+        assert!(written.changes.contains(&Change::dropped("store")), "{upstream}: {:?}", written.changes);
+    }
 }
 
 #[test]
