@@ -216,8 +216,10 @@ impl Account {
         self.facts.cost = self.facts.cost.plus(cost);
         let duration = self.now.since(attempt.at);
         self.emit_attempt(&attempt, &ending, fault, duration);
-        if let (Some(_), Some(id), Some(served)) =
-            (self.caller.continued(), &ending.tally.id, &self.facts.served_by)
+        // Of an answer that was translated, the caller knows no id of the provider's.
+        if self.caller.continued().is_some()
+            && let (Some(id), Some(served)) = (&ending.tally.id, &self.facts.served_by)
+            && served.dialect == self.caller.id()
         {
             self.gateway.origins.remember(id, &served.destination.name);
         }

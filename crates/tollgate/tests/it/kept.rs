@@ -412,6 +412,38 @@ async fn a_turn_goes_on_where_the_answer_was_given_from_which_it_does() {
 }
 
 #[tokio::test]
+async fn an_id_that_no_caller_has_seen_leads_nowhere() {
+    let a = FakeUpstream::start(|_| {
+        let body = json!({"id": "resp_2", "object": "response", "created_at": 1, "model": "m", "status": "completed",
+            "output": [], "usage": {"input_tokens": 3, "output_tokens": 5, "total_tokens": 8}});
+        Reply::json(200, body.to_string())
+    })
+    .await;
+    let b = FakeUpstream::start(|_| {
+        let message = json!({"role": "assistant", "content": "hi"});
+        let choices = json!([{"index": 0, "message": message, "finish_reason": "stop"}]);
+        Reply::json(
+            200,
+            json!({"id": "chatcmpl-1", "created": 1, "model": "m", "choices": choices}).to_string(),
+        )
+    })
+    .await;
+    let config = format!(
+        "providers:\n  a: {{kind: openai, url: \"{}/v1\", key: k}}\n  b: {{kind: mistral, url: \"{}/v1\", key: k}}\nmodels: {{m: {{targets: b/m, fallback: a/m}}}}\n",
+        a.url(),
+        b.url()
+    );
+    let gateway = gateway().config(&config).start().await;
+    let told = gateway.post("/v1/responses", json!({"model": "m", "input": "hi"}).to_string()).send().await;
+    assert_eq!((told.status, b.received().len()), (200, 1), "{}", told.text());
+    assert_ne!(told.json()["id"], "chatcmpl-1");
+    // Its answer was translated: who goes on from an answer of that id goes on from another provider's.
+    let body = json!({"model": "m", "input": "hi", "previous_response_id": "chatcmpl-1"}).to_string();
+    let went_on = gateway.post("/v1/responses", body).send().await;
+    assert_eq!((went_on.status, a.received().len()), (200, 1), "{}", went_on.text());
+}
+
+#[tokio::test]
 async fn no_conversation_is_about_a_file_that_only_the_gateway_s_account_may_open() {
     let upstream = FakeUpstream::start(|_| Reply::json(400, "{}")).await;
     let url = upstream.url();
