@@ -58,12 +58,13 @@ impl Try<'_> {
         account: &mut Account,
     ) -> Result<Box<dyn Conduit>, Fault> {
         for part in parts {
+            let destination = part.destination;
             let answer = self.ask_part(part, account).await?;
             let (taken, outcome) = take(way, answer).await;
             way = taken;
             account.look();
             account.note(way.tally());
-            outcome?;
+            outcome.map_err(|fault| destination.catalogue.classify(fault))?;
         }
         Ok(way)
     }

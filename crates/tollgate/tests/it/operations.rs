@@ -285,6 +285,20 @@ async fn a_part_that_fails_fails_the_request_and_what_was_used_before_is_on_reco
 }
 
 #[tokio::test]
+async fn what_a_part_says_went_wrong_is_understood_as_of_a_whole() {
+    let error = json!({"error": {"message": "too many of them", "code": "TOO_MANY_TOKENS"}}).to_string();
+    let (gateway, upstream) = behind("cohere", move |_| Reply::json(200, error.clone())).await;
+    let whole = json!({"model": "up/embed-v4.0", "input": ["1"]});
+    let parts = json!({"model": "up/embed-v4.0", "input": vec!["1"; 97]});
+    for body in [whole, parts] {
+        let answer = gateway.post("/v1/embeddings", body.to_string()).send().await;
+        let told = (answer.status, answer.header("x-tollgate-code").to_owned());
+        assert_eq!(told, (400, "TG-1314".to_owned()), "{}", answer.text());
+    }
+    assert_eq!(upstream.received().len(), 2);
+}
+
+#[tokio::test]
 async fn more_texts_than_go_in_parts_are_refused_before_anything_is_sent() {
     let (gateway, upstream) = behind("cohere", |_| Reply::json(200, "{}")).await;
     let body = json!({"model": "up/embed-v4.0", "input": vec!["a"; 96 * 22 + 1]});
