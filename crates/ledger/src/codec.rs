@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use types::{
-    AttemptId, FaultKind, MicroUsd, Operation, RequestId, ServiceTier, TokenClass, Tokens, Unit, Units,
-    UnixTime, Usage,
+    AttemptId, FaultKind, MicroUsd, Operation, RequestId, Residency, ServiceTier, TokenClass, Tokens, Unit,
+    Units, UnixTime, Usage,
 };
 use uuid::Uuid;
 
@@ -31,6 +31,10 @@ const SEALED: u8 = 5;
 
 /// Everything that can stand in a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are records, and each is looked at where it is read"
+)]
 pub(crate) enum Entry {
     Header(Header),
     Record(Record),
@@ -168,7 +172,7 @@ fn put_usage(out: &mut Vec<u8>, usage: &Usage) {
     for class in TokenClass::ALL {
         put_number(out, usage.of(*class).0);
     }
-    out.push(usage.service_tier.map_or(0, service_tier_code));
+    out.push(level_code(usage));
     put_units(out, &usage.units);
 }
 
@@ -258,6 +262,18 @@ const fn service_tier_code(tier: ServiceTier) -> u8 {
     }
 }
 
+/// The tier in the lower half of a byte, the place in the upper one.
+fn level_code(usage: &Usage) -> u8 {
+    let residency = usage.residency.map_or(0, residency_code);
+    usage.service_tier.map_or(0, service_tier_code) | residency << 4
+}
+
+const fn residency_code(residency: Residency) -> u8 {
+    match residency {
+        Residency::Us => 1,
+    }
+}
+
 const fn unit_code(unit: Unit) -> u8 {
     match unit {
         Unit::InputCharacter => 1,
@@ -269,6 +285,8 @@ const fn unit_code(unit: Unit) -> u8 {
         Unit::Query => 7,
         Unit::Request => 8,
         Unit::WebSearch => 9,
+        Unit::WebSearchLow => 10,
+        Unit::WebSearchHigh => 11,
     }
 }
 
@@ -410,7 +428,7 @@ impl<'a> Fields<'a> {
 
     /// In the order of [`TokenClass::ALL`].
     fn usage(&mut self) -> Option<Usage> {
-        Some(Usage {
+        let mut usage = Usage {
             input: self.tokens()?,
             input_audio: self.tokens()?,
             input_image: self.later_tokens()?,
@@ -422,9 +440,11 @@ impl<'a> Fields<'a> {
             output_audio: self.tokens()?,
             output_image: self.later_tokens()?,
             reasoning: self.tokens()?,
-            service_tier: self.service_tier()?,
-            units: self.units()?,
-        })
+            ..Usage::default()
+        };
+        (usage.service_tier, usage.residency) = self.level()?;
+        usage.units = self.units()?;
+        Some(usage)
     }
 
     fn units(&mut self) -> Option<Units> {
@@ -438,16 +458,14 @@ impl<'a> Fields<'a> {
         Some(units)
     }
 
-    #[expect(
-        clippy::option_option,
-        reason = "the outer one is a payload that is none, the inner one the usual tier"
-    )]
-    fn service_tier(&mut self) -> Option<Option<ServiceTier>> {
+    /// The tier and the place; none of either where it is the usual one.
+    fn level(&mut self) -> Option<(Option<ServiceTier>, Option<Residency>)> {
         let code = if self.version == 1 { 0 } else { self.byte()? };
-        if code == 0 {
-            return Some(None);
-        }
-        ServiceTier::ALL.iter().find(|tier| service_tier_code(**tier) == code).map(|tier| Some(*tier))
+        let (tier, place) = (code & 0xf, code >> 4);
+        let known_tier = ServiceTier::ALL.iter().copied().find(|known| service_tier_code(*known) == tier);
+        let known_place = Residency::ALL.iter().copied().find(|known| residency_code(*known) == place);
+        let is_known = known_tier.is_some() == (tier > 0) && known_place.is_some() == (place > 0);
+        is_known.then_some((known_tier, known_place))
     }
 
     fn header(&mut self) -> Option<Header> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use types::{MicroUsd, PerMillion, ServiceTier, TokenClass, Tokens, Unit, Units, Usage};
+use types::{MicroUsd, PerMillion, Residency, ServiceTier, TokenClass, Tokens, Unit, Units, Usage};
 
 /// A model's price list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,14 @@ pub struct Price {
     /// The first that fits is in force; the base where none does.
     rules: Vec<Rule>,
     units: Vec<(Unit, PerMillion)>,
+    /// How many times as much the tokens of an answer cost that is kept to a place.
+    residencies: Vec<(Residency, Times)>,
 }
+
+/// A factor in millionths: 1.1 is `1_100_000`.
+pub(crate) type Times = u64;
+/// As much as anywhere.
+const ONCE: Times = 1_000_000;
 
 /// Rates that are in force instead of the base's where all conditions hold, for every token of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +51,12 @@ impl Price {
         rules: Vec<Rule>,
         units: Vec<(Unit, PerMillion)>,
     ) -> Self {
-        Self { version, base, rules, units }
+        Self { version, base, rules, units, residencies: Vec::new() }
+    }
+
+    /// The same list with so many times its prices for tokens in these places.
+    pub(crate) fn with_residencies(self, residencies: Vec<(Residency, Times)>) -> Self {
+        Self { residencies, ..self }
     }
 
     /// What a million tokens of `class` cost in a request to which no rule applies.
@@ -54,7 +66,8 @@ impl Price {
 
     /// What a million of `unit` cost, where the model charges for them.
     pub fn unit(&self, unit: Unit) -> Option<PerMillion> {
-        self.units.iter().find(|(known, _)| *known == unit).map(|(_, rate)| *rate)
+        let listed = |unit| self.units.iter().find(|(known, _)| *known == unit).map(|(_, rate)| *rate);
+        listed(unit).or_else(|| listed(unit.usual()))
     }
 
     /// Whether it charges for units alone: tokens cost nothing, so that nobody has to guess them.
@@ -74,13 +87,15 @@ impl Price {
             let is_told = |class| usage.of(class) > Tokens(0) && rates.of(class) > PerMillion(0);
             !unit.as_tokens().is_some_and(is_told)
         };
-        let units = self.units.iter().filter(|(unit, _)| charged(*unit));
-        let units = units.map(|(unit, rate)| rate.exact_units(usage.units.of(*unit)));
-        MicroUsd::from_exact(tokens.chain(units).sum())
+        let units = usage.units.used().filter(|(unit, _)| charged(*unit));
+        let units = units.filter_map(|(unit, count)| Some(self.unit(unit)?.exact_units(count)));
+        let place = self.residencies.iter().find(|(place, _)| Some(*place) == usage.residency);
+        let tokens = times(tokens.sum(), place.map_or(ONCE, |(_, times)| *times));
+        MicroUsd::from_exact(tokens + units.sum::<u128>())
     }
 
     /// The most that `input` and `output` tokens can cost, whatever classes they turn out to be in, whichever tier
-    /// the provider serves them at and whichever rule up to their number applies, with these units: what a reservation
+    /// and place the provider serves them at and whichever rule up to their number applies, with these units: what a reservation
     /// holds.
     pub fn ceiling(&self, input: Tokens, output: Tokens, units: &Units) -> MicroUsd {
         let reached = self.rules.iter().filter(|rule| rule.reaches(input)).map(|rule| &rule.rates);
@@ -88,8 +103,9 @@ impl Price {
             rates.dearest(Direction::Input).exact(input) + rates.dearest(Direction::Output).exact(output)
         };
         let tokens = reached.map(worst).fold(worst(&self.base), u128::max);
+        let dearest = self.residencies.iter().map(|(_, times)| *times).fold(ONCE, Times::max);
         let units = self.units.iter().map(|(unit, rate)| rate.exact_units(units.of(*unit)));
-        MicroUsd::from_exact(tokens + units.sum::<u128>())
+        MicroUsd::from_exact(times(tokens, dearest) + units.sum::<u128>())
     }
 
     /// A list that is nowhere cheaper than any of these; `None` where there are none. It has no rules: each class
@@ -103,6 +119,12 @@ impl Price {
             });
             let rates = price.rules.iter().map(|rule| &rule.rates).chain([&price.base]);
             top.base = rates.fold(top.base, |top, rates| top.or_dearer(rates));
+            for (place, times) in &price.residencies {
+                match top.residencies.iter_mut().find(|(known, _)| known == place) {
+                    Some((_, known)) => *known = (*known).max(*times),
+                    None => top.residencies.push((*place, *times)),
+                }
+            }
             for (unit, rate) in &price.units {
                 match top.units.iter_mut().find(|(known, _)| known == unit) {
                     Some((_, known)) => *known = (*known).max(*rate),
@@ -185,6 +207,16 @@ impl Rates {
     fn or_dearer(&self, other: &Self) -> Self {
         Self::new(|class| Some(self.of(class).max(other.of(class)))).unwrap_or(*self)
     }
+}
+
+/// So many times an exact amount.
+fn times(amount: u128, times: Times) -> u128 {
+    amount * u128::from(times) / u128::from(ONCE)
+}
+
+/// Reads a factor: a decimal with at most six places. Exact, or `None`.
+pub(crate) fn parse_times(text: &str) -> Option<Times> {
+    parse_decimal(text, 6).map(|PerMillion(times)| times)
 }
 
 /// The dearest price that is believed. It also keeps the sum over all classes of any count within 128 bits.

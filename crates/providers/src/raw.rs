@@ -178,6 +178,7 @@ pub(crate) struct RawModel {
     pub(crate) price: Option<BTreeMap<String, String>>,
     pub(crate) rules: Option<Vec<RawRule>>,
     pub(crate) units: Option<BTreeMap<String, String>>,
+    pub(crate) residency: Option<BTreeMap<String, String>>,
 }
 
 /// One of a model's `rules`.

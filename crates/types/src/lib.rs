@@ -11,6 +11,7 @@ mod json;
 mod money;
 mod refusal;
 pub mod rerank;
+mod residency;
 mod secret;
 mod service_tier;
 mod stream;
@@ -29,6 +30,7 @@ pub use ids::{
 pub use json::Json;
 pub use money::{MicroUsd, PerMillion};
 pub use refusal::{Counted, Refusal, RetryAdvice, Standing};
+pub use residency::Residency;
 pub use secret::Secret;
 pub use service_tier::ServiceTier;
 pub use stream::{Frame, StreamEvent, StreamForm};

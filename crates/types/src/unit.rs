@@ -1,5 +1,7 @@
 //! What is used and charged for besides tokens, counted by the unit.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::TokenClass;
@@ -69,6 +71,8 @@ units! {
     query Query "query" "A query, of a reranker a search unit.";
     request Request "request" "A request.";
     web_search WebSearch "web_search" "A search of the web while answering.";
+    web_search_low WebSearchLow "web_search_low" "One of which little is read.";
+    web_search_high WebSearchHigh "web_search_high" "One of which much is read.";
 }
 
 impl Unit {
@@ -79,7 +83,30 @@ impl Unit {
             Self::InputSecond => Some(TokenClass::InputAudio),
             Self::OutputImage => Some(TokenClass::OutputImage),
             Self::OutputSecond => Some(TokenClass::OutputAudio),
-            Self::InputCharacter | Self::Page | Self::Query | Self::Request | Self::WebSearch => None,
+            Self::InputCharacter
+            | Self::Page
+            | Self::Query
+            | Self::Request
+            | Self::WebSearch
+            | Self::WebSearchHigh
+            | Self::WebSearchLow => None,
+        }
+    }
+
+    /// The unit whose price counts where a list has none of this one's own.
+    #[must_use]
+    pub const fn usual(self) -> Self {
+        match self {
+            Self::WebSearchHigh | Self::WebSearchLow => Self::WebSearch,
+            other @ (Self::InputCharacter
+            | Self::InputImage
+            | Self::InputSecond
+            | Self::OutputImage
+            | Self::OutputSecond
+            | Self::Page
+            | Self::Query
+            | Self::Request
+            | Self::WebSearch) => other,
         }
     }
 }
@@ -88,6 +115,16 @@ impl Units {
     /// Whether nothing was used.
     pub fn is_empty(&self) -> bool {
         *self == Self::NONE
+    }
+
+    /// The seconds of so long a time; one that has begun counts.
+    pub fn begun_seconds(time: Duration) -> u64 {
+        time.as_secs() + u64::from(time.subsec_nanos() > 0)
+    }
+
+    /// All searches of the web, however much is read of them.
+    pub const fn searches(&self) -> u64 {
+        self.web_search.saturating_add(self.web_search_low).saturating_add(self.web_search_high)
     }
 
     /// The units of which some were used, with how many.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ServiceTier, Units};
+use crate::{Residency, ServiceTier, Units};
 
 /// A number of tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ macro_rules! classes {
             /// The tier it was served at, where the provider named one that may have a price of its own.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub service_tier: Option<ServiceTier>,
+            /// Where it was kept to, where the provider named a place that may have a price of its own.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub residency: Option<Residency>,
             /// What was used that is not counted in tokens.
             #[serde(default, skip_serializing_if = "Units::is_empty")]
             pub units: Units,
@@ -50,12 +53,13 @@ macro_rules! classes {
                 match class { $(TokenClass::$variant => self.$field,)+ }
             }
 
-            /// The sum of two usages, class by class. The later one's tier counts.
+            /// The sum of two usages, class by class. The later one's tier and place count.
             #[must_use]
             pub fn plus(&self, other: &Self) -> Self {
                 Self {
                     $($field: Tokens(self.$field.0.saturating_add(other.$field.0)),)+
                     service_tier: other.service_tier.or(self.service_tier),
+                    residency: other.residency.or(self.residency),
                     units: self.units.plus(&other.units),
                 }
             }
@@ -67,6 +71,7 @@ macro_rules! classes {
                 Self {
                     $($field: if later.$field.0 == 0 { self.$field } else { later.$field },)+
                     service_tier: later.service_tier.or(self.service_tier),
+                    residency: later.residency.or(self.residency),
                     units: self.units.updated(&later.units),
                 }
             }
@@ -79,6 +84,7 @@ macro_rules! classes {
                 Self {
                     $($field: take(if $input { &mut input } else { &mut output }, self.$field),)+
                     service_tier: self.service_tier,
+                    residency: self.residency,
                     units: self.units,
                 }
             }

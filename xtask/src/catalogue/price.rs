@@ -14,6 +14,8 @@ pub(super) struct Prices {
     base: Option<Rates>,
     rules: Vec<Rule>,
     units: Vec<(&'static str, String)>,
+    /// How many times as much tokens cost in the United States alone.
+    in_us: Option<String>,
 }
 
 struct Rule {
@@ -78,6 +80,7 @@ impl Prices {
     pub(super) fn read(facts: &Facts, task: &str, zero_is_free: bool) -> Self {
         let mut prices = Self::ranges(facts).unwrap_or_else(|| Self::keys(facts));
         prices.units = units(facts, task);
+        prices.in_us = multiple(facts, "us").filter(|_| prices.base.is_some()).map(|times| decimal(times, 6));
         // The table estimates by the second what is charged for by the token.
         if task == "transcription" && prices.base.is_some() {
             prices.units.retain(|(unit, _)| *unit != "input_second");
@@ -111,7 +114,7 @@ impl Prices {
             }
         }
         rules.extend(fast(facts, &standard));
-        Self { base: standard.base(), rules, units: Vec::new() }
+        Self { base: standard.base(), rules, ..Self::default() }
     }
 
     /// Prices by a list of ranges of input.
@@ -126,7 +129,7 @@ impl Prices {
         let first = (!ranges.is_empty()).then(|| ranges.remove(0))?;
         let rules =
             ranges.into_iter().rev().map(|(above, rates)| Rule { above: Some(above), tier: None, rates });
-        Some(Self { base: Some(first.1), rules: rules.collect(), units: Vec::new() })
+        Some(Self { base: Some(first.1), rules: rules.collect(), ..Self::default() })
     }
 
     /// Whether both are the same but for their rules.
@@ -156,6 +159,9 @@ impl Prices {
         if !self.units.is_empty() {
             let _ = writeln!(text, "units = {}", inline(&self.units));
         }
+        if let Some(times) = &self.in_us {
+            let _ = writeln!(text, "residency = {{ us = \"{times}\" }}");
+        }
     }
 }
 
@@ -171,9 +177,14 @@ fn thresholds(facts: &Facts) -> Vec<Option<u64>> {
 
 /// Anthropic's fast mode: a multiple of everything.
 fn fast(facts: &Facts, standard: &Point<'_>) -> Option<Rule> {
-    let multiple = facts.get("provider_specific_entry")?.get("fast")?.as_f64()?;
+    let multiple = multiple(facts, "fast")?;
     let rates = Point::fill(|class| Some(standard.own(class)? * multiple))?;
     Some(Rule { above: None, tier: Some("fast"), rates })
+}
+
+/// What everything is multiplied with in a case of the provider's own.
+fn multiple(facts: &Facts, case: &str) -> Option<f64> {
+    facts.get("provider_specific_entry")?.get(case)?.as_f64()
 }
 
 /// Where in a table's many keys a price stands.
@@ -244,11 +255,16 @@ impl Point<'_> {
 
 fn units(facts: &Facts, task: &str) -> Vec<(&'static str, String)> {
     let mut units: Vec<(&'static str, String)> = Vec::new();
-    let search = facts.get("search_context_cost_per_query");
-    let search = search.and_then(|sizes| sizes.get("search_context_size_medium")).and_then(Value::as_f64);
+    let searches = facts.get("search_context_cost_per_query");
+    let search = |size| searches?.get(format!("search_context_size_{size}"))?.as_f64();
+    let usual = search("medium");
+    let sizes = [("web_search_low", search("low")), ("web_search_high", search("high"))];
+    let sizes = sizes.into_iter().filter(|(_, dollars)| usual.is_some() && *dollars != usual);
+    let searches = [("web_search", usual)].into_iter().chain(sizes);
+    let searches = searches.filter_map(|(unit, dollars)| Some((unit, dollars?)));
     let listed = UNITS.iter().filter(|(_, _, tasks)| tasks.is_empty() || tasks.contains(&task));
     let listed = listed.filter_map(|(unit, key, _)| Some((*unit, facts.get(*key)?.as_f64()?)));
-    for (unit, dollars) in listed.chain(search.map(|dollars| ("web_search", dollars))) {
+    for (unit, dollars) in listed.chain(searches) {
         if dollars > 0.0 && units.iter().all(|(known, _)| *known != unit) {
             units.push((unit, decimal(dollars * 1e3, 9)));
         }

@@ -1,7 +1,7 @@
 //! Token counts: the wire's input excludes what a cache read or stored, its output includes reasoning.
 
 use serde::{Deserialize, Deserializer, Serialize};
-use types::{ServiceTier, Tokens, Units, Usage};
+use types::{Residency, ServiceTier, Tokens, Units, Usage};
 
 use super::ANSWER_DEPTH;
 use crate::outline::{self, Part};
@@ -17,6 +17,7 @@ pub(super) struct WireUsage {
     output_tokens_details: Option<OutputDetails>,
     web_searches: Option<u64>,
     service_tier: Option<ServiceTier>,
+    inference_geo: Option<Residency>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -66,6 +67,10 @@ impl WireUsage {
                     let word = value.text().unwrap_or_default();
                     read.service_tier = read.service_tier.or(ServiceTier::of_word(word.as_bytes()));
                 }
+                b"inference_geo" => {
+                    let word = value.text().unwrap_or_default();
+                    read.inference_geo = Residency::of_word(word.as_bytes());
+                }
                 _ => {}
             }
         }
@@ -83,6 +88,7 @@ impl WireUsage {
             output_tokens_details,
             web_searches,
             service_tier,
+            inference_geo,
         } = later;
         self.input_tokens = input_tokens.or(self.input_tokens);
         self.cache_creation_input_tokens = cache_creation_input_tokens.or(self.cache_creation_input_tokens);
@@ -92,6 +98,7 @@ impl WireUsage {
         self.output_tokens_details = output_tokens_details.or(self.output_tokens_details);
         self.web_searches = web_searches.or(self.web_searches);
         self.service_tier = service_tier.or(self.service_tier);
+        self.inference_geo = inference_geo.or(self.inference_geo);
     }
 
     /// The same in disjoint classes.
@@ -113,6 +120,7 @@ impl WireUsage {
             output: Tokens(output - thinking),
             reasoning: Tokens(thinking),
             service_tier: self.service_tier,
+            residency: self.inference_geo,
             units: Units { web_search: self.web_searches.unwrap_or_default(), ..Units::default() },
             ..Usage::default()
         }
@@ -142,7 +150,7 @@ struct ServerToolUse {
 impl From<Usage> for UsageOut {
     fn from(usage: Usage) -> Self {
         let written = usage.cache_write_5m.0.saturating_add(usage.cache_write_1h.0);
-        let (reasoning, searches) = (usage.reasoning.0, usage.units.web_search);
+        let (reasoning, searches) = (usage.reasoning.0, usage.units.searches());
         Self {
             input_tokens: usage
                 .input

@@ -2,7 +2,7 @@
 
 use serde::de::Deserializer;
 use serde::{Deserialize, Serialize};
-use types::{ServiceTier, Units, Usage};
+use types::{ServiceTier, Unit, Units, Usage};
 
 use crate::openai_family::MAX_DEPTH;
 use crate::openai_family::usage::{Count, Inclusive};
@@ -23,9 +23,10 @@ pub(super) struct ReadUsage {
     cache_creation_input_tokens: Count,
     /// Of `cache_creation`: what is kept for an hour.
     ephemeral_1h_input_tokens: Count,
-    /// Searches of the web, where they are told: by number, or by how much of one was read.
+    /// Searches of the web, where they are told by number.
     web_searches: Count,
-    has_searched: bool,
+    /// How much of one was read, where that is told instead.
+    search: Option<Unit>,
 }
 
 /// The object `x_groq`, in which some servers put the usage of a stream.
@@ -93,7 +94,7 @@ impl ReadUsage {
                 }
                 b"num_search_queries" => read.web_searches = Count::read(value)?,
                 b"server_tool_use" => read.web_searches = Count::of(value, "web_search_requests")?,
-                b"search_context_size" if value.raw() != b"null" => read.has_searched = true,
+                b"search_context_size" => read.search = search(value),
                 b"cache_creation" => {
                     read.ephemeral_1h_input_tokens = Count::of(value, "ephemeral_1h_input_tokens")?;
                 }
@@ -119,8 +120,11 @@ impl ReadUsage {
             output_image: output.image_tokens,
             reasoning: output.reasoning_tokens,
         };
-        let web_search = self.web_searches.0.max(u64::from(self.has_searched));
-        Usage { units: Units { web_search, ..Units::default() }, ..counted.to_usage(service_tier) }
+        let units = match (self.web_searches.0, self.search) {
+            (0, Some(search)) => Units::default().with(search, 1),
+            (web_search, _) => Units { web_search, ..Units::default() },
+        };
+        Usage { units, ..counted.to_usage(service_tier) }
     }
 
     fn cache_read(&self) -> u64 {
@@ -132,6 +136,15 @@ impl ReadUsage {
         let detail = &self.prompt_tokens_details;
         let detail = detail.cache_write_tokens.0.max(detail.cache_creation_tokens.0);
         detail.max(self.cache_creation_input_tokens.0)
+    }
+}
+
+/// A search of which so much is read, by the word for that.
+fn search(size: Part<'_>) -> Option<Unit> {
+    match size.text()?.as_ref() {
+        "low" => Some(Unit::WebSearchLow),
+        "high" => Some(Unit::WebSearchHigh),
+        _ => Some(Unit::WebSearch),
     }
 }
 

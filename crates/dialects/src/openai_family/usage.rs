@@ -57,6 +57,7 @@ impl Inclusive {
             output_image: Tokens(output_image),
             reasoning: Tokens(reasoning),
             service_tier,
+            residency: None,
             units: Units::default(),
         }
     }

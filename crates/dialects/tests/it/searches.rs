@@ -28,7 +28,7 @@ fn check(language: &str, frames: &[Frame], searches: u64) {
         }
         way.end(&mut out).unwrap();
         let usage = way.tally().usage.unwrap();
-        assert_eq!((usage.input.0, usage.units.web_search), (10, searches), "{language} as {caller}");
+        assert_eq!((usage.input.0, usage.units.searches()), (10, searches), "{language} as {caller}");
     }
 }
 

@@ -38,11 +38,13 @@ fn texts() -> impl Strategy<Value = String> {
 
 fn usages() -> impl Strategy<Value = Usage> {
     let tiers = option::of(prop::sample::select(ServiceTier::ALL));
-    let units = option::of(any::<[u64; 9]>()).prop_map(|counts| {
+    let units = option::of(any::<[u64; 11]>()).prop_map(|counts| {
         let counts = Unit::ALL.iter().zip(counts.unwrap_or_default());
         counts.fold(Units::default(), |units, (unit, count)| units.with(*unit, count))
     });
-    (any::<[u64; 11]>(), tiers, units).prop_map(|([a, b, c, d, e, f, g, h, i, j, k], service_tier, units)| {
+    let level = (tiers, option::of(prop::sample::select(Residency::ALL)));
+    (any::<[u64; 11]>(), level, units).prop_map(|([a, b, c, d, e, f, g, h, i, j, k], level, units)| {
+        let (service_tier, residency) = level;
         Usage {
             input: Tokens(a),
             input_audio: Tokens(b),
@@ -56,6 +58,7 @@ fn usages() -> impl Strategy<Value = Usage> {
             output_image: Tokens(j),
             reasoning: Tokens(k),
             service_tier,
+            residency,
             units,
         }
     })

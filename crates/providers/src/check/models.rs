@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use types::{PerMillion, ServiceTier, TokenClass, Tokens, Unit};
+use types::{PerMillion, Residency, ServiceTier, TokenClass, Tokens, Unit};
 
 use super::findings::Findings;
 use crate::model::{CAPABILITIES, MODALITIES, TASKS, has_form};
-use crate::price::{Rates, Rule, parse_dollars, parse_dollars_per_thousand};
+use crate::price::{Rates, Rule, Times, parse_dollars, parse_dollars_per_thousand, parse_times};
 use crate::raw::{RawModel, RawModels, RawRule};
 use crate::{Model, Price, Problem};
 
@@ -109,6 +109,7 @@ fn merge(model: &mut Read, correction: Read) {
         price: if keeps_price { old.price } else { new.price },
         rules: if keeps_price { old.rules } else { new.rules },
         units: if keeps_price { old.units } else { new.units },
+        residency: if keeps_price { old.residency } else { new.residency },
     };
     model.file = correction.file;
     if !keeps_price {
@@ -160,6 +161,7 @@ fn price(field: &str, raw: &RawModel, version: Arc<str>, findings: &mut Findings
         findings.report(&format!("{field}.rules"), "there are rules, but no price");
     }
     let units = units(field, raw, findings);
+    let residencies = residencies(field, raw, findings);
     let base = match &raw.price {
         Some(price) => rates(&format!("{field}.price"), price, findings)?,
         // What charges for other things alone charges nothing for tokens.
@@ -169,7 +171,21 @@ fn price(field: &str, raw: &RawModel, version: Arc<str>, findings: &mut Findings
     let numbered = rules.iter().enumerate();
     let rules =
         numbered.filter_map(|(index, raw)| rule(&format!("{field}.rules[{index}]"), raw, findings)).collect();
-    Some(Price::new(version, base, rules, units))
+    Some(Price::new(version, base, rules, units).with_residencies(residencies))
+}
+
+fn residencies(field: &str, raw: &RawModel, findings: &mut Findings) -> Vec<(Residency, Times)> {
+    let words: Vec<_> = Residency::ALL.iter().map(|place| (place.as_str(), *place)).collect();
+    let mut residencies = Vec::new();
+    for (place, factor) in raw.residency.iter().flatten() {
+        let field = format!("{field}.residency.{place}");
+        let times = parse_times(factor);
+        if times.is_none() {
+            findings.report(&field, format!("`{factor}` is not a factor with at most six decimals"));
+        }
+        residencies.extend(findings.word(&field, place, &words).zip(times));
+    }
+    residencies
 }
 
 fn rule(field: &str, raw: &RawRule, findings: &mut Findings) -> Option<Rule> {

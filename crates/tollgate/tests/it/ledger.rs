@@ -113,6 +113,7 @@ const fn usage(input: u64, output: u64) -> Usage {
         output_image: Tokens(0),
         reasoning: Tokens(0),
         service_tier: None,
+        residency: None,
         units: Units::NONE,
     }
 }

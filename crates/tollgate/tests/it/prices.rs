@@ -114,6 +114,30 @@ async fn the_tier_that_the_answer_names_is_the_one_that_is_charged() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_kept_to_a_place_is_charged_as_its_provider_does_there() {
+    let upstream = FakeUpstream::start(|request| {
+        let usage = json!({
+            "input_tokens": 100_000, "output_tokens": 1_000, "service_tier": "standard",
+            "inference_geo": request.json()["inference_geo"],
+        });
+        let message = json!({
+            "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-sonnet-5", "stop_reason": "end_turn",
+            "content": [{"type": "text", "text": "hi"}], "usage": usage,
+        });
+        Reply::json(200, message.to_string())
+    })
+    .await;
+    let config = format!("providers: {{a: {{kind: anthropic, url: \"{}\", key: k}}}}\n", upstream.url());
+    let gateway = gateway().config(&config).start().await;
+    for (place, cost) in [("global", "0.210000"), ("us", "0.231000"), ("not_available", "0.210000")] {
+        let mut body: Value = serde_json::from_str(&ask("a/claude-sonnet-5")).unwrap();
+        (body["max_tokens"], body["inference_geo"]) = (json!(9), json!(place));
+        let response = call(&gateway, MESSAGES, body.to_string()).send().await;
+        assert_eq!((response.status, response.header("x-tollgate-cost-usd")), (200, cost), "{place}");
+    }
+}
+
+#[tokio::test]
 async fn the_listing_tells_what_every_model_of_a_large_catalogue_costs() {
     let config =
         "providers: {openrouter: {key: k}, openai: {key: k}, anthropic: {key: k}, fireworks: {key: k}}\n";

@@ -126,6 +126,26 @@ async fn searches_of_the_web_cost_beside_tokens() {
 }
 
 #[tokio::test]
+async fn a_search_is_charged_by_how_much_of_it_was_read() {
+    for (size, unit, dollars) in [
+        ("low", "web_search_low", "0.00502"),
+        ("medium", "web_search", "0.00802"),
+        ("high", "web_search_high", "0.01202"),
+    ] {
+        let answer = json!({
+            "id": "1", "object": "chat.completion", "created": 1, "model": "sonar",
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": "x"}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 10, "completion_tokens": 10, "total_tokens": 20, "search_context_size": size},
+        });
+        let (_upstream, gateway) = behind("perplexity", Reply::json(200, answer.to_string())).await;
+        let body = json!({"model": "up/sonar", "messages": [{"role": "user", "content": "hi"}]});
+        let answer = gateway.post("/v1/chat/completions", body.to_string()).send().await;
+        let units = json!({unit: 1});
+        check(&gateway, &answer, Expect { units, dollars, estimated: 0 }).await;
+    }
+}
+
+#[tokio::test]
 async fn what_is_told_in_tokens_is_not_charged_by_the_unit() {
     let made = r#"{"created":1,"data":[{"b64_json":"a"}],"usage":{"input_tokens":10,"output_tokens":1000,"total_tokens":1010}}"#;
     let (_upstream, gateway) = behind("openai", Reply::json(200, made)).await;
