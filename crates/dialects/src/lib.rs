@@ -36,6 +36,7 @@ mod scanner;
 mod schema;
 mod shape;
 mod shown;
+mod sound;
 mod splice;
 mod surface;
 mod surrogates;

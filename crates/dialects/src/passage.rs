@@ -14,6 +14,7 @@ use crate::openai_family::MAX_DEPTH;
 use crate::openai_family::error::{
     broken_off, empty_stream, fault_inside, fault_of_event, is_truthy, unreadable,
 };
+use crate::sound::Sound;
 use crate::splice::{patch, quoted};
 use crate::{Asked, Conduit, Fields, Splice, Tally};
 
@@ -26,6 +27,8 @@ pub(crate) struct Answers {
     pub(crate) usage: fn(&[u8], &Fields) -> Option<Usage>,
     /// Counts what a whole answer, or an event of one, is in units other than tokens.
     pub(crate) units: fn(&[u8], &Fields) -> Units,
+    /// Whether what is passed on as it comes is sound.
+    pub(crate) is_sound: bool,
     /// What else is to be changed in a whole answer.
     pub(crate) rewrite: Option<Rewrite>,
 }
@@ -36,7 +39,7 @@ pub(crate) type Rewrite = fn(&Bytes, &Fields, &Asked, &mut Splice) -> Result<(),
 impl Answers {
     /// Answers without anything special.
     pub(crate) const DEFAULT: Self =
-        Self { needs: None, usage: usage::plain, units: usage::nothing, rewrite: None };
+        Self { needs: None, usage: usage::plain, units: usage::nothing, is_sound: false, rewrite: None };
 }
 
 /// The way of an answer from an upstream to a caller of the same language.
@@ -47,6 +50,7 @@ pub(crate) struct Passage {
     model: Bytes,
     /// Whether the stream has said that it ends, if not with its last word.
     has_finished: bool,
+    sound: Sound,
     tally: Tally,
 }
 
@@ -81,6 +85,7 @@ impl Passage {
             asked: asked.clone(),
             model: quoted(asked.model.as_str()),
             has_finished: false,
+            sound: Sound::default(),
             tally: Tally::default(),
         }
     }
@@ -127,6 +132,7 @@ impl Passage {
     fn event(&mut self, event: &StreamEvent, out: &mut Vec<Bytes>) -> Result<(), Fault> {
         if self.asked.form == StreamForm::Bytes || self.tally.is_complete {
             self.tally.has_content |= !event.raw.is_empty();
+            self.listen(&event.raw);
             out.push(event.raw.clone());
             return Ok(());
         }
@@ -138,6 +144,14 @@ impl Passage {
         }
         out.push(event.raw.clone());
         Ok(())
+    }
+
+    /// How long the sound is so far, where it tells.
+    fn listen(&mut self, piece: &[u8]) {
+        if self.answers.is_sound && self.asked.form == StreamForm::Bytes {
+            self.sound.add(piece);
+            self.tally.units.output_second = self.sound.seconds().unwrap_or_default();
+        }
     }
 
     /// An event that holds an object.

@@ -4,7 +4,6 @@
 
 mod adapt;
 mod peek;
-mod seconds;
 #[cfg(test)]
 mod tests;
 
@@ -73,7 +72,7 @@ pub static SPEECH: Surface = Surface {
     family: &OpenAiChat,
     peek: peek::speech,
     adapt: model,
-    answers: Answers { usage: usage::spoken, ..Answers::DEFAULT },
+    answers: Answers { usage: usage::spoken, is_sound: true, ..Answers::DEFAULT },
     kind: Kind::Own,
 };
 

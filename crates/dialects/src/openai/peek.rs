@@ -3,9 +3,8 @@
 use types::conversation::Delivery;
 use types::{Foreseen, StreamForm, Units};
 
-use super::seconds;
 use crate::ask::{Ask, wrong};
-use crate::{DecodeError, Peek, openai_chat};
+use crate::{DecodeError, Peek, openai_chat, sound};
 
 /// The model that moderates where the caller names none.
 const MODERATOR: &str = "omni-moderation-latest";
@@ -56,13 +55,18 @@ pub(super) fn moderations(ask: Ask<'_>) -> Result<Peek, DecodeError> {
     Ok(Peek::of(model))
 }
 
+/// The bytes of text that a second of speech has: fifteen letters of Latin script, five of Chinese.
+const SPOKEN_PER_SECOND: u64 = 15;
+
 /// Sound comes in pieces, whether or not in events.
 pub(super) fn speech(ask: Ask<'_>) -> Result<Peek, DecodeError> {
     let model = ask.model()?;
     ask.require("input")?;
     let text = ask.text("input").ok().flatten().unwrap_or_default();
     let counted = Units { input_character: text.chars().count() as u64, ..Units::default() };
-    let foreseen = Foreseen { counted, ..Foreseen::default() };
+    let output_second = (text.len() as u64).div_ceil(SPOKEN_PER_SECOND);
+    let guessed = Units { output_second, ..Units::default() };
+    let foreseen = Foreseen { counted, guessed };
     let form = match ask.text("stream_format")?.as_deref() {
         Some("sse") => StreamForm::Events,
         Some(_) | None => StreamForm::Bytes,
@@ -78,8 +82,8 @@ pub(super) fn transcriptions(ask: Ask<'_>) -> Result<Peek, DecodeError> {
         Some("srt" | "text" | "vtt") if !streams => StreamForm::Bytes,
         Some(_) | None => StreamForm::Events,
     };
-    let sound = ask.fields.value(ask.body, "file").unwrap_or_default();
-    let guessed = Units { input_second: seconds::of(sound), ..Units::default() };
+    let recording = ask.fields.value(ask.body, "file").unwrap_or_default();
+    let guessed = Units { input_second: sound::seconds(recording), ..Units::default() };
     let foreseen = Foreseen { guessed, ..Foreseen::default() };
     Ok(Peek { delivery: streamed(streams), form, max_tokens: None, foreseen, ..Peek::of(model) })
 }

@@ -197,7 +197,12 @@ fn a_request_says_what_it_takes_beside_tokens() {
     }
     let nothing = Units::default();
     let characters = Units { input_character: 5, ..nothing };
-    check(&SPEECH, r#"{"model":"m","input":"h\u00e9 \ud83d\ude00!"}"#, characters, nothing);
+    check(
+        &SPEECH,
+        r#"{"model":"m","input":"h\u00e9 \ud83d\ude00!"}"#,
+        characters,
+        Units { output_second: 1, ..nothing },
+    );
     check(&IMAGES, r#"{"model":"m","prompt":"x"}"#, nothing, Units { output_image: 1, ..nothing });
     check(&IMAGES, r#"{"model":"m","prompt":"x","n":4}"#, nothing, Units { output_image: 4, ..nothing });
     let sound = form(&[("model", "m"), ("file", "not so long")]);

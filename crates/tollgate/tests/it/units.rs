@@ -146,6 +146,18 @@ async fn a_search_is_charged_by_how_much_of_it_was_read() {
 }
 
 #[tokio::test]
+async fn seconds_that_are_spoken_are_those_of_the_sound() {
+    let mut sound = b"\xff\xfb\x90\xc0".to_vec();
+    sound.resize(80_000, 0);
+    let (_upstream, gateway) = behind("openai", Reply::bytes("audio/mpeg", sound)).await;
+    let body = json!({"model": "up/gpt-4o-mini-tts", "voice": "alloy", "input": "Gr\u{fc}\u{df}e, Welt!"});
+    let answer = gateway.post("/v1/audio/speech", body.to_string()).send().await;
+    // A quarter of a tenth of a cent for each second, and what is said in tokens.
+    let units = json!({"input_character": 12, "output_second": 5});
+    check(&gateway, &answer, Expect { units, dollars: "0.001261", estimated: 1 }).await;
+}
+
+#[tokio::test]
 async fn what_is_told_in_tokens_is_not_charged_by_the_unit() {
     let made = r#"{"created":1,"data":[{"b64_json":"a"}],"usage":{"input_tokens":10,"output_tokens":1000,"total_tokens":1010}}"#;
     let (_upstream, gateway) = behind("openai", Reply::json(200, made)).await;
