@@ -1,9 +1,12 @@
 //! Reads how much an answer used that is passed on without being understood: by the words that the providers have for
 //! it, wherever they put them.
 
-use memchr::memmem;
-use types::{Tokens, Units, Usage};
+use std::time::Duration;
 
+use memchr::memmem;
+use types::{Residency, ServiceTier, Tokens, Units, Usage};
+
+use crate::gemini;
 use crate::outline::{Outline, Part};
 use crate::scanner::Keep;
 
@@ -15,6 +18,8 @@ const MAX_DEPTH: usize = 128;
 pub struct Metered {
     /// What it used, if it says so.
     pub usage: Option<Usage>,
+    /// How much was listened to, where that is counted in time. In `usage` a second that has begun counts.
+    pub heard: Duration,
     /// The provider's id for the answer.
     pub id: Option<String>,
     /// The model that answered, in the provider's own word.
@@ -34,10 +39,8 @@ impl Metered {
         let mut places = std::iter::once(said).chain(inside);
         let told = |name| move |place: Part<'_>| Some(place.field(name)?.text()?.into_owned());
         Self {
-            usage: places
-                .clone()
-                .find_map(|place| usage(place.field("usage").or(place.field("usageMetadata"))?))
-                .or_else(|| pages(said)),
+            usage: places.clone().find_map(used).or_else(|| pages(said)),
+            heard: places.clone().find_map(|place| heard(place.field("usage")?)).unwrap_or_default(),
             id: places.clone().find_map(told("id")),
             model: places.find_map(told("model")),
         }
@@ -59,44 +62,70 @@ impl Metered {
     }
 }
 
+/// What the report of an answer counts, at the tier that it or the answer names.
+fn used(answer: Part<'_>) -> Option<Usage> {
+    if let Some(report) = answer.field("usageMetadata") {
+        return gemini::counted(report);
+    }
+    let report = answer.field("usage")?;
+    let told = |place: Part<'_>, name| ServiceTier::of_word(place.field(name)?.text()?.as_bytes());
+    let tier = told(report, "service_tier").or_else(|| told(report, "speed"));
+    let place = || Residency::of_word(report.field("inference_geo")?.text()?.as_bytes());
+    Some(Usage {
+        service_tier: tier.or_else(|| told(answer, "service_tier")),
+        residency: place(),
+        ..counted(report)?
+    })
+}
+
+/// How much was listened to, where a report counts time instead of tokens.
+fn heard(report: Part<'_>) -> Option<Duration> {
+    let seconds = report.field("seconds")?.written().parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
 /// What reading documents tells, which is counted in pages.
 fn pages(said: Part<'_>) -> Option<Usage> {
     let page = number(said.field("usage_info")?.field("pages_processed")?)?;
     Some(Usage { units: Units { page, ..Units::default() }, ..Usage::default() })
 }
 
-/// What a report counts, in disjoint classes; `None` where it counts no tokens.
-fn usage(report: Part<'_>) -> Option<Usage> {
+/// What a report counts, in disjoint classes; `None` where it counts nothing.
+fn counted(report: Part<'_>) -> Option<Usage> {
     let count = |names: &[&str]| names.iter().find_map(|name| number(report.field(name)?));
     let detail = |of: &[&str], name: &str| {
         let found = of.iter().find_map(|of| number(report.field(of)?.field(name)?));
         found.unwrap_or_default()
     };
-    let input = count(&["prompt_tokens", "input_tokens", "promptTokenCount"]);
-    let output = count(&["completion_tokens", "output_tokens", "candidatesTokenCount"]);
+    let input = count(&["prompt_tokens", "input_tokens"]);
+    let output = count(&["completion_tokens", "output_tokens"]);
     if input.is_none() && output.is_none() {
-        return None;
+        let units = Units { input_second: Units::begun_seconds(heard(report)?), ..Units::default() };
+        return Some(Usage { units, ..Usage::default() });
     }
     let mut written = count(&["cache_creation_input_tokens"]).unwrap_or_default();
     let for_an_hour = take(&mut written, detail(&["cache_creation"], "ephemeral_1h_input_tokens"));
     let beside = count(&["cache_read_input_tokens"]);
-    let apart = count(&["thoughtsTokenCount"]).unwrap_or_default();
-    let cached = count(&["cachedContentTokenCount"]).unwrap_or_default();
-    let cached = cached.max(detail(INPUT_DETAILS, "cached_tokens"));
+    let cached = detail(INPUT_DETAILS, "cached_tokens");
     let mut input = input.unwrap_or_default();
-    let cached_audio = CACHED_DETAILS
-        .iter()
-        .find_map(|(of, inside)| number(report.field(of)?.field(inside)?.field("audio_tokens")?));
+    let of_cached = |name: &str| {
+        let mut found =
+            CACHED_DETAILS.iter().map(|(of, inside)| report.field(of)?.field(inside)?.field(name));
+        found.find_map(|count| number(count?)).unwrap_or_default()
+    };
     let cached = match beside {
         // Who counts it beside the input leaves it out there.
         Some(beside) => beside,
         None => take(&mut input, cached),
     };
-    let cached_audio = cached_audio.unwrap_or_default().min(cached);
+    let cached_audio = of_cached("audio_tokens").min(cached);
     let audio = detail(INPUT_DETAILS, "audio_tokens").saturating_sub(cached_audio);
     let input_audio = take(&mut input, audio);
+    let image = detail(INPUT_DETAILS, "image_tokens").saturating_sub(of_cached("image_tokens"));
+    let input_image = take(&mut input, image);
     let mut output = output.unwrap_or_default();
     let output_audio = take(&mut output, detail(OUTPUT_DETAILS, "audio_tokens"));
+    let output_image = take(&mut output, detail(OUTPUT_DETAILS, "image_tokens"));
     let thought = detail(OUTPUT_DETAILS, "reasoning_tokens").max(detail(OUTPUT_DETAILS, "thinking_tokens"));
     let reasoning = take(&mut output, thought);
     let web_search =
@@ -104,19 +133,21 @@ fn usage(report: Part<'_>) -> Option<Usage> {
     Some(Usage {
         input: Tokens(input),
         input_audio: Tokens(input_audio),
+        input_image: Tokens(input_image),
         cache_read: Tokens(cached - cached_audio),
         cache_read_audio: Tokens(cached_audio),
         cache_write_5m: Tokens(written),
         cache_write_1h: Tokens(for_an_hour),
         output: Tokens(output),
         output_audio: Tokens(output_audio),
-        reasoning: Tokens(reasoning.saturating_add(apart)),
+        output_image: Tokens(output_image),
+        reasoning: Tokens(reasoning),
         units: Units { web_search: web_search.unwrap_or_default(), ..Units::default() },
         ..Usage::default()
     })
 }
 
-/// Where it is told how much of what a cache served was audio.
+/// Where it is told how much of what a cache served was no text.
 const CACHED_DETAILS: &[(&str, &str)] = &[("input_token_details", "cached_tokens_details")];
 const INPUT_DETAILS: &[&str] = &["prompt_tokens_details", "input_tokens_details", "input_token_details"];
 const OUTPUT_DETAILS: &[&str] =
@@ -195,6 +226,54 @@ mod tests {
     }
 
     #[test]
+    fn pictures_are_counted_apart_where_they_are_told_apart() {
+        let session = r#"{"type":"response.done","response":{"usage":{"input_tokens":200,"output_tokens":90,
+            "input_token_details":{"text_tokens":50,"audio_tokens":20,"image_tokens":130,"cached_tokens":64,
+                "cached_tokens_details":{"text_tokens":14,"image_tokens":50}},
+            "output_tokens_details":{"image_tokens":80}}}}"#;
+        let usage = Metered::read(session.as_bytes()).usage.unwrap();
+        let counts = [usage.input, usage.input_audio, usage.input_image, usage.cache_read];
+        assert_eq!(
+            (counts, usage.output, usage.output_image),
+            ([36, 20, 80, 64].map(Tokens), Tokens(10), Tokens(80))
+        );
+        let tools = r#"{"usageMetadata":{"promptTokenCount":8,"toolUsePromptTokenCount":100,"candidatesTokenCount":6,
+            "promptTokensDetails":[{"modality":"IMAGE","tokenCount":5},{"modality":"TEXT","tokenCount":3}]}}"#;
+        let usage = Metered::read(tools.as_bytes()).usage.unwrap();
+        assert_eq!([usage.input, usage.input_image, usage.output], [103, 5, 6].map(Tokens));
+    }
+
+    #[test]
+    fn tiers_and_places_that_have_prices_of_their_own_are_told() {
+        #[track_caller]
+        fn check(text: &str, tier: Option<ServiceTier>, place: Option<Residency>) {
+            let usage = Metered::read(text.as_bytes()).usage.unwrap();
+            assert_eq!((usage.service_tier, usage.residency), (tier, place), "{text}");
+        }
+        check(r#"{"service_tier":"flex","usage":{"input_tokens":1}}"#, Some(ServiceTier::Flex), None);
+        check(
+            r#"{"usageMetadata":{"promptTokenCount":1,"serviceTier":"priority"}}"#,
+            Some(ServiceTier::Priority),
+            None,
+        );
+        let message = r#"{"message":{"usage":{"input_tokens":1,"service_tier":"standard","speed":"fast","inference_geo":"us"}}}"#;
+        check(message, Some(ServiceTier::Fast), Some(Residency::Us));
+        check(
+            r#"{"usage":{"input_tokens":1,"service_tier":"standard","inference_geo":"global"}}"#,
+            None,
+            None,
+        );
+    }
+
+    #[test]
+    fn time_that_was_listened_to_is_counted_in_seconds() {
+        let heard = r#"{"type":"conversation.item.input_audio_transcription.completed","usage":{"type":"duration","seconds":2.4}}"#;
+        let metered = Metered::read(heard.as_bytes());
+        assert_eq!(metered.heard, Duration::from_millis(2400));
+        assert_eq!(metered.usage.unwrap().units, Units { input_second: 3, ..Units::default() });
+    }
+
+    #[test]
     fn searches_and_pages_are_counted_beside_tokens() {
         #[track_caller]
         fn check(text: &str, expect: Units) {
@@ -232,8 +311,8 @@ mod tests {
     }
 
     #[test]
-    fn what_counts_no_tokens_tells_no_usage() {
-        check(r#"{"usage":{"type":"duration","seconds":3}}"#, None);
+    fn what_counts_nothing_tells_no_usage() {
+        check(r#"{"usage":{"type":"duration","seconds":-3}}"#, None);
         check(r#"{"usage":null}"#, None);
         check(r#"{"usage":{"prompt_tokens":-1}}"#, None);
         check("[1]", None);

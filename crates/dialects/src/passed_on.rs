@@ -55,7 +55,7 @@ impl PassedOn {
     }
 
     fn note(&mut self, said: &[u8]) {
-        let Metered { usage, id, model } = Metered::read(said);
+        let Metered { usage, id, model, .. } = Metered::read(said);
         if let Some(usage) = usage {
             self.tally.usage = Some(self.tally.usage.map_or(usage, |before| before.updated(&usage)));
         }

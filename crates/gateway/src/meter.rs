@@ -1,15 +1,19 @@
 //! What a session comes to: read from its messages, answer by answer, whichever way they end.
 
+mod heard;
+
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dialects::{Metered, Tally};
 use net::websocket::Message;
+use providers::Price;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::Notify;
-use types::{Tokens, Usage};
+use types::{MicroUsd, Tokens, Usage};
 
+use self::heard::Heard;
 use crate::account::Account;
 use crate::counting::{self, Believable};
 use crate::rejection::Cause;
@@ -58,8 +62,12 @@ pub(crate) struct Meter<'a> {
     answers: &'a Answers,
     /// What is believed of one answer.
     believable: Believable,
-    /// Whether the session answers nothing, and writes down what is said.
-    transcribes: bool,
+    /// The session's own list of prices.
+    price: Option<Arc<Price>>,
+    /// What its own model has used.
+    own: Usage,
+    /// What has been written down of what was said.
+    heard: Heard,
     /// Of the answers under way: bytes of text, and of sound.
     seen: (u64, u64),
 }
@@ -73,18 +81,13 @@ struct Said<'m> {
     #[serde(borrow)]
     delta: Option<&'m RawValue>,
     response: Option<Answer>,
-    session: Option<About>,
+    #[serde(borrow)]
+    session: Option<&'m RawValue>,
 }
 
 #[derive(Deserialize)]
 struct Answer {
     id: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct About {
-    #[serde(rename = "type")]
-    kind: Option<String>,
 }
 
 impl<'a> Meter<'a> {
@@ -93,7 +96,11 @@ impl<'a> Meter<'a> {
         let served = account.facts.served_by.as_ref();
         let known = served.map(|served| served.destination.known(&served.candidate.model));
         let believable = Believable::of(known.and_then(|known| known.model.as_deref()));
-        Self { tally: Tally::default(), answers, believable, transcribes: false, seen: (0, 0) }
+        let charge = served.zip(known).and_then(|(served, known)| served.destination.charge(known).ok());
+        let price = charge.and_then(|charge| charge.price.cloned());
+        let heard = Heard::at(served.map(|served| Arc::clone(&served.destination)), price.clone());
+        let (tally, own, seen) = (Tally::default(), Usage::default(), (0, 0));
+        Self { tally, answers, believable, price, own, heard, seen }
     }
 
     /// Whether an answer is under way.
@@ -118,15 +125,11 @@ impl<'a> Meter<'a> {
                 }
                 return counted;
             }
-            "session.created" | "session.updated" => {
-                self.transcribes =
-                    said.session.is_some_and(|about| about.kind.as_deref() == Some("transcription"));
-            }
-            "transcription_session.created" | "transcription_session.updated" => self.transcribes = true,
-            // In any other session this is the use of another model, which has its own price.
-            "conversation.item.input_audio_transcription.completed" if self.transcribes => {
-                return self.count(text, account);
-            }
+            "session.created"
+            | "session.updated"
+            | "transcription_session.created"
+            | "transcription_session.updated" => self.heard.begin(kind, said.session.map(RawValue::get)),
+            "conversation.item.input_audio_transcription.completed" => return self.hear(text, account),
             _ => self.see(kind, said.delta.map_or(0, |delta| delta.get().len() as u64)),
         }
         Ok(())
@@ -145,19 +148,42 @@ impl<'a> Meter<'a> {
 
     /// Counts what a message says was used.
     fn count(&mut self, text: &[u8], account: &mut Account) -> Result<(), Cause> {
-        let Metered { usage: Some(usage), id, model } = Metered::read(text) else { return Ok(()) };
-        // Every answer has all that was said before it as its input: what is believed of one is not for their sum.
-        let cut = self.believable.cut(&usage, Tokens(0), 0);
-        if cut.is_some() {
-            account.disbelieve(&usage);
-        }
-        let used = self.tally.usage.unwrap_or_default().plus(&cut.unwrap_or(usage));
-        (self.tally.usage, self.tally.has_content) = (Some(used), true);
+        let Metered { usage: Some(usage), id, model, .. } = Metered::read(text) else { return Ok(()) };
+        self.own = self.own.plus(&self.believed(usage, account));
         self.tally.id = id.or(self.tally.id.take());
         self.tally.model = model.or(self.tally.model.take());
+        let used = self.sum(account);
+        account.renew_hold(used)
+    }
+
+    /// Counts what a message says was listened to. In a session that answers, this is another model's use: it is charged by
+    /// that model's price, and no matter of limits.
+    fn hear(&mut self, text: &[u8], account: &mut Account) -> Result<(), Cause> {
+        let Metered { usage: Some(usage), heard, .. } = Metered::read(text) else { return Ok(()) };
+        let usage = self.believed(usage, account);
+        self.heard.add(&usage, heard);
+        let used = self.sum(account);
+        if self.heard.is_all() { account.renew_hold(used) } else { Ok(()) }
+    }
+
+    /// What is believed of one answer: every answer has all that was said before it as its input.
+    fn believed(&self, usage: Usage, account: &Account) -> Usage {
+        let Some(cut) = self.believable.cut(&usage, Tokens(0), 0) else { return usage };
+        account.disbelieve(&usage);
+        cut
+    }
+
+    /// Sums up what has been used, for whoever has to know should the session end now.
+    fn sum(&mut self, account: &mut Account) -> Tokens {
+        let used = if self.heard.is_all() { self.own.plus(&self.heard.usage()) } else { self.own };
+        (self.tally.usage, self.tally.has_content) = (Some(used), true);
+        self.tally.cost = self.heard.cost().map(|heard| {
+            let own = self.price.as_ref().map_or(MicroUsd::ZERO, |price| price.cost(&self.own));
+            own.plus(heard)
+        });
         account.look();
         account.note(&self.tally);
-        account.renew_hold(used.total())
+        used.total()
     }
 
     /// Adds what answers without an end are likely to have used.
@@ -165,7 +191,7 @@ impl<'a> Meter<'a> {
         let (text, sound) = self.seen;
         let sound = Tokens(sound.div_ceil(SOUND_PER_TOKEN));
         let likely = Usage { output: counting::of_bytes(text), output_audio: sound, ..Usage::default() };
-        self.tally.usage = Some(self.tally.usage.unwrap_or_default().plus(&likely));
-        account.note(&self.tally);
+        self.own = self.own.plus(&likely);
+        self.sum(account);
     }
 }

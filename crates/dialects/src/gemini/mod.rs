@@ -33,9 +33,10 @@ mod tests;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use types::conversation::{Answer, Conversation, Target};
-use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamForm, Tokens, UnixTime};
+use types::{DialectId, Fault, Operation, Refusal, RequestId, Standing, StreamForm, Tokens, UnixTime, Usage};
 
 use crate::surrogates::Halved;
+use crate::outline::Part;
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Decoder, Dialect, EncodeError, Encoded, Encoder,
     ErrorAnswer, Fields, FileNames, Head, Peek, Place, Route, Streams, Vocabulary,
@@ -58,6 +59,11 @@ macro_rules! routes {
                 .streaming(Streams::Never),
         )*]
     };
+}
+
+/// What an answer's report counts, whoever reads it.
+pub(crate) fn counted(report: Part<'_>) -> Option<Usage> {
+    usage::ReadUsage::read(report).map(|read| read.canonical(0))
 }
 
 /// Gemini's `generateContent`.

@@ -1,6 +1,8 @@
 //! Token counts and units in the words of every operation: those of completions, of images and of audio, and of providers that
 //! tell what they bill.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use types::{Tokens, Units, Usage};
@@ -55,17 +57,12 @@ enum Seconds<'a> {
     Text(&'a str),
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a cast from float saturates, which is what a count out of range should do"
-)]
 fn begun(seconds: Seconds<'_>) -> u64 {
     let seconds = match seconds {
         Seconds::Number(seconds) => seconds,
         Seconds::Text(text) => text.parse().unwrap_or_default(),
     };
-    seconds.ceil() as u64
+    Duration::try_from_secs_f64(seconds).map_or(0, Units::begun_seconds)
 }
 
 /// What is billed, which is all that some providers tell (Cohere's `meta.billed_units`).

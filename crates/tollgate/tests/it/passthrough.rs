@@ -151,6 +151,34 @@ async fn usage_is_read_on_the_way_and_billed() {
 }
 
 #[tokio::test]
+async fn what_is_no_text_and_the_tier_are_charged_as_they_are() {
+    let answers = [
+        // Sixty tokens in, of which fifty are what a tool of the provider's found, and ten out, at half the price.
+        (
+            r#"{"modelVersion":"gemini-2.5-pro","usageMetadata":{"promptTokenCount":10,"toolUsePromptTokenCount":50,"candidatesTokenCount":10,"serviceTier":"flex"}}"#,
+            60,
+            10,
+        ),
+        (
+            r#"{"model":"gpt-5.5","service_tier":"flex","usage":{"prompt_tokens":100,"completion_tokens":10,"prompt_tokens_details":{"image_tokens":40}}}"#,
+            60,
+            10,
+        ),
+    ];
+    for (answer, input, output) in answers {
+        let (_upstream, gateway) = start(move |_| Reply::json(200, answer)).await;
+        assert_eq!(
+            gateway.post("/passthrough/a/v1/anything", r#"{"model":"gpt-5.5"}"#).send().await.status,
+            200
+        );
+        let usage = gateway.usage();
+        let counts = ["input", "output"].map(|class| usage["total"]["usage"][class].as_u64().unwrap());
+        assert_eq!(counts, [input, output], "{usage}");
+        assert_eq!(usage["total"]["usage"]["service_tier"], "flex", "{usage}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_passed_through_is_in_the_ledger_the_metrics_and_the_log() {
     let (_upstream, gateway) = start(|_| {
         Reply::json(200, r#"{"usage": {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}}"#)

@@ -11,7 +11,8 @@ use crate::gateway;
 const REALTIME: &str = "/v1/realtime?model=gpt-realtime";
 
 fn config(url: &str) -> String {
-    format!("providers:\n  a: {{kind: openai, url: \"{url}/v1\", key: sk-a, models: [gpt-realtime]}}\n")
+    let models = "[gpt-realtime, gpt-realtime-whisper]";
+    format!("providers:\n  a: {{kind: openai, url: \"{url}/v1\", key: sk-a, models: {models}}}\n")
 }
 
 /// What a session of so much use says at the end of an answer.
@@ -75,7 +76,10 @@ async fn echo(mut talk: Talk) {
                 }
                 "bye" => talk.goodbye(1000, "enough").await,
                 "break" => return,
-                other => talk.say(&format!("heard {other}")).await,
+                other => match other.strip_prefix("say ") {
+                    Some(words) => talk.say(words).await,
+                    None => talk.say(&format!("heard {other}")).await,
+                },
             },
             Said::Binary(bytes) => talk.say_bytes(&bytes).await,
             Said::Pong(_) => {}
@@ -296,6 +300,81 @@ async fn each_answer_is_counted_by_itself_and_no_other_model_s_words() {
     let input: u64 =
         ["input", "input_audio", "cache_read"].iter().map(|class| used[class].as_u64().unwrap()).sum();
     assert_eq!(input, 60 * 30_000, "{used}");
+}
+
+/// Has the provider say this.
+async fn told(talk: &mut Talk, event: &Value) {
+    talk.say(&format!("say {event}")).await;
+    assert_eq!(talk.text().await, event.to_string());
+}
+
+/// What a session says of itself in which this model listens.
+fn about(kind: &str, listener: &str) -> Value {
+    let audio = json!({"input": {"transcription": {"model": listener}}});
+    json!({"type": "session.updated", "session": {"type": kind, "audio": audio}})
+}
+
+/// What it says of words that took so long.
+fn sentence(seconds: f64) -> Value {
+    json!({
+        "type": "conversation.item.input_audio_transcription.completed", "transcript": "hi",
+        "usage": {"type": "duration", "seconds": seconds},
+    })
+}
+
+#[tokio::test]
+async fn a_session_that_only_listens_is_charged_by_its_seconds() {
+    let (_upstream, gateway) = start("").await;
+    let path = "/v1/realtime?model=gpt-realtime-whisper&intent=transcription";
+    let mut talk = gateway.get(path).talk().await.unwrap();
+    drop(talk.text().await);
+    told(&mut talk, &about("transcription", "gpt-realtime-whisper")).await;
+    for seconds in [1.3, 0.4, 2.4] {
+        told(&mut talk, &sentence(seconds)).await;
+    }
+    talk.goodbye(1000, "").await;
+    while !matches!(talk.hear().await, Said::Goodbye(_)) {}
+    let line = line(&gateway).await;
+    // Of what has begun, only the last second counts: 1.7 cents a minute.
+    assert_eq!(line["units"], json!({"input_second": 5}), "{line}");
+    let total = &gateway.usage()["total"];
+    assert_eq!((&total["cost"], &total["estimated"]), (&1417.into(), &0.into()), "{total}");
+}
+
+#[tokio::test]
+async fn who_listens_beside_a_conversation_has_a_price_of_its_own() {
+    let (_upstream, gateway) = start("").await;
+    let mut talk = begin(&gateway).await;
+    told(&mut talk, &about("realtime", "whisper-1")).await;
+    told(&mut talk, &sentence(2.4)).await;
+    talk.say("done").await;
+    drop(talk.text().await);
+    // What one listens with may change; nobody knows the price of the second.
+    told(&mut talk, &about("realtime", "nobody-knows")).await;
+    told(&mut talk, &sentence(100.0)).await;
+    talk.goodbye(1000, "").await;
+    while !matches!(talk.hear().await, Said::Goodbye(_)) {}
+    line(&gateway).await;
+    // Three seconds at a hundredth of a cent each, and the answer itself: 484.4 millionths.
+    let total = &gateway.usage()["total"];
+    assert_eq!((&total["cost"], &total["usage"]["output"]), (&(300 + 484).into(), &6.into()), "{total}");
+}
+
+#[tokio::test]
+async fn pictures_in_a_session_are_counted_apart() {
+    let (_upstream, gateway) = start("").await;
+    let mut talk = begin(&gateway).await;
+    let cached = json!({"text_tokens": 10, "image_tokens": 40});
+    let input =
+        json!({"text_tokens": 60, "image_tokens": 140, "cached_tokens": 50, "cached_tokens_details": cached});
+    let usage = json!({"input_tokens": 200, "output_tokens": 5, "input_token_details": input});
+    told(&mut talk, &json!({"type": "response.done", "response": {"id": "resp_1", "usage": usage}})).await;
+    talk.goodbye(1000, "").await;
+    while !matches!(talk.hear().await, Said::Goodbye(_)) {}
+    line(&gateway).await;
+    let used = &gateway.usage()["total"]["usage"];
+    let counts = ["input", "input_image", "cache_read"].map(|class| used[class].as_u64().unwrap());
+    assert_eq!(counts, [50, 100, 50], "{used}");
 }
 
 #[tokio::test]
