@@ -375,14 +375,15 @@ impl Try<'_> {
     }
 
     /// The way of what callers have put at a provider, or a batch has: among it may be the batch's results.
-    fn batched(&self, head: &Parts) -> Option<Batched> {
+    fn batched(&self, head: &Parts, account: &Account) -> Option<Batched> {
         let Request { operation, ref method, .. } = *self.request;
         let passing =
             self.request.passing.as_ref().filter(|_| operation.is_kept() && *method == Method::GET)?;
         let destination = self.gateway.directory.find(&passing.provider)?;
         let is_whole = head.status == StatusCode::OK && !owned::is_described(passing);
         let counted = || Arc::clone(&self.gateway.counted);
-        is_whole.then(|| Batched::new(counted(), destination, &passing.path, self.gateway.caps.event))
+        let attempt = account.attempt_id().filter(|_| is_whole)?;
+        Some(Batched::new(counted(), attempt, destination, (&passing.path, self.gateway.caps.event)))
     }
 
     /// Opens a session.
@@ -429,7 +430,7 @@ impl Try<'_> {
         let mut source = if let Some(renamed) = self.renamed(&head, account) {
             head.headers.remove(header::CONTENT_LENGTH);
             Source::new(body, None, Box::new(renamed), &self.gateway.caps)
-        } else if let Some(batched) = self.batched(&head) {
+        } else if let Some(batched) = self.batched(&head, account) {
             Source::new(body, Some(StreamForm::Bytes), Box::new(batched), &self.gateway.caps)
         } else {
             let content = self.content(&head.headers, form);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dialects::{Conduit, Metered, Tally};
-use ledger::Counted;
-use types::{Fault, Frame, MicroUsd, ModelName, ServiceTier, Tokens, Usage};
+use ledger::{Counted, Spent};
+use types::{AttemptId, Fault, Frame, MicroUsd, ModelName, ServiceTier, Tokens, Usage};
 
 use crate::counting::Believable;
 use crate::destination::Destination;
@@ -18,6 +18,7 @@ const KEEP_EVERY: u64 = 1000;
 pub(crate) struct Batched {
     counted: Arc<Counted>,
     destination: Arc<Destination>,
+    attempt: AttemptId,
     /// Whose results, and which.
     results: Box<str>,
     /// The line so far, as long as it is not larger than is taken in.
@@ -33,9 +34,15 @@ pub(crate) struct Batched {
 
 impl Batched {
     /// The way of these results of this provider's, whose lines are at most so long.
-    pub(crate) fn new(counted: Arc<Counted>, from: &Arc<Destination>, path: &str, most: usize) -> Self {
+    pub(crate) fn new(
+        counted: Arc<Counted>,
+        attempt: AttemptId,
+        from: &Arc<Destination>,
+        (path, most): (&str, usize),
+    ) -> Self {
         Self {
             counted,
+            attempt,
             destination: Arc::clone(from),
             results: format!("{}{path}", from.name).into(),
             line: Vec::new(),
@@ -62,25 +69,31 @@ impl Batched {
         let line = std::mem::take(&mut self.line);
         if !std::mem::take(&mut self.is_too_long)
             && let Some(Metered { usage: Some(usage), model, .. }) = Metered::of_batch(&line)
-            && self.counted.is_due(&self.results, self.number)
         {
-            self.count(&usage, &model.unwrap_or_default().into(), line.len());
+            let spent = self.spent(&usage, &model.unwrap_or_default().into(), line.len());
+            if self.counted.count(&self.results, self.number, self.attempt, &spent) {
+                self.add(&spent);
+            }
         }
         self.line = line;
         self.line.clear();
     }
 
-    fn count(&mut self, usage: &Usage, model: &ModelName, length: usize) {
+    /// What an answer of this model costs.
+    fn spent(&self, usage: &Usage, model: &ModelName, length: usize) -> Spent {
         let known = self.destination.known(model);
         let believable = Believable::of(known.model.as_deref());
         let cut = believable.cut(usage, Tokens(0), length as u64);
         let usage = Usage { service_tier: Some(ServiceTier::Batch), ..cut.unwrap_or(*usage) };
         // One that nobody knows the price of has been answered long ago.
         let price = self.destination.charge_answered(Some(model), None).price;
-        let cost = price.map_or(MicroUsd::ZERO, |price| price.cost(&usage));
+        Spent { usage, cost: price.map_or(MicroUsd::ZERO, |price| price.cost(&usage)) }
+    }
+
+    fn add(&mut self, spent: &Spent) {
         let tally = &mut self.tally;
-        tally.usage = Some(tally.usage.unwrap_or_default().plus(&usage));
-        tally.cost = Some(tally.cost.unwrap_or_default().plus(cost));
+        tally.usage = Some(tally.usage.unwrap_or_default().plus(&spent.usage));
+        tally.cost = Some(tally.cost.unwrap_or_default().plus(spent.cost));
         self.unkept += 1;
         if self.unkept == KEEP_EVERY {
             self.keep();
@@ -118,6 +131,7 @@ impl Conduit for Batched {
     fn end(&mut self, _out: &mut Vec<Bytes>) -> Result<(), Fault> {
         // A last line may lack its end.
         self.end_line();
+        // Before the attempt is settled: a process that is killed in between finds here what it had counted.
         self.keep();
         self.tally.is_complete = true;
         Ok(())
@@ -132,5 +146,6 @@ impl Drop for Batched {
     /// Hands a line to `write(2)`: what has passed is counted, though the rest never will.
     fn drop(&mut self) {
         self.keep();
+        self.counted.end(&self.results, self.attempt);
     }
 }

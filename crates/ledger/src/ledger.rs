@@ -10,6 +10,7 @@ use std::{fmt, io};
 use types::Clock;
 
 use crate::attempt::OpenAttempt;
+use crate::counted::Readings;
 use crate::error::LedgerError;
 use crate::flusher;
 use crate::medium::{Directory, Medium};
@@ -46,10 +47,21 @@ impl Ledger {
         options: Options,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Recovery), LedgerError> {
+        Self::open_with(directory, options, clock, &Readings::default())
+    }
+
+    /// The same, with what is written down elsewhere of attempts that read the results of batches: those that were left
+    /// open are settled by it.
+    pub fn open_with(
+        directory: &Path,
+        options: Options,
+        clock: Arc<dyn Clock>,
+        readings: &Readings,
+    ) -> Result<(Self, Recovery), LedgerError> {
         let opening = |source: io::Error| LedgerError::Open { path: directory.to_owned(), source };
         fs::create_dir_all(directory).map_err(opening)?;
         let lock = acquire(directory)?;
-        let found = recovery::recover(directory, clock.wall())?;
+        let found = recovery::recover(directory, clock.wall(), readings)?;
         let medium = Directory::new(directory, options.reserve);
         medium.restore_reserve().map_err(LedgerError::Unwritable)?;
         let start = found.start;

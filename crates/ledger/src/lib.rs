@@ -50,7 +50,7 @@ mod shared;
 mod writer;
 
 pub use attempt::OpenAttempt;
-pub use counted::Counted;
+pub use counted::{Counted, Readings, Spent};
 pub use error::{LedgerError, ReadError};
 pub use ledger::Ledger;
 pub use options::{Durability, Options};

@@ -8,10 +8,11 @@ use foldhash::HashMap;
 use types::{AttemptId, UnixTime};
 
 use crate::codec::{self, Entry, Glance};
+use crate::counted::{Readings, Spent};
 use crate::error::LedgerError;
 use crate::frame::{self, Frames, Point, Step};
 use crate::queue::Open;
-use crate::record::{Outcome, Record};
+use crate::record::{Estimated, Outcome, Record, Settlement};
 use crate::segment::{self, Header, Link, Position, SegmentNumber};
 
 /// What a start found and did.
@@ -48,7 +49,7 @@ pub(crate) struct Start {
 
 /// Reads the last segment, cuts off its torn tail and settles what is open. What is settled is written by the start of
 /// the next segment alone, so a start that is killed leaves nothing behind.
-pub(crate) fn recover(directory: &Path, now: UnixTime) -> Result<Found, LedgerError> {
+pub(crate) fn recover(directory: &Path, now: UnixTime, readings: &Readings) -> Result<Found, LedgerError> {
     let opening = |source| LedgerError::Open { path: directory.to_owned(), source };
     let mut listing = segment::list(directory).map_err(opening)?;
     for draft in &listing.drafts {
@@ -71,7 +72,10 @@ pub(crate) fn recover(directory: &Path, now: UnixTime) -> Result<Found, LedgerEr
         fs::remove_file(number.path(directory)).map_err(opening)?;
     }
     for (attempt, left) in open {
-        let settlement = left.decode()?.estimate(Outcome::Lost, now, Duration::ZERO);
+        let mut settlement = left.decode()?.estimate(Outcome::Lost, now, Duration::ZERO);
+        if let Some(Spent { usage, cost }) = readings.get(&attempt).copied() {
+            settlement = Settlement { usage, cost, estimated: Estimated::No, ..settlement };
+        }
         frame::append(&mut start.frames, |out| codec::put_settled(out, attempt, &settlement));
         recovery.lost.push(attempt);
     }

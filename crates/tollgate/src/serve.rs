@@ -73,7 +73,9 @@ fn start(configuration: &Configuration, keys: Arc<Keys>, clock: &Arc<dyn Clock>)
     if let Refresh::Renewed { keys } = ring.refresh(clock.now()).context("the keys cannot be read")? {
         KeyRingRefreshed { issuer: KEY_STORE, keys }.emit(&telemetry);
     }
-    let ledger = open_ledger(settings, clock, &telemetry)?;
+    let counted = Counted::open(&settings.server.data.join(BATCHES))
+        .context("what is counted of batches cannot be read")?;
+    let ledger = open_ledger(settings, clock, &telemetry, &counted)?;
     let listen = settings.server.listen;
     let (address, ports) = ports::bind(listen, worker_count(settings))
         .with_context(|| format!("{listen} cannot be listened on"))?;
@@ -85,10 +87,7 @@ fn start(configuration: &Configuration, keys: Arc<Keys>, clock: &Arc<dyn Clock>)
         tokens,
         marks: Arc::new(Marks::open(&settings.server.data).context("the key of ids cannot be opened")?),
         origins: Arc::default(),
-        counted: Arc::new(
-            Counted::open(&settings.server.data.join(BATCHES))
-                .context("what is counted of batches cannot be read")?,
-        ),
+        counted: Arc::new(counted),
         limits: Arc::new(Limiter::new(wiring::rate_limit(settings))),
         room: Arc::new(Room::new(wiring::room(settings))),
         egress: Arc::new(egress),
@@ -180,10 +179,16 @@ fn tokens(
     Ok(Some(Arc::new(tokens.context("the signing keys cannot be opened")?)))
 }
 
-fn open_ledger(settings: &Settings, clock: &Arc<dyn Clock>, telemetry: &Telemetry) -> anyhow::Result<Ledger> {
+fn open_ledger(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    telemetry: &Telemetry,
+    counted: &Counted,
+) -> anyhow::Result<Ledger> {
     let began = clock.now();
     let directory = settings.server.data.join(LEDGER);
-    let (ledger, recovery) = Ledger::open(&directory, wiring::ledger_options(settings), Arc::clone(clock))
+    let options = wiring::ledger_options(settings);
+    let (ledger, recovery) = Ledger::open_with(&directory, options, Arc::clone(clock), &counted.take_left())
         .with_context(|| format!("the ledger in {} cannot be opened", directory.display()))?;
     if recovery.lost.is_empty() && recovery.truncated.is_none() {
         return Ok(ledger);

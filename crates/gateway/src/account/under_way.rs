@@ -111,6 +111,11 @@ impl Account {
         Ok(id)
     }
 
+    /// The attempt under way.
+    pub(crate) fn attempt_id(&self) -> Option<AttemptId> {
+        self.attempt.as_ref().map(|attempt| attempt.record.id())
+    }
+
     /// The first content of the answer is there.
     pub(crate) fn answer_begun(&mut self) {
         let now = self.now;

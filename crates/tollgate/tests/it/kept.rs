@@ -597,3 +597,38 @@ async fn of_results_that_break_off_what_has_passed_is_charged_and_the_rest_when_
     assert_eq!(whole.text().lines().map(str::len).collect::<Vec<_>>(), [LINE - 1; 3]);
     assert_eq!(spent(&gateway, 3).await.0, 240);
 }
+
+#[tokio::test]
+async fn a_process_that_is_killed_amid_results_loses_nothing_and_doubles_nothing() {
+    let (keep, is_cut) = (keeper(), AtomicBool::new(false));
+    let upstream = FakeUpstream::start(move |request| {
+        let reply = keep(request);
+        let is_first = request.path.ends_with("/results") && !is_cut.swap(true, Ordering::Relaxed);
+        if is_first { reply.silent_after(1_200 * LINE) } else { reply }
+    })
+    .await;
+    let config = format!("providers: {{keep: {{kind: anthropic, url: \"{}\", key: sk-a}}}}", upstream.url());
+    let mut gateway = gateway().config(&config).start().await;
+    let message = json!({"role": "user", "content": "hi"});
+    let request = json!({"custom_id": "1", "params": {"model": "claude-haiku-4-5", "max_tokens": 9, "messages": [message]}});
+    let body = json!({"requests": vec![request; 1_500]});
+    let call = gateway.post("/v1/messages/batches", body.to_string());
+    let batch = call.header("anthropic-version", "2023-06-01").send().await.json();
+    let results = text(&batch["results_url"]);
+    let mut broken = gateway.get(&results).try_stream().await.unwrap();
+    let mut come = 0;
+    while come < 1_200 * LINE {
+        come += broken.try_chunk().await.unwrap().unwrap().len();
+    }
+    gateway.kill_9();
+    gateway.restart().await;
+    // What was written down of them has its cost; what was not is counted when it is read again.
+    let total = gateway.usage()["total"].clone();
+    assert_eq!(
+        (&total["cost"], &total["usage"]["output"]),
+        (&(1_000 * 66).into(), &10_000.into()),
+        "{total}"
+    );
+    assert_eq!(gateway.get(&results).send().await.text().lines().count(), 1_500);
+    assert_eq!(spent(&gateway, 1).await, (1_500 * 80, 1_500 * 20, 1_500 * 10, 1_500 * 66));
+}
