@@ -1,8 +1,6 @@
 //! The files that a request names by the ids that a provider has given them.
 
-use std::sync::LazyLock;
-
-use memchr::memmem;
+use memchr::{memchr, memmem};
 
 use crate::media::is_web;
 use crate::outline::{Outline, Part};
@@ -44,12 +42,11 @@ const IDS: &str = "file_ids";
 /// what ends the scheme of an address.
 const ESCAPES: [&str; 8] =
     [r"\u004", r"\u005", r"\u006", r"\u007", r"\u002f", r"\u002F", r"\u003a", r"\u003A"];
-/// What ends the scheme of an address (RFC 3986, section 3), as it reads and as PHP spells it.
-static BEHIND_SCHEME: LazyLock<[memmem::Finder<'static>; 2]> =
-    LazyLock::new(|| ["://", r":\/"].map(memmem::Finder::new));
-/// What all of these escape sequences begin with.
-static ESCAPE: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(r"\u00"));
-static NAME: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(ID));
+/// What ends the scheme of an address (RFC 3986, section 3), as it reads; and as it may be spelled, where PHP does it all.
+const BEHIND_SCHEME: &str = "://";
+const ESCAPED_BEHIND_SCHEME: [&str; 2] = [r":\/", r":/\/"];
+/// As much of a piece has to be seen again with the next: the longest of these but for a byte, and a scheme before.
+pub const OVERLAP: usize = 8;
 /// Deeper than any language has a file; a batch holds whole requests.
 const KEEP: Keep = Keep { levels: 16, most: 1 << 18 };
 
@@ -58,36 +55,66 @@ const KEEP: Keep = Keep { levels: 16, most: 1 << 18 };
 /// # Errors
 /// A body that is no JSON object, or is too deep or too crowded to be looked through.
 pub fn named_files(body: &[u8], names: FileNames, max_depth: usize) -> Result<NamedFiles, ScanError> {
-    let (mut outline, mut found) = (Outline::default(), NamedFiles::default());
-    if names == FileNames::NONE || !may_name(body, names) {
-        return Ok(found);
+    let mut outline = Outline::default();
+    if names == FileNames::NONE || !may_name(body, 0, names) {
+        return Ok(NamedFiles::default());
     }
-    look(outline.read_within(body, max_depth, KEEP)?, names, &mut found);
+    Ok(found(outline.read_within(body, max_depth, KEEP)?, names))
+}
+
+/// The same of a line that may be a request of a batch: one that has a `body`. Any other names nothing.
+///
+/// # Errors
+/// A line that may name files and is no JSON object, or is too deep or too crowded to be looked through.
+pub fn named_in_batch(line: &[u8], names: FileNames, max_depth: usize) -> Result<NamedFiles, ScanError> {
+    let mut outline = Outline::default();
+    if names == FileNames::NONE || !may_name(line, 0, names) {
+        return Ok(NamedFiles::default());
+    }
+    let line = outline.read_within(line, max_depth, KEEP)?;
+    let is_request = line.all("body").next().is_some();
+    Ok(if is_request { found(line, names) } else { NamedFiles::default() })
+}
+
+fn found(body: Part<'_>, names: FileNames) -> NamedFiles {
+    let mut found = NamedFiles::default();
+    look(body, names, &mut found);
     found.ids.sort_unstable_by_key(|span| span.start);
     found.ids.dedup();
-    Ok(found)
+    found
 }
 
-/// Whether the field's name may stand there at all, be it spelled with escape sequences. Most bodies have none.
-fn may_name(body: &[u8], names: FileNames) -> bool {
-    let holds = |finder: &memmem::Finder<'_>| finder.find(body).is_some();
-    let may_hold = || !names.contents.is_empty() && has_other_address(body);
-    let begins = |at: usize| at.checked_sub(1).and_then(|before| body.get(before)) == Some(&b'"');
-    let holds_name = |name: &&str| memmem::find_iter(body, name.as_bytes()).any(begins);
-    let is_spelled = || holds(&ESCAPE) && ESCAPES.iter().any(|escape| memmem::find(body, escape.as_bytes()).is_some());
-    holds(&NAME) || names.addresses.iter().any(holds_name) || is_spelled() || may_hold()
-}
-
-/// Whether any address in a text may be none of the web. It may stand anywhere.
-fn has_other_address(body: &[u8]) -> bool {
-    let is_other = |at| {
-        let before = body.get(..at).unwrap_or_default();
-        !["http", "https"].iter().any(|scheme| {
-            let end = before.len().checked_sub(scheme.len()).and_then(|start| before.get(start..));
-            end.is_some_and(|end| end.eq_ignore_ascii_case(scheme.as_bytes()))
-        })
+/// Whether the field's name may stand there at all, be it spelled with escape sequences. Most bodies have none. Of what is
+/// longer than anybody holds, the first bytes of each piece may be the last ones of the piece before: they have been `seen`.
+pub fn may_name(body: &[u8], seen: usize, names: FileNames) -> bool {
+    let holds = |text: &str| finds(body, seen, text).next().is_some();
+    let may_hold = || {
+        let is_other =
+            |end| finds(body, seen, end).any(|at| !is_behind_web(body.get(..at).unwrap_or_default()));
+        is_other(BEHIND_SCHEME) || (has_escapes && ESCAPED_BEHIND_SCHEME.into_iter().any(is_other))
     };
-    BEHIND_SCHEME.iter().any(|end| end.find_iter(body).any(is_other))
+    let may_hold = || !names.contents.is_empty() && may_hold();
+    let begins = |at: usize| at.checked_sub(1).and_then(|before| body.get(before)) == Some(&b'"');
+    let holds_name = |name: &&str| finds(body, seen, name).any(begins);
+    // Most bodies have none at all, and need not be looked through for each.
+    let has_escapes = memchr(b'\\', body).is_some();
+    let is_spelled = || {
+        has_escapes && memmem::find(body, br"\u00").is_some() && ESCAPES.iter().any(|escape| holds(escape))
+    };
+    holds(ID) || names.addresses.iter().any(holds_name) || is_spelled() || may_hold()
+}
+
+/// Where a text stands in a body, but for where it has been seen before.
+fn finds<'b>(body: &'b [u8], seen: usize, text: &'b str) -> impl Iterator<Item = usize> + 'b {
+    memmem::find_iter(body, text.as_bytes()).filter(move |at| at + text.len() > seen)
+}
+
+/// Whether what stands behind this text is an address of the web.
+fn is_behind_web(before: &[u8]) -> bool {
+    ["http", "https"].iter().any(|scheme| {
+        let end = before.len().checked_sub(scheme.len()).and_then(|start| before.get(start..));
+        end.is_some_and(|end| end.eq_ignore_ascii_case(scheme.as_bytes()))
+    })
 }
 
 /// Whether what is an address or a file's bytes is an address, and none of the web.
@@ -170,6 +197,38 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_s_line_names_files_if_it_is_a_request() {
+        let named = |line: &str| named_in_batch(line.as_bytes(), NAMES, 64).map(|found| found.ids.len());
+        assert_eq!(named(r#"{"custom_id":"1","body":{"file":{"file_id":"f1"}}}"#), Ok(1));
+        assert_eq!(named(r#"{"body":null,"\u0062ody":{"type":"input_file","file\u005fid":"f1"}}"#), Ok(1));
+        assert_eq!(named(r#"{"said":{"file":{"file_id":"f1"}}}"#), Ok(0));
+        assert_eq!(named("no JSON"), Ok(0));
+        assert!(named(r#"x{"body":{"file":{"file_id":"f1"}}}"#).is_err());
+    }
+
+    #[test]
+    fn a_name_is_seen_wherever_its_text_is_cut() {
+        for text in [
+            r#"{"a":1,"file_id":"x"}"#,
+            r#"{"a":"file\u005Fi"}"#,
+            r#"{"a":"gs://b"}"#,
+            r#"{"a":"https:\/\/b"}"#,
+        ] {
+            let whole = may_name(text.as_bytes(), 0, NAMES);
+            assert_eq!(whole, !text.contains("https"), "{text}");
+            for cut in 0..text.len() {
+                let (first, seen) = (&text.as_bytes()[..cut], cut.min(OVERLAP));
+                let second = &text.as_bytes()[cut - seen..];
+                assert_eq!(
+                    may_name(first, 0, NAMES) || may_name(second, seen, NAMES),
+                    whole,
+                    "{text}: {cut}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn addresses_in_a_storage_are_told_from_those_of_the_web() {
         #[track_caller]
         fn check(body: &str, expect: bool) {
@@ -184,6 +243,8 @@ mod tests {
         check(r#"{"input":{"uri":"gs://bucket/x"},"uri":null}"#, false);
         check(r#"{"a":[{"image_url":"gs://bucket/x"}]}"#, true);
         check(r#"{"image_url":{"url":"gs:\/\/bucket/x"}}"#, true);
+        check(r#"{"image_url":{"url":"gs:/\/bucket/x"}}"#, true);
+        check(r#"{"image_url":{"url":"gs:\//bucket/x"}}"#, true);
         check(r#"{"image_url":{"\u0075rl":"http://x"},"url":" File:///x"}"#, true);
         check(r#"{"image_url":{"url":"gs\u003A//bucket/x"}}"#, true);
         check(r#"{"image_url":{"url":"gs:\u002f/bucket/x"}}"#, true);

@@ -73,7 +73,10 @@ fn content_type(headers: &HeaderMap) -> Option<(&str, &str)> {
 }
 
 /// What stands between the parts, two hyphens included.
-pub(crate) fn boundary(headers: &HeaderMap) -> Result<Vec<u8>, FormError> {
+///
+/// # Errors
+/// Headers that announce no form, or not what stands between its parts.
+pub fn boundary(headers: &HeaderMap) -> Result<Vec<u8>, FormError> {
     let (_, parameters) = content_type(headers).ok_or(FormError::Boundary)?;
     let mut found = None;
     for parameter in parameters.split(';') {

@@ -71,9 +71,9 @@ use types::{
 
 pub use conduit::{Conduit, Tally};
 pub use fault::read_fault;
-pub use files::{FileNames, NamedFiles, named_files};
+pub use files::{FileNames, NamedFiles, OVERLAP, may_name, named_files, named_in_batch};
 pub use fold::{Fold, unfold};
-pub use form::FormError;
+pub use form::{FormError, boundary};
 pub use meaning::Meaning;
 pub use metered::Metered;
 pub use names::ToolNames;

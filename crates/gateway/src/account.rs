@@ -28,6 +28,7 @@ use crate::arrival::Unread;
 use crate::destination::Destination;
 use crate::pricing::Assumed;
 use crate::rejection::{Cause, Rejection};
+use crate::uploaded::Judged;
 use crate::{Gateway, counting};
 
 pub(crate) use self::under_way::{Begin, given_up};
@@ -96,6 +97,8 @@ pub(crate) struct Facts {
     pub(crate) bytes_in: u64,
     /// What has been passed on of a body that is not read here.
     pub(crate) passed: Option<Passed>,
+    /// What may come to light of a file that is passed on.
+    pub(crate) judged: Option<Judged>,
     pub(crate) bytes_out: u64,
 }
 
@@ -141,6 +144,7 @@ impl Account {
             assumed_price: None,
             bytes_in: 0,
             passed: None,
+            judged: None,
             bytes_out: 0,
         };
         let (id, now, wall) = (RequestId::generate(), gateway.clock.now(), gateway.clock.wall());

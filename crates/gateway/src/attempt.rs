@@ -17,7 +17,7 @@ use telemetry::events::{CircuitChanged, PriceUnknown};
 use types::conversation::Delivery;
 use types::{CircuitState, Fault, FaultKind, Monotonic, Operation, SpanId, StreamForm, Tokens};
 
-use crate::account::{Account, Begin, Served};
+use crate::account::{Account, Begin, Served, given_up};
 use crate::batched::Batched;
 use crate::counting::Believable;
 use crate::destination::{Destination, Endpoint, KnownModel};
@@ -28,6 +28,7 @@ use crate::plan::Planned;
 use crate::pricing::{Charge, Unpriced};
 use crate::receive::Request;
 use crate::rejection::{Cause, Rejection};
+use crate::uploaded::Judged;
 use crate::upstream::{Outbound, OutboundBody, UpstreamBody};
 use crate::{Gateway, answer, counting, deadline, passing, relay, session};
 
@@ -173,6 +174,10 @@ impl Try<'_> {
         } else {
             self.exchange(outbound, written.aside, account).await
         };
+        if let Some(cause) = account.facts.judged.take().and_then(Judged::into_cause) {
+            account.fail_attempt(&given_up());
+            return Err(Failure::Refused(cause));
+        }
         match answered {
             Ok(answer) => {
                 account.answer_begun();

@@ -34,6 +34,7 @@ mod relay;
 mod routes;
 mod session;
 mod turns;
+mod uploaded;
 mod upstream;
 mod visit;
 

@@ -13,7 +13,7 @@ use types::{Fault, FaultKind, Frame, Operation, ProviderName, Tenant};
 use crate::passing::Passing;
 use crate::receive::Request;
 use crate::rejection::Cause;
-use crate::{Gateway, paths};
+use crate::{Gateway, passing, paths};
 
 /// The fields whose values are ids of what is kept.
 const IDS: [&str; 7] =
@@ -49,6 +49,10 @@ pub(crate) fn passing(dialect: &dyn Dialect, operation: Operation, path: &str) -
 /// An id that is not this caller's, or a request that does not say where it belongs.
 pub(crate) fn address(request: &mut Request, principal: &Principal, gateway: &Gateway) -> Result<(), Cause> {
     let Some(mut passing) = request.passing.take() else { return Ok(()) };
+    // What a batch's requests name could not be read.
+    if is_upload(request.operation, &request.method, &passing) && !passing::is_plain(&request.headers) {
+        return Err(Cause::Encoding);
+    }
     let (marks, tenant) = (&*gateway.marks, &principal.tenant);
     let read = |marked: &str| {
         let (provider, id) = marks.read(marked, tenant).ok_or(Cause::NotKept)?;
@@ -88,6 +92,11 @@ pub(crate) fn address(request: &mut Request, principal: &Principal, gateway: &Ga
 /// Whether a request's body says what is to be used of what is kept: that of a new batch names its input.
 pub(crate) fn names_input(operation: Operation, method: &Method, passing: &Passing) -> bool {
     operation == Operation::Batches && *method == Method::POST && passing.path.is_empty()
+}
+
+/// Whether a request brings a file, which may hold those of a batch.
+pub(crate) fn is_upload(operation: Operation, method: &Method, passing: &Passing) -> bool {
+    operation == Operation::Files && *method == Method::POST && passing.path.is_empty()
 }
 
 /// Whether a request asks for everything that a provider keeps for the gateway's account, whosever it is.

@@ -1,6 +1,8 @@
 //! What is passed on rather than understood: a request to one provider, by a path of the provider's own. It takes the
 //! same way as every other; this says what of it goes on, and where to.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use dialects::{Content, Dialect, Fields, PathSaid, Peek, ScanError, Takes};
 use http::request::Parts;
@@ -19,6 +21,7 @@ use crate::outbound::{self, Aside, Place, Written};
 use crate::receive::Request;
 use crate::rejection::Cause;
 use crate::routes;
+use crate::uploaded::{Reading, Uploaded};
 use crate::upstream::OutboundBody;
 
 /// What is to be passed on: to whom, and by which path below the provider's address.
@@ -196,18 +199,30 @@ pub(crate) fn write(request: &Request, to: &Place<'_>, account: &mut Account) ->
     // What comes compressed could not be looked through for what was used.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let body = match account.unread.take() {
-        Some(unread) => upload(*unread, &mut headers, account),
+        Some(unread) => upload(*unread, request, to.destination, (&mut headers, account)),
         None => OutboundBody::Pieces(vec![request.body.clone()]),
     };
     Written { headers, body, changes: Vec::new(), aside: Aside::default() }
 }
 
-fn upload(unread: Unread, headers: &mut HeaderMap, account: &mut Account) -> OutboundBody {
+fn upload(
+    unread: Unread,
+    request: &Request,
+    to: &Arc<Destination>,
+    (headers, account): (&mut HeaderMap, &mut Account),
+) -> OutboundBody {
     let idle = account.gateway().timers.request_body_idle;
     if let Some(length) = exact_length(&unread.body) {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
-    let (body, passed): (Outgoing, _) = Upload::outgoing(unread.body, idle);
+    let (body, passed): (Outgoing, _) = match Reading::of(request, to, account.gateway()) {
+        Some(reading) => {
+            let (uploaded, judged) = Uploaded::read(unread.body, reading);
+            account.facts.judged = Some(judged);
+            Upload::outgoing(uploaded, idle)
+        }
+        None => Upload::outgoing(unread.body, idle),
+    };
     account.facts.passed = Some(passed);
     OutboundBody::Stream(Box::new(body))
 }

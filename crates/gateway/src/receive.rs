@@ -119,8 +119,11 @@ fn understand(
     whose: &Whose,
 ) -> Result<Box<Request>, Cause> {
     let is_decided = route.decides_by_body(&method);
-    let (files, body) =
-        if is_decided { Files::read(route.dialect, body, depth, whose)? } else { (Files::default(), body) };
+    let (files, body) = if is_decided {
+        Files::read(route.dialect, body, depth, whose)?
+    } else {
+        (Files::of_nobody(whose), body)
+    };
     let Route { dialect, operation, said, takes, passing, .. } = route;
     let (fields, peek) = if passing.is_some() {
         let fields = match Fields::scan(&body, depth) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth::{Marks, Principal};
 use bytes::Bytes;
-use dialects::{Dialect, EncodeError};
+use dialects::{Dialect, EncodeError, NamedFiles};
 use types::{Operation, ProviderName};
 
 use crate::destination::Destination;
@@ -47,14 +47,26 @@ impl Files {
         depth: usize,
         whose: &Whose,
     ) -> Result<(Self, Bytes), Cause> {
-        let mut files = Self::default();
         // A form holds its files, and names none.
         if !body.trim_ascii_start().starts_with(b"{") {
-            return Ok((files, body));
+            return Ok((Self::of_nobody(whose), body));
         }
-        let (mut written, mut at) = (Vec::new(), 0);
         let named = dialects::named_files(&body, dialect.file_names(), depth).map_err(Cause::Json)?;
-        (files.in_storage, files.who) = (named.in_storage, Some(Arc::clone(&whose.principal)));
+        Self::of(named, body, whose)
+    }
+
+    /// Of a request that is not looked through.
+    pub(crate) fn of_nobody(whose: &Whose) -> Self {
+        Self { who: Some(Arc::clone(&whose.principal)), ..Self::default() }
+    }
+
+    /// What is known of the files that a body names, and the body with the ids that the provider knows.
+    ///
+    /// # Errors
+    /// A body that names files of two providers.
+    pub(crate) fn of(named: NamedFiles, body: Bytes, whose: &Whose) -> Result<(Self, Bytes), Cause> {
+        let mut files = Self { in_storage: named.in_storage, ..Self::of_nobody(whose) };
+        let (mut written, mut at) = (Vec::new(), 0);
         // More than anybody names, and each costs some digests: those beyond are taken for another's.
         files.is_unproven |= named.ids.len() > MOST;
         for place in named.ids.into_iter().take(MOST) {
@@ -81,6 +93,12 @@ impl Files {
         if keeper.as_str() == provider { Ok(()) } else { Err(elsewhere(keeper)) }
     }
 
+    /// Who names them, and how that is proved.
+    pub(crate) fn whose(&self, marks: &Arc<Marks>) -> Option<Whose> {
+        let principal = Arc::clone(self.who.as_ref()?);
+        Some(Whose { marks: Arc::clone(marks), principal })
+    }
+
     /// Who keeps them, if their ids say so.
     pub(crate) const fn keeper(&self) -> Option<&ProviderName> {
         self.keeper.as_ref()
@@ -95,9 +113,7 @@ impl Files {
         if let Some(keeper) = self.keeper.as_ref().filter(|keeper| **keeper != destination.name) {
             return Err(elsewhere(keeper));
         }
-        let right = || format!("{}/{}", Operation::Passthrough.as_str(), destination.name);
-        let may_use = |who: &Arc<Principal>| who.may_use(&right());
-        if destination.passthrough.is_some() && self.who.as_ref().is_some_and(may_use) {
+        if self.who.as_ref().is_some_and(|who| may_pass_anything(who, destination)) {
             return Ok(());
         }
         if self.in_storage {
@@ -107,6 +123,11 @@ impl Files {
         }
         if self.is_unproven && destination.keeps_files() { Err(Cause::NotKept) } else { Ok(()) }
     }
+}
+
+/// Whether this caller may pass anything through to that provider.
+pub(crate) fn may_pass_anything(who: &Principal, to: &Destination) -> bool {
+    to.passthrough.is_some() && who.may_use(&format!("{}/{}", Operation::Passthrough.as_str(), to.name))
 }
 
 fn elsewhere(keeper: &ProviderName) -> Cause {

@@ -65,7 +65,10 @@ where
             self.timer = None;
             let Some(frame) = frame else { return Poll::Ready(None) };
             let Ok(frame) = frame else { return Poll::Ready(Some(Err(Aborted))) };
-            if let Ok(data) = frame.into_data() {
+            // What brings nothing to pass on is a sign of life all the same.
+            if let Ok(data) = frame.into_data()
+                && !data.is_empty()
+            {
                 self.passed.0.fetch_add(data.len() as u64, Ordering::Relaxed);
                 return Poll::Ready(Some(Ok(data)));
             }

@@ -337,6 +337,110 @@ async fn no_conversation_is_about_another_caller_s_file() {
     assert_eq!(stage.a.last().json()["messages"], messages);
 }
 
+/// The form of a file with these lines; what it is for stands in front or behind.
+fn file_for(purpose: &[(bool, &str)], lines: &str) -> String {
+    let said = |wanted: bool| {
+        purpose.iter().filter(|(is_first, _)| *is_first == wanted).fold(
+            String::new(),
+            |said, (_, purpose)| {
+                said + &format!(
+                    "--x\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\n{purpose}\r\n"
+                )
+            },
+        )
+    };
+    let head = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.jsonl\"\r\nContent-Type: application/jsonl\r\n\r\n";
+    format!("{}{head}{lines}\r\n{}--x--\r\n", said(true), said(false))
+}
+
+/// A request of a batch about this file.
+fn request_about(id: &str) -> String {
+    let (_, _, mut body) = naming(id)[0].clone();
+    body["model"] = "m".into();
+    json!({"custom_id": "1", "method": "POST", "url": "/v1/responses", "body": body}).to_string()
+}
+
+async fn put(stage: &Stage, provider: &str, form: String) -> Response {
+    let call = stage.gateway.call(Method::POST, "/v1/files", form.into());
+    call.header("content-type", FORM).header("x-tollgate-provider", provider).send().await
+}
+
+#[tokio::test]
+async fn the_requests_of_a_batch_name_files_by_their_ids_here() {
+    let stage = Stage::set().await;
+    let here = stage.uploaded("a").await;
+    let (about, other) =
+        (request_about(&here), json!({"custom_id": "2", "body": {"model": "m"}}).to_string());
+    // Longer than any line that is held.
+    let long = json!({"custom_id": "3", "body": {"model": "m", "input": "x".repeat(600_000)}}).to_string();
+    let lines = format!("\u{feff}{about}\r\n\n{other}\n{about}\n{long}\n{about}");
+    for purpose in [&[(true, "batch")][..], &[(false, "batch")], &[]] {
+        let form = file_for(purpose, &lines);
+        let response = put(&stage, "a", form.clone()).await;
+        assert_eq!(response.status, 200, "{}", response.text());
+        let sent = String::from_utf8(stage.a.last().body.to_vec()).unwrap();
+        assert_eq!(
+            (sent.len(), sent.replace(' ', "")),
+            (form.len(), form.replace(&here, "file-a").replace(' ', ""))
+        );
+        let said = sent.lines().find(|line| line.contains("custom_id")).unwrap();
+        let said: Value = serde_json::from_str(said.trim_start_matches('\u{feff}')).unwrap();
+        assert_eq!(said.to_string(), request_about("file-a"));
+    }
+    // Nobody else has it.
+    let elsewhere = put(&stage, "b", file_for(&[(true, "batch")], &lines)).await;
+    assert_eq!(elsewhere.status, 400, "{}", elsewhere.text());
+    assert!(elsewhere.text().contains("is kept at a"), "{}", elsewhere.text());
+}
+
+#[tokio::test]
+async fn no_request_of_a_batch_is_about_another_caller_s_file() {
+    let stage = Stage::set().await;
+    let about = request_about("file-a");
+    let long = about.replace("\"m\"", &format!("\"{}\"", "m".repeat(300_000)));
+    let lines = [
+        (about.clone(), 404),
+        (format!("{{}}\n{about}\n{{}}"), 404),
+        (about.replace("file_id", "file\\u005fid").replace("input_file", "\\u0069nput_file"), 404),
+        (about.replace("\"body\"", "\"\\u0062ody\""), 404),
+        (format!("\u{feff}{about}"), 404),
+        (request_about("file-a.a.AAAAAAAAAAAAAAAA"), 404),
+        // What two readers may take for different things.
+        (format!("x\r{about}"), 400),
+        (format!("[{about}]"), 400),
+        (long, 400),
+    ];
+    let purposes: [&[(bool, &str)]; 5] = [
+        &[(true, "batch")],
+        &[(false, "batch")],
+        &[],
+        &[(true, "user_data"), (false, "batch")],
+        &[(true, "what nobody knows")],
+    ];
+    for (lines, status) in &lines {
+        for purpose in purposes {
+            let refused = put(&stage, "a", file_for(purpose, lines)).await;
+            assert_eq!(refused.status, *status, "{purpose:?}: {lines:.200}: {}", refused.text());
+        }
+    }
+    let odd = file_for(&[(true, "user_data")], &about)
+        .replace("name=\"purpose\"", "name=a; x=\"name=\\\"purpose\\\"\"");
+    assert_eq!(put(&stage, "a", odd).await.status, 404);
+    let packed = stage.gateway.call(Method::POST, "/v1/files", file_for(&[], &about).into());
+    let packed = packed.header("content-type", FORM).header("content-encoding", "gzip");
+    assert_eq!(packed.header("x-tollgate-provider", "a").send().await.status, 400);
+    assert!(stage.a.received().is_empty());
+    // A document may hold what it likes, and who may ask for anything may do so in a batch.
+    for (provider, purpose) in [("a", "user_data"), ("b", "batch")] {
+        for first in [true, false] {
+            let form = file_for(&[(first, purpose)], &about);
+            assert_eq!(put(&stage, provider, form.clone()).await.status, 200);
+            let upstream = if provider == "a" { &stage.a } else { &stage.b };
+            assert_eq!(upstream.last().body, form);
+        }
+    }
+}
+
 #[tokio::test]
 async fn everything_is_listed_only_where_anything_may_be_asked() {
     let stage = Stage::set().await;

@@ -1,0 +1,199 @@
+//! The lines of a file that comes, alone or in a form: those that are a batch's requests get the provider's own ids, and all
+//! are as long as they were.
+
+use bytes::Bytes;
+use dialects::{DecodeError, OVERLAP, may_name, named_in_batch};
+
+use super::Reading;
+use crate::references::{Files, may_pass_anything};
+use crate::rejection::Cause;
+
+/// The longest line that is held. Who names files needs no longer one: what is long is pictures and documents themselves.
+const LONGEST: usize = 256 << 10;
+/// What files are for of which no batch can be made.
+const OTHER_PURPOSES: [&[u8]; 5] = [b"assistants", b"evals", b"fine-tune", b"user_data", b"vision"];
+/// The line in front of what a file is for, in lower case.
+const PURPOSE: &[u8] = b"content-disposition: form-data; name=\"purpose\"";
+
+pub(super) struct Lines {
+    reading: Reading,
+    at: At,
+    purpose: Purpose,
+    /// Why this is no file for a batch.
+    found: Option<Cause>,
+    /// The line so far; of a long one, what was looked at last.
+    line: Vec<u8>,
+    is_long: bool,
+    number: u64,
+}
+
+/// Where in a form a line stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    Head { of_purpose: bool },
+    Content { of_purpose: bool },
+}
+
+/// What is known of what the file is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Unsaid,
+    Other,
+    /// A batch, or what nobody knows.
+    Batch,
+}
+
+impl Lines {
+    pub(super) const fn new(reading: Reading) -> Self {
+        let (at, purpose) = (At::Content { of_purpose: false }, Purpose::Unsaid);
+        Self { reading, at, purpose, found: None, line: Vec::new(), is_long: false, number: 1 }
+    }
+
+    /// Takes the next piece in, and appends what may go on.
+    ///
+    /// # Errors
+    /// The file may not go on.
+    pub(super) fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), Cause> {
+        let mut rest = piece;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let (line, behind) = rest.split_at(end + 1);
+            self.gather(line, out);
+            self.end_line(out)?;
+            rest = behind;
+        }
+        self.gather(rest, out);
+        Ok(())
+    }
+
+    /// The file is at its end.
+    ///
+    /// # Errors
+    /// It may not end so.
+    pub(super) fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Cause> {
+        self.end_line(out)?;
+        self.judge()
+    }
+
+    fn gather(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        if !self.is_long && self.line.len() + piece.len() <= LONGEST {
+            self.line.extend_from_slice(piece);
+            return;
+        }
+        // What of it has gone on has been looked at.
+        let seen = if self.is_long { self.line.len() } else { 0 };
+        let fresh = if self.is_long { 0 } else { self.line.len() };
+        out.extend_from_slice(self.line.get(..fresh).unwrap_or_default());
+        out.extend_from_slice(piece);
+        self.is_long = true;
+        self.line.extend_from_slice(piece);
+        if may_name(&self.line, seen, self.reading.names) {
+            self.unreadable();
+        }
+        let kept = self.line.len().saturating_sub(OVERLAP);
+        self.line.drain(..kept);
+    }
+
+    fn end_line(&mut self, out: &mut Vec<u8>) -> Result<(), Cause> {
+        let mut line = std::mem::take(&mut self.line);
+        if std::mem::take(&mut self.is_long) {
+            // No head of a form is so long that anybody understands.
+            if matches!(self.at, At::Head { .. }) {
+                self.purpose = Purpose::Batch;
+            }
+        } else {
+            self.read(&mut line)?;
+            out.extend_from_slice(&line);
+        }
+        self.number += 1;
+        line.clear();
+        self.line = line;
+        Ok(())
+    }
+
+    fn read(&mut self, line: &mut Vec<u8>) -> Result<(), Cause> {
+        let text = line.trim_ascii_end();
+        let boundary = self.reading.boundary.as_deref();
+        match boundary.and_then(|boundary| text.strip_prefix(boundary)) {
+            Some(b"") => self.at = At::Head { of_purpose: false },
+            Some(b"--") => {
+                self.at = At::Content { of_purpose: false };
+                self.judge()?;
+            }
+            Some(_) | None => match self.at {
+                At::Head { of_purpose } if text.is_empty() => self.at = At::Content { of_purpose },
+                At::Head { of_purpose } => self.read_head(text, of_purpose),
+                At::Content { of_purpose: true } => self.read_purpose(text),
+                At::Content { of_purpose: false } => self.read_request(line)?,
+            },
+        }
+        Ok(())
+    }
+
+    /// A line of a part's head. Only one way to say that the part is the purpose is read alike by everybody.
+    fn read_head(&mut self, text: &[u8], of_purpose: bool) {
+        let text = text.to_ascii_lowercase();
+        let is_plain = text == PURPOSE && !of_purpose;
+        if is_plain {
+            self.at = At::Head { of_purpose: true };
+        }
+        let is_odd = |sign: &str| memchr::memmem::find(&text, sign.as_bytes()).is_some();
+        if !is_plain && ["purpose", "*=", "\\"].into_iter().any(is_odd) {
+            self.purpose = Purpose::Batch;
+        }
+    }
+
+    fn read_purpose(&mut self, text: &[u8]) {
+        let is_other = self.purpose == Purpose::Unsaid && OTHER_PURPOSES.contains(&text);
+        self.purpose = if is_other { Purpose::Other } else { Purpose::Batch };
+    }
+
+    /// A line of a file: if it is a request it gets the provider's ids, and spaces for what they are shorter.
+    fn read_request(&mut self, line: &mut Vec<u8>) -> Result<(), Cause> {
+        // Some editors begin a file with a mark that others do not see.
+        let start = if line.starts_with("\u{feff}".as_bytes()) { "\u{feff}".len() } else { 0 };
+        let request = line.get(start..).unwrap_or_default();
+        let Reading { whose, destination, names, depth, .. } = &self.reading;
+        let Ok(named) = named_in_batch(request, *names, *depth) else {
+            self.unreadable();
+            return self.judge_early();
+        };
+        if named.ids.is_empty() && !named.in_storage {
+            return Ok(());
+        }
+        let read = Files::of(named, Bytes::copy_from_slice(request), whose);
+        match read.and_then(|(files, written)| files.suit(destination).map(|()| written)) {
+            Ok(written) => {
+                let spaces = request.len().saturating_sub(written.len());
+                let (written, end) = written.split_at(written.trim_ascii_end().len());
+                let spaces = std::iter::repeat_n(b' ', spaces);
+                let whole: Vec<u8> =
+                    written.iter().copied().chain(spaces).chain(end.iter().copied()).collect();
+                line.truncate(start);
+                line.extend(whole);
+                Ok(())
+            }
+            Err(cause) => {
+                self.found.get_or_insert(cause);
+                self.judge_early()
+            }
+        }
+    }
+
+    fn unreadable(&mut self) {
+        let Reading { whose, destination, .. } = &self.reading;
+        if !may_pass_anything(&whose.principal, destination) {
+            let problem = format!("has a line {} that may name files and cannot be read", self.number);
+            self.found.get_or_insert(Cause::Decode(DecodeError::Field { field: "file".to_owned(), problem }));
+        }
+    }
+
+    /// Nobody needs to send the rest of what will not be taken.
+    fn judge_early(&mut self) -> Result<(), Cause> {
+        if self.purpose == Purpose::Batch { self.judge() } else { Ok(()) }
+    }
+
+    /// What is no batch's may hold what it likes.
+    fn judge(&mut self) -> Result<(), Cause> {
+        self.found.take().filter(|_| self.purpose != Purpose::Other).map_or(Ok(()), Err)
+    }
+}
