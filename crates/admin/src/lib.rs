@@ -19,7 +19,7 @@ use tracing::debug;
 use types::{Clock, Code, Refusal, RequestId};
 
 pub use health::Readiness;
-use listing::Style;
+use listing::{Asked, Query, Style, Wanted};
 pub use listing::{Listing, ListingConfig};
 
 /// The paths that no model answers, and what they need.
@@ -76,6 +76,7 @@ enum Page {
     Models,
     Present,
     Ready,
+    Running,
     Show,
     Token,
     Version,
@@ -93,15 +94,32 @@ impl Page {
             | Self::Models
             | Self::Present
             | Self::Ready
+            | Self::Running
             | Self::Version => &[Method::GET, Method::HEAD],
+        }
+    }
+
+    /// The language that what is wrong with a request for it is told in, where it is not that of whoever asks.
+    fn language(self, request: &Request<Incoming>) -> Option<&'static str> {
+        match self {
+            Self::Models => style(request)?.1.language(),
+            Self::Running | Self::Show | Self::Version => Style::Local.language(),
+            Self::Alive
+            | Self::Keys
+            | Self::Metadata
+            | Self::Metrics
+            | Self::Present
+            | Self::Ready
+            | Self::Token => None,
         }
     }
 }
 
-/// Which models are asked for.
-enum Wanted<'a> {
-    All,
-    One(&'a str),
+/// What is asked of the listing, and in whose words.
+fn style(request: &Request<Incoming>) -> Option<(Asked, Style)> {
+    let asked = Asked::of(request.uri().path())?;
+    let style = asked.style(request.headers(), Query::of(request.uri().query()));
+    Some((asked, style))
 }
 
 impl Site {
@@ -112,7 +130,10 @@ impl Site {
     /// Dropping it drops the request.
     pub async fn respond(&self, request: Request<Incoming>, peer: IpAddr) -> Answered {
         let Some(page) = self.page(&request) else { return Answered::Elsewhere(request) };
-        let visit = Visit::begin(request.headers(), peer, &self.telemetry, &*self.clock);
+        let mut visit = Visit::begin(request.headers(), peer, &self.telemetry, &*self.clock);
+        if let Some(language) = page.language(&request) {
+            visit.speak(language);
+        }
         if !self.takes(page, request.method()) {
             return Answered::Here(misused(page, request.method(), visit));
         }
@@ -146,13 +167,13 @@ impl Site {
             "/readyz" | "/healthz" => Some(Page::Ready),
             "/.well-known/oauth-authorization-server" => Some(Page::Metadata),
             "/.well-known/jwks.json" => Some(Page::Keys),
+            local::RUNNING_PATH => Some(Page::Running),
             local::SHOW_PATH => Some(Page::Show),
-            local::TAGS_PATH => Some(Page::Models),
             local::VERSION_PATH => Some(Page::Version),
             oauth::TOKEN_PATH => Some(Page::Token),
             path if self.metrics.as_ref().is_some_and(|page| page.path == path) => Some(Page::Metrics),
             // Some languages ask a model at a path below that of its entry.
-            path => wanted(path).filter(|_| !gateway::asks_a_model(path)).map(|_| Page::Models),
+            path => Asked::of(path).filter(|_| !gateway::asks_a_model(path)).map(|_| Page::Models),
         }
     }
 
@@ -171,6 +192,7 @@ impl Site {
             Page::Models => self.models(&request, id),
             Page::Present => Ok(text(StatusCode::OK, "tollgate\n")),
             Page::Ready => Ok(self.readiness.answer(request.uri().query())),
+            Page::Running => self.identify(&request, id).map(|_| local::running()),
             Page::Show => local::show(self, request, id).await,
             Page::Token => oauth::exchange(self, request, id).await,
             Page::Version => Ok(local::version()),
@@ -188,13 +210,16 @@ impl Site {
 
     fn models(&self, request: &Request<Incoming>, id: RequestId) -> Result<Answer, Declined> {
         let principal = self.identify(request, id)?;
-        let style = Style::of(request);
-        let body = match wanted(request.uri().path()) {
-            Some(Wanted::One(model)) => self.listing.one(model, style, &principal).ok_or_else(|| {
-                let message = format!("no model `{model}`; `GET /v1/models` lists what there is");
-                Refusal::new(Code::ModelNotFound, message)
-            })?,
-            Some(Wanted::All) | None => self.listing.all(style, &principal),
+        let query = Query::of(request.uri().query());
+        let body = match style(request) {
+            Some((Asked { wanted: Wanted::One(model), .. }, style)) => {
+                self.listing.one(&model, style, &principal).ok_or_else(|| {
+                    let message = format!("no model `{model}`; `GET /v1/models` lists what there is");
+                    Refusal::new(Code::ModelNotFound, message).with_param("model")
+                })?
+            }
+            Some((Asked { wanted: Wanted::All, .. }, style)) => self.listing.all(style, query, &principal)?,
+            None => return Err(Refusal::new(Code::UnknownPath, "nothing is listed here").into()),
         };
         Ok(answer(StatusCode::OK, JSON, body))
     }
@@ -223,18 +248,6 @@ fn misused(page: Page, method: &Method, visit: Visit<'_>) -> Answer {
     }
     answer.map(Outgoing::from)
 }
-
-/// Which models a path asks for, if it asks for any.
-fn wanted(path: &str) -> Option<Wanted<'_>> {
-    let path = path.strip_prefix(BETA).unwrap_or_else(|| gateway::without_prefixes(path));
-    match path.strip_prefix("/models")? {
-        "" | "/" => Some(Wanted::All),
-        rest => rest.strip_prefix('/').map(Wanted::One),
-    }
-}
-
-/// The version segment of Gemini's paths.
-const BETA: &str = "/v1beta";
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 

@@ -8,15 +8,14 @@ use gateway::{Answer, Declined};
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use net::body::{BodyError, Pace};
-use providers::{Capability, Modality};
 use serde_json::{Value, json};
-use types::{Code, Refusal, RequestId, UnixTime};
+use types::{Code, Refusal, RequestId};
 
-use crate::listing::{ListingConfig, Style};
+use crate::listing::Style;
 use crate::{JSON, Site, answer};
 
-/// Where the models are listed.
-pub(crate) const TAGS_PATH: &str = "/api/tags";
+/// Where those are listed that are in memory.
+pub(crate) const RUNNING_PATH: &str = "/api/ps";
 /// Where it is asked what is known of one.
 pub(crate) const SHOW_PATH: &str = "/api/show";
 /// Where the version is.
@@ -33,6 +32,11 @@ const PACE: Pace = Pace { idle: Duration::from_secs(5), floor: NonZeroU32::new(2
 /// The version.
 pub(crate) fn version() -> Answer {
     answer(StatusCode::OK, JSON, json!({ "version": VERSION }).to_string())
+}
+
+/// The models in memory: none of them is in this process's.
+pub(crate) fn running() -> Answer {
+    answer(StatusCode::OK, JSON, json!({ "models": [] }).to_string())
 }
 
 /// What is known of the model that is asked for by name in the body.
@@ -60,56 +64,4 @@ fn unreadable(error: &BodyError) -> Refusal {
         BodyError::Broken(_) | BodyError::NoRoom | BodyError::Slow => Code::BodyUnreadable,
     };
     Refusal::new(code, error.to_string())
-}
-
-/// The entry in the list: no files stand behind it.
-pub(crate) fn tag(config: &ListingConfig<'_>, since: UnixTime) -> Value {
-    json!({
-        "name": config.name,
-        "model": config.name,
-        "modified_at": since.to_string(),
-        "size": 0,
-        "digest": "",
-        "details": details(config),
-    })
-}
-
-/// Everything that is known of it.
-pub(crate) fn shown(config: &ListingConfig<'_>, since: UnixTime) -> Value {
-    let can = |capability| config.model.is_some_and(|model| model.can(capability));
-    let sees = config.model.is_some_and(|model| model.input.contains(&Modality::Image));
-    let capabilities = [
-        ("completion", true),
-        ("tools", can(Capability::Tools)),
-        ("vision", sees),
-        ("thinking", can(Capability::Reasoning)),
-    ];
-    let capabilities: Vec<_> =
-        capabilities.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect();
-    let family = config.provider.as_str();
-    let mut info = json!({"general.architecture": family, "general.basename": config.name});
-    let window = config.model.and_then(|model| model.context_window);
-    if let (Some(fields), Some(window)) = (info.as_object_mut(), window) {
-        fields.insert(format!("{family}.context_length"), window.into());
-    }
-    json!({
-        "modified_at": since.to_string(),
-        "details": details(config),
-        "model_info": info,
-        "capabilities": capabilities,
-        "template": "",
-        "parameters": "",
-        "license": "",
-    })
-}
-
-fn details(config: &ListingConfig<'_>) -> Value {
-    json!({
-        "parent_model": "",
-        "format": "",
-        "family": config.provider,
-        "families": [config.provider],
-        "parameter_size": "",
-        "quantization_level": "",
-    })
 }

@@ -56,10 +56,10 @@ pub use arrival::Arrival;
 pub use destination::{Destination, DestinationConfig, Directory, Endpoint, EndpointKey, KnownModel};
 pub use origins::Origins;
 pub use passing::is_right;
-pub use paths::{Paths, UpstreamPath};
+pub use paths::{Paths, UpstreamPath, decoded};
 pub use pricing::UnknownPrice;
 pub use rejection::{Rejection, refused_head};
-pub use routes::{asks_a_model, without_prefixes};
+pub use routes::{asks_a_model, language_of, without_prefixes};
 pub use upstream::{
     NetworkUpstream, Opening, Outbound, OutboundBody, SendFault, Sending, Upstream, UpstreamBody,
 };

@@ -67,7 +67,7 @@ impl UpstreamPath {
 }
 
 /// `text` with its percent-encoded bytes as they are meant (RFC 3986, section 2.1).
-pub(crate) fn decoded(text: &str) -> String {
+pub fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&dialects::percent_decoded(text.as_bytes())).into_owned()
 }
 

@@ -110,6 +110,11 @@ pub(crate) fn speaker(headers: &HeaderMap) -> &'static dyn Dialect {
     spoken.or(all.first()).copied().unwrap_or(&dialects::openai_chat::OpenAiChat)
 }
 
+/// The language of a caller with these headers, where the path says nothing.
+pub fn language_of(headers: &HeaderMap) -> &'static str {
+    speaker(headers).id().as_str()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

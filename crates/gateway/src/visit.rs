@@ -72,6 +72,11 @@ impl<'a> Visit<'a> {
         }
     }
 
+    /// Tells what is refused in this language, where the path says which.
+    pub fn speak(&mut self, language: &str) {
+        self.caller = dialects::by_name(language).unwrap_or(self.caller);
+    }
+
     /// The id that a refusal carries.
     pub const fn id(&self) -> RequestId {
         self.id

@@ -333,9 +333,9 @@ async fn a_local_servers_clients_learn_of_the_models_in_its_shape() {
         assert_eq!((declined.status, declined.header("x-tollgate-code")), (status, code), "{body}");
         assert!(declined.json()["error"].is_string(), "{}", declined.text());
     }
-    check_error(CHAT, &gateway.get("/api/tags").without_key().send().await, 401, "TG-1001");
+    check_error("/api/tags", &gateway.get("/api/tags").without_key().send().await, 401, "TG-1001");
     let nameless = gateway.post("/api/show", r#"{"model": "tollgate/mock"}"#).without_key().send().await;
-    check_error(CHAT, &nameless, 401, "TG-1001");
+    check_error("/api/show", &nameless, 401, "TG-1001");
     assert!(gateway.get("/api/version").send().await.json()["version"].is_string());
 }
 
@@ -359,7 +359,7 @@ async fn a_management_path_says_which_method_it_takes() {
         ("POST", "/api/version", "GET, HEAD"),
     ] {
         let answer = raw(&gateway, &told(method, path)).await;
-        check_refused_head(CHAT, &answer, "405", "TG-0107");
+        check_refused_head(path, &answer, "405", "TG-0107");
         assert!(answer.contains(&format!("\r\nallow: {allow}\r\n")), "{answer}");
     }
     let alive = raw(&gateway, &told("HEAD", "/livez")).await;

@@ -168,6 +168,29 @@ async fn a_key_for_some_models_sees_and_uses_only_those() {
 }
 
 #[tokio::test]
+async fn a_page_holds_what_a_key_may_use_and_nothing_else() {
+    let gateway = gateway().start().await;
+    let key = create(&gateway, &["narrow", "--models", MODEL]);
+    until_status(&gateway, &key, 200).await;
+    for (path, place, name) in [
+        ("/v1/models?limit=1", "/data", "/data/0/id"),
+        ("/v1beta/models?pageSize=1", "/models", "/models/0/displayName"),
+        ("/v1/models?page_size=1", "/models", "/models/0/name"),
+        ("/foundation-models", "/modelSummaries", "/modelSummaries/0/modelId"),
+        ("/api/tags", "/models", "/models/0/name"),
+    ] {
+        let listed = gateway.get(path).key(&key).send().await.json();
+        assert_eq!(listed.pointer(place).unwrap().as_array().unwrap().len(), 1, "{listed}");
+        assert_eq!(listed.pointer(name).unwrap(), MODEL, "{listed}");
+        assert!(listed.get("nextPageToken").or(listed.get("next_page_token")).is_none(), "{listed}");
+        assert_ne!(listed["has_more"], json!(true), "{listed}");
+    }
+    // What a key may not use is no place to begin a page at either.
+    let behind = gateway.get("/v1/models?after_id=tollgate%2Fecho").key(&key).send().await;
+    assert_eq!((behind.status, behind.header("x-tollgate-code")), (400, "TG-0108"));
+}
+
+#[tokio::test]
 async fn a_listener_that_others_can_reach_does_not_start_without_keys() {
     let reachable = || gateway().env("TOLLGATE__SERVER__LISTEN", "0.0.0.0:0");
     let output = reachable().refused().await;

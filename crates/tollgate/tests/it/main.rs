@@ -21,6 +21,7 @@ mod keys;
 mod language;
 mod large;
 mod ledger;
+mod listings;
 mod observe;
 mod operations;
 mod passthrough;

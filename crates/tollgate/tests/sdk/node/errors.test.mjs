@@ -118,6 +118,12 @@ for (const [package_, { sdk, other, connect, ask, told, text }] of Object.entrie
       assert.ok(listed.has(id), id);
       assert.deepEqual({ ...(await client.models.retrieve(id)) }, { ...listed.get(id) });
     }
+    if (!isOpenAI) {
+      const paged = [];
+      for await (const model of client.models.list({ limit: 7 })) paged.push(model.id);
+      assert.deepEqual(paged, [...listed.keys()]);
+      await raised(sdk.BadRequestError, client.models.list({ limit: 0 }));
+    }
     const smart = listed.get('smart');
     if (isOpenAI) assert.deepEqual([smart.object, smart.owned_by], ['model', 'oai']);
     else assert.deepEqual([smart.type, smart.display_name], ['model', 'smart']);

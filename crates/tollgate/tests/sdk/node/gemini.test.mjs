@@ -192,6 +192,8 @@ test('gemini: what is wrong is told', async () => {
 test('gemini: models are listed and retrieved', async () => {
   const names = (await all(models.list())).map((model) => model.name);
   for (const wanted of ['models/smart', 'models/wise']) assert.ok(names.includes(wanted), wanted);
+  assert.deepEqual((await all(models.list({ config: { pageSize: 7 } }))).map((model) => model.name), names);
+  assert.equal((await raised(models.list({ config: { pageToken: 'nothing' } }))).status, 400);
   assert.equal((await models.get({ model: 'smart' })).name, 'models/smart');
   assert.equal((await raised(models.get({ model: 'nothing' }))).status, 404);
 });

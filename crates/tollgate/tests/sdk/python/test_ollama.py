@@ -100,6 +100,8 @@ def test_the_models_are_listed_and_shown(client):
     assert {"smart", "wise"} <= set(names)
     shown = client.show("smart")
     assert "completion" in shown.capabilities
+    assert client.show("oai/text-embedding-3-small").capabilities == ["embedding"]
+    assert client.ps().models == []
     with pytest.raises(ollama.ResponseError) as raised:
         client.show("nobody")
     assert raised.value.status_code == 404
