@@ -61,6 +61,10 @@ fn item(text: &str) -> Option<(usize, &str)> {
     Some((index.parse().ok()?, rest))
 }
 
+/// As many changes as a caller is ever told by name; of those behind them it learns the number. Finding a place means
+/// to look through what stands in front of it.
+const MOST_NAMED: usize = 256;
+
 /// Every change in the caller's own words: `changes` has canonical places, `lost` names the caller's own fields.
 ///
 /// # Errors
@@ -74,7 +78,7 @@ pub(crate) fn told(
         return Err(EncodeError::Unsayable { field: own(conversation, place), problem });
     }
     if let Some(caller) = caller(conversation) {
-        for change in &mut changes {
+        for change in changes.iter_mut().take(MOST_NAMED) {
             change.field = caller.place(conversation, Place::of(&change.field));
         }
     }

@@ -1,6 +1,7 @@
 //! Cohere's embeddings, version 2 (<https://docs.cohere.com/v2/reference/embed>).
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use types::conversation::{Change, Extras, Target};
 use types::embedding::{Answer, Input, Overlong, Purpose, Request};
 use types::{DialectId, Fault, ModelName, Operation};
@@ -64,20 +65,19 @@ struct ReadPart {
 }
 
 #[derive(Deserialize)]
-struct ReadAnswer {
+struct ReadAnswer<'a> {
     #[serde(default)]
     id: Option<String>,
-    embeddings: ReadVectors,
+    #[serde(borrow)]
+    embeddings: &'a RawValue,
     #[serde(default)]
     meta: Option<Meta>,
 }
 
-/// Vectors by the kind of their numbers; version 1 had a list alone.
+/// Vectors by the kind of their numbers.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum ReadVectors {
-    ByType { float: Vec<Vec<f32>> },
-    List(Vec<Vec<f32>>),
+struct ByType {
+    float: Vec<Vec<f32>>,
 }
 
 #[derive(Deserialize)]
@@ -183,12 +183,16 @@ impl Exchange<Request, Answer> for Cohere {
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
-        let read: Result<ReadAnswer, _> = serde_json::from_slice(body);
-        let read = read.map_err(|error| fault_inside(body).unwrap_or_else(|| unreadable(&error)))?;
-        let vectors = match read.embeddings {
-            ReadVectors::ByType { float } => float,
-            ReadVectors::List(list) => list,
+        let unreadable = |error| fault_inside(body).unwrap_or_else(|| unreadable(&error));
+        let read: ReadAnswer<'_> = serde_json::from_slice(body).map_err(unreadable)?;
+        let vectors = read.embeddings.get();
+        // Version 1 had a list alone.
+        let vectors = if vectors.starts_with('[') {
+            serde_json::from_str(vectors)
+        } else {
+            serde_json::from_str(vectors).map(|ByType { float }| float)
         };
+        let vectors = vectors.map_err(unreadable)?;
         let usage = read.meta.and_then(|meta| meta.billed_units?.to_usage());
         Ok(Answer { id: read.id, model: None, vectors: super::some(vectors)?, usage })
     }

@@ -3,6 +3,7 @@
 
 mod cohere;
 mod gemini;
+mod inputs;
 mod ollama;
 mod openai;
 #[cfg(test)]

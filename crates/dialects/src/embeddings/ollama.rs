@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use types::conversation::{Change, Extras, Target};
-use types::embedding::{Answer, Input, Overlong, Request};
+use types::embedding::{Answer, Overlong, Request};
 use types::{DialectId, Fault, ModelName, Operation, Tokens, Usage};
 
+use super::inputs::Texts;
 use super::vectors;
 use crate::ask::Ask;
 use crate::extras::carry;
@@ -33,13 +34,6 @@ pub static OLLAMA: Surface = Surface {
 /// The canonical form, in and out.
 #[derive(Debug)]
 struct Ollama;
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ReadInput {
-    Text(String),
-    Texts(Vec<String>),
-}
 
 #[derive(Serialize)]
 struct WriteRequest<'a> {
@@ -81,17 +75,14 @@ impl Exchange<Request, Answer> for Ollama {
         let body = Readable::read(head, body, MAX_DEPTH)?;
         let mut object = Object::of(body.root(), &Path::Root)?;
         let model = ModelName::from(object.require_text("model")?);
-        let input = object.take_as("input", "must be a string or an array of strings")?;
-        let texts = match input.ok_or_else(|| Path::Field(&Path::Root, "input").wrong("is missing"))? {
-            ReadInput::Text(text) => vec![text],
-            ReadInput::Texts(texts) => texts,
-        };
+        let texts: Option<Texts> =
+            object.take_as("input", "must be a string or an array of at most 65536 strings")?;
         let truncates: Option<bool> = object.take_as("truncate", "must be a boolean")?;
         // How long a model stays loaded is nothing to others.
         object.take("keep_alive")?;
         Ok(Request {
             model,
-            inputs: texts.into_iter().map(Input::Text).collect(),
+            inputs: texts.ok_or_else(|| Path::Field(&Path::Root, "input").wrong("is missing"))?.0,
             dimensions: object.take_as("dimensions", "must be a whole number")?,
             purpose: None,
             overlong: truncates.map(|cuts| if cuts { Overlong::Truncated } else { Overlong::Refused }),

@@ -7,6 +7,7 @@ use types::conversation::{Change, Extras, Target};
 use types::embedding::{Answer, Input, Request};
 use types::{DialectId, Fault, ModelName, Operation, Usage};
 
+use super::inputs::Inputs;
 use super::vectors::{self, Item};
 use crate::ask::{Ask, wrong};
 use crate::extras::carry;
@@ -39,16 +40,6 @@ pub static OPENAI: Surface = Surface {
 /// The canonical form, in and out.
 #[derive(Debug)]
 pub(super) struct OpenAi;
-
-/// What is to be embedded, in each of its four forms. The order is that of trying: a list of numbers is one text.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ReadInput {
-    Text(String),
-    Tokens(Vec<u32>),
-    Texts(Vec<String>),
-    TokenLists(Vec<Vec<u32>>),
-}
 
 #[derive(Serialize)]
 struct WriteRequest<'a> {
@@ -118,16 +109,17 @@ fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, Enco
 
 impl Exchange<Request, Answer> for OpenAi {
     fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
-        const INPUT: &str = "must be a string, an array of strings, or one or more arrays of tokens";
+        const INPUT: &str =
+            "must be a string, an array of strings, or one or more arrays of tokens, at most 65536 of them";
         let body = Readable::read(head, body, MAX_DEPTH)?;
         let mut object = Object::of(body.root(), &Path::Root)?;
         let model = ModelName::from(object.require_text("model")?);
-        let input = object.take_as("input", INPUT)?;
+        let inputs: Option<Inputs> = object.take_as("input", INPUT)?;
         // How the answer is written is the caller's affair: every upstream is asked for what it likes.
         object.take("encoding_format")?;
         Ok(Request {
             model,
-            inputs: inputs(input.ok_or_else(|| Path::Field(&Path::Root, "input").wrong("is missing"))?),
+            inputs: inputs.ok_or_else(|| Path::Field(&Path::Root, "input").wrong("is missing"))?.0,
             dimensions: object.take_as("dimensions", "must be a whole number")?,
             purpose: None,
             overlong: None,
@@ -180,15 +172,6 @@ impl Exchange<Request, Answer> for OpenAi {
         out.extend_from_slice(&json_bytes(&usage(answer.usage)));
         out.push(b'}');
         out
-    }
-}
-
-fn inputs(read: ReadInput) -> Vec<Input> {
-    match read {
-        ReadInput::Text(text) => vec![Input::Text(text)],
-        ReadInput::Tokens(tokens) => vec![Input::Tokens(tokens)],
-        ReadInput::Texts(texts) => texts.into_iter().map(Input::Text).collect(),
-        ReadInput::TokenLists(lists) => lists.into_iter().map(Input::Tokens).collect(),
     }
 }
 

@@ -299,12 +299,14 @@ pub(super) fn answered(raw: &RawValue, path: &Path<'_>) -> Result<Vec<Content>, 
     match item(raw, path)? {
         Item::Model(content) | Item::Told(content) => Ok(vec![content]),
         Item::Message { content, .. } => {
+            let mut cited = citations(raw).into_iter();
             let mut parts = Vec::with_capacity(content.len());
-            for (index, content) in content.into_iter().enumerate() {
+            for content in content {
+                let cited = cited.next().unwrap_or_default();
                 // What a message says nothing in is nothing to tell.
                 if !matches!(&content, Content::Text { text, .. } if text.is_empty()) {
                     parts.push(content);
-                    parts.extend(citations::block(&citations(raw, index)));
+                    parts.extend(citations::block(&cited));
                 }
             }
             Ok(parts)
@@ -312,13 +314,16 @@ pub(super) fn answered(raw: &RawValue, path: &Path<'_>) -> Result<Vec<Content>, 
     }
 }
 
-/// The citations of a part of a message.
-fn citations(message: &RawValue, part: usize) -> Vec<Citation> {
-    let read = |raw: &RawValue| -> Option<Vec<Citation>> {
+/// The citations of each part of a message, as far as its parts can be read.
+fn citations(message: &RawValue) -> Vec<Vec<Citation>> {
+    let of_part = |part: &RawValue| -> Option<Vec<Citation>> {
+        let mut part = Object::read(part.get(), &Path::Root).ok()?;
+        Some(cited(&part.take_list("annotations").ok()?))
+    };
+    let read = |raw: &RawValue| -> Option<Vec<Vec<Citation>>> {
         let mut message = Object::read(raw.get(), &Path::Root).ok()?;
         let parts = message.take_list("content").ok()?;
-        let mut part = Object::read(parts.get(part)?.get(), &Path::Root).ok()?;
-        Some(cited(&part.take_list("annotations").ok()?))
+        Some(parts.into_iter().map(|part| of_part(part).unwrap_or_default()).collect())
     };
     read(message).unwrap_or_default()
 }

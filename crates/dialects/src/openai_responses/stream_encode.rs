@@ -50,6 +50,10 @@ struct Message {
     number: usize,
     id: String,
     parts: Vec<PartState>,
+    /// The texts among them that are said and not done.
+    said: Vec<usize>,
+    /// How many parts are not done.
+    undone: usize,
 }
 
 /// A part of it.
@@ -248,11 +252,12 @@ impl StreamEncoder {
     fn open_part(&mut self, part: &Part<'_>, out: &mut Vec<u8>) -> usize {
         if self.message.is_none() {
             let (number, id) = self.add("msg", out, |id| message(id, "in_progress", &[]));
-            self.message = Some(Message { number, id, parts: Vec::new() });
+            self.message = Some(Message { number, id, parts: Vec::new(), said: Vec::new(), undone: 0 });
         }
         let Some(message) = &mut self.message else { return 0 };
         let index = message.parts.len();
         message.parts.push(PartState::Open);
+        message.undone += 1;
         let (number, id) = (message.number, message.id.clone());
         let what = PartEvent { part: json(part) };
         self.told("response.content_part.added", At::part(&id, number, index), &what, out);
@@ -349,10 +354,14 @@ impl StreamEncoder {
     }
 
     fn set_part(&mut self, part: usize, state: PartState) {
-        let place = self.message.as_mut().and_then(|message| message.parts.get_mut(part));
-        if let Some(place) = place {
-            *place = state;
+        let Some(message) = &mut self.message else { return };
+        let Some(place) = message.parts.get_mut(part) else { return };
+        match &state {
+            PartState::Done(_) => message.undone -= 1,
+            PartState::Said { .. } => message.said.push(part),
+            PartState::Open => {}
         }
+        *place = state;
     }
 
     /// They are the text's under way, or else the last one's as long as its part is not done.
@@ -381,8 +390,8 @@ impl StreamEncoder {
 
     /// Says that the texts that are complete are so, now that nothing more is told of them.
     fn settle_parts(&mut self, out: &mut Vec<u8>) {
-        let count = self.message.as_ref().map_or(0, |message| message.parts.len());
-        for part in 0..count {
+        let said = self.message.as_mut().map(|message| std::mem::take(&mut message.said)).unwrap_or_default();
+        for part in said {
             let place = self.message.as_mut().and_then(|message| message.parts.get_mut(part));
             let Some(place) = place.filter(|place| matches!(place, PartState::Said { .. })) else { continue };
             let PartState::Said { text, annotations, logprobs } = std::mem::replace(place, PartState::Open)
@@ -398,11 +407,10 @@ impl StreamEncoder {
     /// Ends the message under way, unless a text of it is still coming.
     fn close_message(&mut self, status: &'static str, out: &mut Vec<u8>) {
         self.settle_parts(out);
-        let is_coming = |part: &PartState| !matches!(part, PartState::Done(_));
-        if self.message.as_ref().is_none_or(|message| message.parts.iter().any(is_coming)) {
+        let Some(Message { number, id, parts, .. }) = self.message.take_if(|message| message.undone == 0)
+        else {
             return;
-        }
-        let Some(Message { number, id, parts }) = self.message.take() else { return };
+        };
         let parts = parts.into_iter().filter_map(|part| match part {
             PartState::Done(json) => Some(json),
             PartState::Said { .. } | PartState::Open => None,

@@ -3,6 +3,7 @@
 
 mod betas;
 mod citations;
+mod crowds;
 mod family;
 mod halves;
 mod lines;

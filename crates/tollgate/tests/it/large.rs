@@ -209,6 +209,27 @@ async fn a_large_body_of_tiny_fields_is_refused_and_fills_no_memory() {
     let crowd = format!(r#"{{"model":"a/x","messages":[]{}}}"#, r#","":0"#.repeat(LARGE / 5));
     let refused = gateway.post(CHAT, crowd).send().await;
     check_error(CHAT, &refused, 400, "TG-0108");
+    check_peak(&gateway);
+}
+
+#[tokio::test]
+async fn a_large_body_of_tiny_inputs_fills_no_memory() {
+    let cohere =
+        "providers: {c: {kind: cohere, url: \"http://127.0.0.1:9\", key: sk-c}}\nserver: {workers: 1}\n";
+    let gateway = gateway().config(cohere).start().await;
+    for (element, status, code) in [("1", 400, "TG-1201"), (r#""""#, 400, "TG-0108"), ("[]", 400, "TG-0108")]
+    {
+        let crowd = vec![element; LARGE / (element.len() + 1)].join(",");
+        let body = format!(r#"{{"model":"c/embed-v4.0","input":[{crowd}]}}"#);
+        let refused = gateway.post("/v1/embeddings", body).send().await;
+        check_error(CHAT, &refused, status, code);
+    }
+    check_peak(&gateway);
+}
+
+/// A large body has not taken many times its size.
+#[track_caller]
+fn check_peak(gateway: &Gateway) {
     let memory = std::fs::read_to_string(format!("/proc/{}/status", gateway.id())).unwrap();
     let peak = memory.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let peak: usize = peak.trim().trim_end_matches(" kB").parse().unwrap();
