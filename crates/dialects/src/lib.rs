@@ -193,6 +193,17 @@ pub trait Dialect: Send + Sync {
     /// Writes an error inside a stream of this form that has begun, and ends it.
     fn encode_stream_error(&self, refusal: &Refusal, request: RequestId, form: StreamForm) -> Vec<u8>;
 
+    /// What says in a stream of this form, between two of its events, that there will be more: clients and what is
+    /// between them and here take silence for an end. It means nothing.
+    fn sign_of_life(&self, form: StreamForm) -> Option<&'static [u8]> {
+        match form {
+            StreamForm::Events => Some(b": keep-alive\n\n"),
+            // White space, which JSON may have in front of any value.
+            StreamForm::Array | StreamForm::Lines => Some(b" "),
+            StreamForm::Bytes | StreamForm::Frames => None,
+        }
+    }
+
     /// The caller's own limits in this language's header names.
     fn limit_headers(&self, standings: &[Standing], now: UnixTime) -> Vec<(HeaderName, HeaderValue)>;
 

@@ -141,6 +141,8 @@ pub struct Timers {
     pub first_event_reasoning: Duration,
     /// Between two events.
     pub event_gap: Duration,
+    /// Between two things that a stream's caller hears; `None` where it need not hear anything.
+    pub keep_alive: Option<Duration>,
     /// Everything.
     pub total: Duration,
 }

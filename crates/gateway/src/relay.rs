@@ -22,7 +22,7 @@ use crate::attempt::{Answered, Begun};
 use crate::gate::{Source, Step};
 use crate::receive::Request;
 use crate::rejection::Cause;
-use crate::{Gateway, deadline, session};
+use crate::{Gateway, Timers, session};
 
 /// The way from this upstream's answer to this caller.
 pub(crate) fn conduit(
@@ -71,7 +71,9 @@ pub(crate) fn start(answered: Answered, gateway: &Gateway) -> Answer {
         };
     }
     account.note(source.tally());
-    let gap = Gap::new(gateway.timers.event_gap, deadline, &account);
+    // What is passed on is as it came, silences included.
+    let sign = account.caller.sign_of_life(account.facts.form).filter(|_| !is_passed_on);
+    let gap = Gap::new(&gateway.timers, deadline, sign, &account);
     let end = End::of(gateway.drain.clone());
     let (code, sent) = (status.as_u16(), 0);
     let relay =
@@ -137,7 +139,7 @@ impl Relay {
     fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Cause>> {
         if let Poll::Ready(step) = self.source.poll_step(context) {
             let step = step.map_err(Cause::Upstream)?;
-            self.gap.touch(&self.account);
+            self.gap.touch(&self.account, !self.source.out.is_empty());
             self.account.note(self.source.tally());
             self.over = step == Step::Ended;
             if !self.settled && (self.over || self.source.tally().is_complete) {
@@ -148,7 +150,13 @@ impl Relay {
         if self.end.has_come(context) {
             return Poll::Ready(Err(Cause::Draining));
         }
-        self.gap.poll(context, &self.account).map(|fault| Err(Cause::Upstream(fault)))
+        match ready!(self.gap.poll(context, &self.account)) {
+            Due::Fault(fault) => Poll::Ready(Err(Cause::Upstream(fault))),
+            Due::Sign(sign) => {
+                self.source.out.push(Bytes::from_static(sign));
+                Poll::Ready(Ok(()))
+            }
+        }
     }
 
     /// The answer is complete: what the upstream does after its last word changes nothing any more.
@@ -159,7 +167,7 @@ impl Relay {
         self.account.facts.bytes_out += waiting.sum::<u64>();
         self.account.complete_attempt(self.source.tally(), self.status);
         self.account.close(self.status, None);
-        self.gap.shorten(LINGER);
+        self.gap.linger(LINGER);
     }
 
     /// The answer broke off: says so inside the stream, in the caller's language, and ends it. Where the stream has no
@@ -218,45 +226,74 @@ impl End {
 const LINGER: Duration = Duration::from_secs(1);
 
 /// The time between two pieces, and what is left of the whole. The timer is not moved with every piece: when it
-/// fires, it looks when the last one came.
+/// fires, it looks when the last one came, and when something was last said to the caller.
 struct Gap {
     limit: Duration,
     deadline: Monotonic,
     last: Monotonic,
+    said: Monotonic,
+    /// What a caller hears who has heard nothing for so long.
+    sign: Option<(&'static [u8], Duration)>,
     timer: Pin<Box<Sleep>>,
 }
 
+/// What there is to do when time has gone by.
+enum Due {
+    /// The upstream has been silent for too long.
+    Fault(Fault),
+    /// The caller has heard nothing for a while.
+    Sign(&'static [u8]),
+}
+
 impl Gap {
-    fn new(limit: Duration, deadline: Monotonic, account: &Account) -> Self {
-        let clock = &*account.gateway().clock;
-        let timer = Box::pin(tokio::time::sleep(deadline::left(limit, deadline, clock)));
-        Self { limit, deadline, last: clock.now(), timer }
+    fn new(timers: &Timers, deadline: Monotonic, sign: Option<&'static [u8]>, account: &Account) -> Self {
+        let now = account.gateway().clock.now();
+        let sign = sign.zip(timers.keep_alive);
+        let first = sign.map_or(timers.event_gap, |(_, pause)| pause.min(timers.event_gap));
+        let timer = Box::pin(tokio::time::sleep(first.min(deadline.since(now))));
+        Self { limit: timers.event_gap, deadline, last: now, said: now, sign, timer }
     }
 
-    /// Waits no longer than this from now on.
-    fn shorten(&mut self, limit: Duration) {
-        self.limit = limit;
+    /// Waits no longer than this from now on. What is complete needs no signs of life.
+    fn linger(&mut self, limit: Duration) {
+        (self.limit, self.sign) = (limit, None);
         self.timer.as_mut().reset(tokio::time::Instant::now() + limit);
     }
 
-    fn touch(&mut self, account: &Account) {
+    /// Something has come, and something of it goes on to the caller or not.
+    fn touch(&mut self, account: &Account, goes_on: bool) {
         self.last = account.gateway().clock.now();
+        if goes_on {
+            self.said = self.last;
+        }
     }
 
-    fn poll(&mut self, context: &mut Context<'_>, account: &Account) -> Poll<Fault> {
+    /// When the upstream has been silent for too long.
+    fn due(&self) -> Monotonic {
+        self.last.plus(self.limit).min(self.deadline)
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>, account: &Account) -> Poll<Due> {
         loop {
             ready!(self.timer.as_mut().poll(context));
             let now = account.gateway().clock.now();
-            let due = self.last.plus(self.limit).min(self.deadline);
-            if due <= now {
+            if self.due() <= now {
                 let what = if self.deadline <= now {
                     "the request's whole time ran out"
                 } else {
                     "the provider fell silent"
                 };
-                return Poll::Ready(Fault::new(FaultKind::Timeout, what));
+                return Poll::Ready(Due::Fault(Fault::new(FaultKind::Timeout, what)));
             }
-            self.timer.as_mut().reset(tokio::time::Instant::now() + due.since(now));
+            let sign = self.sign.filter(|(_, pause)| self.said.plus(*pause) <= now);
+            if sign.is_some() {
+                self.said = now;
+            }
+            let next = self.sign.map_or(self.due(), |(_, pause)| self.said.plus(pause).min(self.due()));
+            self.timer.as_mut().reset(tokio::time::Instant::now() + next.since(now));
+            if let Some((sign, _)) = sign {
+                return Poll::Ready(Due::Sign(sign));
+            }
         }
     }
 }

@@ -189,6 +189,7 @@ const TIMERS: Timers = Timers {
     first_event: LONG,
     first_event_reasoning: LONG,
     event_gap: LONG,
+    keep_alive: None,
     total: LONG,
 };
 

@@ -75,6 +75,8 @@ section! {
         first_event_reasoning: Duration = Duration::from_mins(5),
         /// For the next event of a stream.
         event_gap: Duration = Duration::from_mins(1),
+        /// Until a caller whose stream is silent hears that there will be more, once it has begun; `0s` for never.
+        keep_alive: Duration as Wait = Duration::from_secs(15),
         /// For everything together.
         total: Duration = Duration::from_hours(1),
     }

@@ -255,6 +255,7 @@ pub(crate) fn timers(settings: &Settings) -> Timers {
         first_event: timers.first_event,
         first_event_reasoning: timers.first_event_reasoning,
         event_gap: timers.event_gap,
+        keep_alive: Some(timers.keep_alive).filter(|pause| !pause.is_zero()),
         total: timers.total,
     }
 }

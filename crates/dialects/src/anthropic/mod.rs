@@ -114,6 +114,10 @@ impl Dialect for Anthropic {
         error::streamed(refusal, request)
     }
 
+    fn sign_of_life(&self, _form: StreamForm) -> Option<&'static [u8]> {
+        Some(b"event: ping\ndata: {\"type\": \"ping\"}\n\n")
+    }
+
     fn limit_headers(&self, standings: &[Standing], now: UnixTime) -> Vec<(HeaderName, HeaderValue)> {
         limits::headers(standings, now)
     }

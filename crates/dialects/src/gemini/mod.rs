@@ -132,6 +132,15 @@ impl Dialect for Gemini {
     }
 
     /// None: the language has no headers for limits.
+    fn sign_of_life(&self, form: StreamForm) -> Option<&'static [u8]> {
+        match form {
+            // The official clients take a comment for an answer, and an end of a line for nothing.
+            StreamForm::Events => Some(b"\r\n"),
+            StreamForm::Array => Some(b" "),
+            StreamForm::Bytes | StreamForm::Frames | StreamForm::Lines => None,
+        }
+    }
+
     fn limit_headers(&self, _standings: &[Standing], _now: UnixTime) -> Vec<(HeaderName, HeaderValue)> {
         Vec::new()
     }

@@ -32,6 +32,7 @@ mod realtime;
 mod replay;
 mod samples;
 mod sdk;
+mod silences;
 mod smoke;
 mod specs;
 mod splits;

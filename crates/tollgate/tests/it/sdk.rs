@@ -17,6 +17,8 @@ use crate::keeper::keeper;
 struct Stage {
     gateway: Gateway,
     limited: Gateway,
+    /// Says after a moment of silence that there will be more.
+    patient: Gateway,
     _behind: Gateway,
     _mirror: FakeUpstream,
     _keeper: FakeUpstream,
@@ -50,6 +52,7 @@ impl Stage {
         let keeper = FakeUpstream::start(keeper()).await;
         let sessions = FakeSessions::start(realtime).await;
         let limited = gateway().config("security: {rate_limiting: {requests_per_minute: 2}}").start().await;
+        let patient = gateway().config("server: {timers: {keep_alive: 20ms}}").start().await;
         let config = json!({
             "providers": {
                 "oai": {"kind": "openai", "url": format!("{}/v1", behind.url()), "key": behind.key},
@@ -74,7 +77,15 @@ impl Stage {
             },
         });
         let gateway = gateway().config(&config.to_string()).start().await;
-        Self { gateway, limited, _behind: behind, _mirror: mirror, _keeper: keeper, _sessions: sessions }
+        Self {
+            gateway,
+            limited,
+            patient,
+            _behind: behind,
+            _mirror: mirror,
+            _keeper: keeper,
+            _sessions: sessions,
+        }
     }
 }
 
@@ -222,6 +233,7 @@ fn failure(status: u16, kind: &str, message: &str) -> Reply {
 fn passes(mut command: Command, stage: &Stage) {
     command.env("TOLLGATE_URL", stage.gateway.url()).env("TOLLGATE_KEY", &stage.gateway.key);
     command.env("TOLLGATE_LIMITED_URL", stage.limited.url()).env("TOLLGATE_LIMITED_KEY", &stage.limited.key);
+    command.env("TOLLGATE_PATIENT_URL", stage.patient.url()).env("TOLLGATE_PATIENT_KEY", &stage.patient.key);
     // A proxy of the machine's has no business between two processes on it.
     command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
     let output = command.output().unwrap();
