@@ -9,6 +9,7 @@ mod betas;
 mod calls;
 mod citations;
 mod conduit;
+mod described;
 mod exchanged;
 mod extras;
 mod fault;
@@ -70,6 +71,7 @@ use types::{
 };
 
 pub use conduit::{Conduit, Tally};
+pub use described::{Said, described};
 pub use fault::read_fault;
 pub use files::{FileNames, NamedFiles, OVERLAP, may_name, named_files, named_in_batch};
 pub use fold::{Fold, unfold};

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use auth::{Marks, Principal};
 use bytes::Bytes;
-use dialects::{Conduit, DecodeError, Dialect, Tally};
+use dialects::{Conduit, DecodeError, Dialect, Said, Splice, Tally};
 use http::Method;
-use serde_json::{Map, Value};
 use types::{Fault, FaultKind, Frame, Operation, ProviderName, Tenant};
 
 use crate::passing::Passing;
@@ -15,10 +14,10 @@ use crate::receive::Request;
 use crate::rejection::Cause;
 use crate::{Gateway, passing, paths};
 
-/// The fields whose values are ids of what is kept.
-const IDS: [&str; 7] =
-    ["id", "batch_id", "input_file_id", "output_file_id", "error_file_id", "first_id", "last_id"];
-/// The field with the address of a batch's results.
+/// The fields whose values are ids of what is kept, and the one with the address of a batch's results.
+const NAMED: &[&str] =
+    &[ID, "batch_id", "input_file_id", "output_file_id", "error_file_id", "first_id", "last_id", RESULTS];
+const ID: &str = "id";
 const RESULTS: &str = "results_url";
 /// The field that says where a new batch belongs.
 const INPUT: &str = "input_file_id";
@@ -74,9 +73,11 @@ pub(crate) fn address(request: &mut Request, principal: &Principal, gateway: &Ga
     if names_input(request.operation, &request.method, &passing)
         && let Some(place) = request.fields.find(&request.body, INPUT).map_err(Cause::Json)?
     {
-        let marked = request.body.get(place).and_then(|id| serde_json::from_slice::<String>(id).ok());
+        let marked = request.body.get(place.clone()).and_then(|id| serde_json::from_slice::<String>(id).ok());
         let (provider, id) = read(&marked.ok_or_else(|| wrong(INPUT, "must be the id of a file"))?)?;
-        request.body = replaced(&request.body, &id)?;
+        let mut splice = Splice::default();
+        splice.replace(place, quoted(&id));
+        request.body = splice.apply(&request.body).concat().into();
         owner = Some(provider);
     }
     let owner = match owner {
@@ -109,12 +110,9 @@ pub(crate) fn is_described(passing: &Passing) -> bool {
     !passing.path.ends_with("/content") && !passing.path.ends_with("/results")
 }
 
-/// The request for a batch with another id for its input.
-fn replaced(body: &[u8], id: &str) -> Result<Bytes, Cause> {
-    let malformed = |_| wrong(INPUT, "must stand in a JSON object");
-    let mut fields: Map<String, Value> = serde_json::from_slice(body).map_err(malformed)?;
-    fields.insert(INPUT.to_owned(), id.into());
-    serde_json::to_vec(&fields).map(Bytes::from).map_err(malformed)
+/// `text` as a JSON string.
+fn quoted(text: &str) -> Bytes {
+    serde_json::Value::from(text).to_string().into()
 }
 
 fn wrong(field: &str, problem: &str) -> Cause {
@@ -178,26 +176,14 @@ pub(crate) struct Renamed {
 }
 
 impl Renamed {
-    /// Renames in what is kept, and in each of a list of it; what stands deeper is the caller's own.
-    fn rename(&self, value: &mut Value) {
-        let Value::Object(fields) = value else { return };
-        self.rename_fields(fields);
-        if let Some(Value::Array(items)) = fields.get_mut("data") {
-            items.iter_mut().filter_map(Value::as_object_mut).for_each(|item| self.rename_fields(item));
-        }
-    }
-
-    fn rename_fields(&self, fields: &mut Map<String, Value>) {
-        for name in IDS {
-            if let Some(Value::String(id)) = fields.get_mut(name) {
-                *id = self.marks.mark(&self.provider, id, &self.tenant);
-            }
-        }
+    /// The new words for what is said of one thing.
+    fn rename(&self, thing: Vec<Said>, splice: &mut Splice) {
+        let mark = |id: &str| self.marks.mark(&self.provider, id, &self.tenant);
         // The provider's own address would be asked with the key for here.
-        let id = fields.get("id").and_then(Value::as_str).unwrap_or_default();
+        let id = thing.iter().find(|said| said.name == ID).map(|said| mark(&said.text)).unwrap_or_default();
         let here = format!("{}/{id}/results", self.root);
-        if let Some(results @ Value::String(_)) = fields.get_mut(RESULTS) {
-            *results = here.into();
+        for Said { name, text, span } in thing {
+            splice.replace(span, quoted(if name == RESULTS { here.clone() } else { mark(&text) }.as_str()));
         }
     }
 }
@@ -209,10 +195,17 @@ impl Conduit for Renamed {
             Frame::Event(event) => event.raw,
             Frame::Whole(body) => body,
         };
-        let unreadable = |_| Fault::new(FaultKind::Unreadable, "the provider\'s answer is not JSON");
-        let mut value: Value = serde_json::from_slice(&body).map_err(unreadable)?;
-        self.rename(&mut value);
-        out.push(serde_json::to_vec(&value).map_err(unreadable)?.into());
+        let things = dialects::described(&body, NAMED).map_err(|error| {
+            Fault::new(
+                FaultKind::Unreadable,
+                format!("the provider's answer is not as it should be: {error}"),
+            )
+        })?;
+        let mut splice = Splice::default();
+        for thing in things {
+            self.rename(thing, &mut splice);
+        }
+        out.extend(splice.apply(&body));
         Ok(())
     }
 

@@ -153,6 +153,33 @@ async fn a_batch_goes_where_its_input_is() {
 }
 
 #[tokio::test]
+async fn every_byte_of_a_description_passes_but_for_ids() {
+    const FILE: &str = "{\"object\" : \"file\",\r\n \"id\":\"file-a\", \"bytes\":1.0, \"big\":12345678901234567890123, \"a\\u0062\":\"\\u00e9\", \"metadata\":{\"id\":\"file-a\"}}\n";
+    const BATCH: &str = r#"{ "status":"validating","input_file_id" : "file-a", "id":"batch_a","output_file_id":null, "zero":0e0,"errors":[ ]}"#;
+    let upstream = FakeUpstream::start(|request| {
+        Reply::json(200, if request.path.contains("/files") { FILE } else { BATCH })
+    })
+    .await;
+    let config = format!("providers: {{a: {{kind: openai, url: \"{}/v1\", key: sk-a}}}}\n", upstream.url());
+    let gateway = gateway().config(&config).start().await;
+    let call = gateway.call(Method::POST, "/v1/files", Bytes::from_static(b"x")).header("content-type", FORM);
+    let file = call.send().await;
+    let id = text(&file.json()["id"]);
+    assert!(id.starts_with("file-a.a."), "{id}");
+    assert_eq!(file.text(), FILE.replacen("\"file-a\"", &format!("\"{id}\""), 1));
+    let asked = |id: &str| {
+        format!(
+            "{{ \"endpoint\":\"/v1/chat/completions\",\n\"input_file_id\" :\"{id}\",\"n\":1.0 , \"completion_window\":\"24h\"}}"
+        )
+    };
+    let batch = gateway.post("/v1/batches", asked(&id)).send().await;
+    assert_eq!(String::from_utf8_lossy(&upstream.last().body), asked("file-a"));
+    let made = text(&batch.json()["id"]);
+    let expect = BATCH.replacen("file-a", &id, 1).replacen("\"batch_a\"", &format!("\"{made}\""), 1);
+    assert_eq!(batch.text(), expect);
+}
+
+#[tokio::test]
 async fn a_batch_of_messages_leads_to_its_results_here() {
     let stage = Stage::set().await;
     let body = json!({"requests": [{"custom_id": "1", "params": {}}]});
