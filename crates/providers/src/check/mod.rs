@@ -1,18 +1,22 @@
 //! From what the files say to what is meant: every problem of a folder is found, not just the first.
 
 mod credential;
+mod dialects;
 mod findings;
 mod models;
+mod variables;
 
 use std::collections::BTreeMap;
 
-use types::{FaultKind, Operation};
+use types::FaultKind;
 
 use crate::models::Models;
-use crate::provider::{KINDS, variables_in};
-use crate::raw::{RawEndpoint, RawKeyPlace, RawProbe, RawProvider, RawVariable};
-use crate::{Endpoint, KeyPlace, Keyless, Kind, Probe, Problem, Provider, Speakers, Variable};
+use crate::provider::KINDS;
+use crate::raw::{RawProbe, RawProvider};
+use crate::{Keyless, Kind, Probe, Problem, Provider};
+use dialects::{dialects, headers};
 use findings::Findings;
+use variables::{address, known_variables, variables};
 
 pub(crate) use models::{ModelTexts, read as models};
 
@@ -77,128 +81,6 @@ fn checked(name: &str, raw: RawProvider, models: Models, findings: &mut Findings
         probe: raw.probe.map(|raw| probe(raw, findings)),
         models,
     }
-}
-
-fn address(field: &str, kind: Kind, address: &str, findings: &mut Findings) {
-    let wanted: &[&str] = match kind {
-        Kind::Builtin => &["builtin:"],
-        Kind::Hosted => &["https://"],
-        Kind::Local => &["http://", "https://"],
-    };
-    let host = wanted.iter().find_map(|scheme| address.strip_prefix(scheme));
-    if host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
-        findings
-            .report(field, format!("`{address}` is not an address that begins with {}", wanted.join(" or ")));
-    }
-    if address.ends_with('/') {
-        findings.report(field, "ends in a slash");
-    }
-}
-
-/// The variables of the base URL: each is declared, and each that is declared occurs.
-fn variables(
-    raw: BTreeMap<String, RawVariable>,
-    kind: Kind,
-    base_url: &str,
-    findings: &mut Findings,
-) -> Vec<Variable> {
-    for name in variables_in(base_url).filter(|name| !raw.contains_key(*name)) {
-        findings.report("base_url", format!("there is no variable `{name}`"));
-    }
-    let mut variables = Vec::new();
-    for (name, variable) in raw {
-        let field = format!("variables.{name}");
-        if !variables_in(base_url).any(|used| used == name) {
-            findings.report(&field, "does not occur in `base_url`");
-        }
-        findings.filled(&format!("{field}.meaning"), &variable.meaning);
-        findings.variables(&format!("{field}.env"), &variable.env);
-        let RawVariable { meaning, env, default, addresses } = variable;
-        for (value, other) in &addresses {
-            let field = format!("{field}.addresses.{value}");
-            address(&field, kind, other, findings);
-        }
-        variables.push(Variable { name, meaning, env, default, addresses: addresses.into_iter().collect() });
-    }
-    for variable in &variables {
-        for (value, other) in &variable.addresses {
-            let field = format!("variables.{}.addresses.{value}", variable.name);
-            known_variables(&field, other, &variables, findings);
-        }
-    }
-    variables
-}
-
-/// Each variable that stands in an address is declared.
-fn known_variables(field: &str, address: &str, known: &[Variable], findings: &mut Findings) {
-    for name in variables_in(address).filter(|name| known.iter().all(|known| known.name != *name)) {
-        findings.report(field, format!("there is no variable `{name}`"));
-    }
-}
-
-fn dialects(
-    raw: BTreeMap<String, RawEndpoint>,
-    prefers: Option<&str>,
-    shared: &[(String, String)],
-    findings: &mut Findings,
-) -> Vec<Endpoint> {
-    match prefers {
-        Some(preferred) if !raw.contains_key(preferred) => {
-            findings.report("prefers", format!("`{preferred}` is not among the dialects"));
-        }
-        None if raw.is_empty() => findings.report("dialects", "at least one is needed"),
-        None if raw.len() > 1 => findings.report("prefers", "with several dialects one must be preferred"),
-        Some(_) | None => {}
-    }
-    let mut endpoints: Vec<Endpoint> = raw
-        .into_iter()
-        .map(|(dialect, endpoint)| {
-            let field = format!("dialects.{dialect}");
-            let paths = paths(&field, &endpoint, findings);
-            let own = headers(&format!("{field}.headers"), endpoint.headers, findings);
-            let inherited =
-                shared.iter().filter(|(name, _)| own.iter().all(|(taken, _)| taken != name)).cloned();
-            let headers = inherited.chain(own.iter().cloned()).collect();
-            let RawEndpoint { chat_stream, key, models, except, .. } = endpoint;
-            for (key, beginnings) in [("models", &models), ("except", &except)] {
-                for (index, beginning) in beginnings.iter().enumerate() {
-                    findings.filled(&format!("{field}.{key}[{index}]"), beginning);
-                }
-            }
-            let key = key.map(|RawKeyPlace { header, prefix }| {
-                findings.header(&format!("{field}.key"), &header);
-                KeyPlace { header, prefix }
-            });
-            let speakers = Speakers { beginnings: models, except };
-            Endpoint { dialect, paths, chat_stream, headers, key, speakers }
-        })
-        .collect();
-    endpoints.sort_by_key(|endpoint| prefers != Some(endpoint.dialect.as_str()));
-    endpoints
-}
-
-/// The path of each operation that is offered.
-fn paths(field: &str, raw: &RawEndpoint, findings: &mut Findings) -> Vec<(Operation, String)> {
-    let offered = |operation: &Operation| Some((*operation, raw.path(*operation)?.clone()));
-    let paths: Vec<_> = Operation::ALL.iter().filter_map(offered).collect();
-    for (operation, path) in &paths {
-        findings.path(&format!("{field}.{}", operation.as_str()), path);
-    }
-    if let Some(path) = &raw.chat_stream {
-        findings.path(&format!("{field}.chat_stream"), path);
-    }
-    if paths.is_empty() {
-        findings.report(field, "has no path");
-    }
-    paths
-}
-
-fn headers(field: &str, raw: BTreeMap<String, String>, findings: &mut Findings) -> Vec<(String, String)> {
-    for (name, value) in &raw {
-        findings.header(field, name);
-        findings.filled(&format!("{field}.{name}"), value);
-    }
-    raw.into_iter().collect()
 }
 
 /// The kinds of fault that an upstream's own words can tell. The others are the gateway's to see.
