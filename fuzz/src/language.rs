@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use dialects::frames::{self, FrameKind, FrameParser};
-use dialects::{Conversational, PathSaid, Streams};
+use dialects::{Conversational, PathSaid};
 use types::{Operation, StreamEvent, StreamForm};
 
 use crate::lines::LineParser;
@@ -110,7 +110,7 @@ impl Language {
     /// What the path says of a request.
     pub fn path(self) -> PathSaid {
         let model = self.is_named_by_path().then(|| "path".into());
-        PathSaid { model, streams: Streams::AsAsked }
+        PathSaid { model, ..PathSaid::default() }
     }
 
     /// The stream obeys the rules of its language.

@@ -82,7 +82,7 @@ pub use names::ToolNames;
 pub use passed_on::{Content, PassedOn};
 pub use place::Place;
 pub use quirks::QUIRKS;
-pub use route::{Head, PathSaid, Route, Streams, Takes, percent_decoded};
+pub use route::{Head, Names, PathSaid, Route, Streams, Takes, percent_decoded};
 pub use scan::{Fields, ScanError, Span};
 pub use splice::Splice;
 pub use surface::Surface;

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use http::HeaderMap;
 use types::Operation;
 
-use crate::Fields;
+use crate::{Fields, Splice};
 
 /// One path that callers use, below any prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,18 @@ pub struct Route {
     pub streams: Streams,
     /// How its bodies are laid out.
     pub takes: Takes,
+    /// What the model's name in the path is to the one in the body.
+    pub names: Names,
+}
+
+/// What a model's name in a path is to one in the body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Names {
+    /// The language's own affair: its bodies have none, or a path has none.
+    #[default]
+    Alone,
+    /// It goes before the one that the body says or lacks.
+    First,
 }
 
 /// How the bodies of a path are laid out.
@@ -45,7 +58,13 @@ pub enum Streams {
 impl Route {
     /// A path whose requests say everything in their bodies.
     pub const fn new(path: &'static str, operation: Operation) -> Self {
-        Self { path, operation, streams: Streams::AsAsked, takes: Takes::Json }
+        Self { path, operation, streams: Streams::AsAsked, takes: Takes::Json, names: Names::Alone }
+    }
+
+    /// The same path, whose model is the one that a body otherwise names.
+    #[must_use]
+    pub const fn naming(self) -> Self {
+        Self { names: Names::First, ..self }
     }
 
     /// The same path, saying whether the answer is to be a stream.
@@ -67,7 +86,7 @@ impl Route {
             Fit::Whole => None,
             Fit::Model(model) => Some(decoded(model).into()),
         };
-        Some(PathSaid { model, streams: self.streams })
+        Some(PathSaid { model, streams: self.streams, names: self.names })
     }
 }
 
@@ -78,6 +97,18 @@ pub struct PathSaid {
     pub model: Option<Box<str>>,
     /// Whether the answer is to be a stream.
     pub streams: Streams,
+    /// What the model's name is to the one in the body.
+    pub names: Names,
+}
+
+impl PathSaid {
+    /// The body with the path's name for the model in it, where that goes before its own.
+    pub fn named(&self, body: &Bytes, fields: &Fields) -> Option<Bytes> {
+        let model = self.model.as_deref().filter(|_| self.names == Names::First)?;
+        let mut splice = Splice::default();
+        crate::openai::name(body, fields, model, &mut splice);
+        Some(splice.apply(body).concat().into())
+    }
 }
 
 /// A request without its body, as far as a language reads it, and what is known of that.
@@ -94,7 +125,7 @@ pub struct Head<'a> {
 }
 
 /// What the path of a request says whose path says nothing.
-static NOTHING: PathSaid = PathSaid { model: None, streams: Streams::AsAsked };
+static NOTHING: PathSaid = PathSaid { model: None, streams: Streams::AsAsked, names: Names::Alone };
 
 impl<'a> Head<'a> {
     /// The head of a request that says everything in its headers and its body.

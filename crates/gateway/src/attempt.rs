@@ -209,13 +209,13 @@ impl Try<'_> {
         else {
             return Ok(None);
         };
-        let path = path.of(&self.candidate.model).ok_or_else(|| Failure::Refused(Cause::no_segment()))?;
-        if operation.is_session() {
-            let path = session::path(&path, &self.candidate.model, self.request.head());
-            let path = path.ok_or_else(|| Failure::Refused(Cause::no_segment()))?;
-            return Ok(Some((endpoint, path)));
-        }
-        Ok(Some((endpoint, path)))
+        let model = &self.candidate.model;
+        let path = if operation.is_session() {
+            session::path(path, model, self.request.head())
+        } else {
+            path.of(model)
+        };
+        Ok(Some((endpoint, path.ok_or_else(|| Failure::Refused(Cause::no_segment()))?)))
     }
 
     /// What the gateway itself can answer where the provider cannot: a count of tokens.

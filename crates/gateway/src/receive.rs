@@ -125,6 +125,7 @@ fn understand(
         (Files::of_nobody(whose), body)
     };
     let Route { dialect, operation, said, takes, passing, .. } = route;
+    let mut body = body;
     let (fields, peek) = if passing.is_some() {
         let fields = match Fields::scan(&body, depth) {
             Ok(fields) => fields,
@@ -140,7 +141,11 @@ fn understand(
             session::peek(Head { path: &said, query: query.as_deref(), ..Head::of(&headers) })?,
         )
     } else {
-        let fields = Fields::read(&headers, &body, takes, depth).map_err(Cause::Json)?;
+        let mut fields = Fields::read(&headers, &body, takes, depth).map_err(Cause::Json)?;
+        if let Some(named) = said.named(&body, &fields) {
+            body = named;
+            fields = Fields::read(&headers, &body, takes, depth).map_err(Cause::Json)?;
+        }
         let head = Head { path: &said, query: query.as_deref(), ..Head::of(&headers) };
         let peek = dialect.peek(head, &body, &fields).map_err(Cause::Decode)?;
         (fields, peek)

@@ -34,11 +34,13 @@ fn in_own_language(route: Route, headers: &HeaderMap) -> Route {
 fn forgiven(path: &str) -> Option<Route> {
     let path = path.trim_end_matches('/');
     // `/chat/completions` (a base URL without `/v1`) and a whole path pasted as base URL.
-    let versioned = format!("/v1{path}");
-    exact(path, Spelling::Forgiven)
-        .or_else(|| exact(&versioned, Spelling::Forgiven))
-        .or_else(|| stripped(path))
-        .or_else(|| doubled(path))
+    completed(path).or_else(|| stripped(path)).or_else(|| doubled(path))
+}
+
+/// What `path` asks for, be it without its own beginning.
+fn completed(path: &str) -> Option<Route> {
+    let beginnings = ["", "/v1", "/openai"];
+    beginnings.into_iter().find_map(|beginning| exact(&format!("{beginning}{path}"), Spelling::Forgiven))
 }
 
 /// Whether a model is asked for something at this path.
@@ -65,8 +67,7 @@ fn stripped(path: &str) -> Option<Route> {
     let mut rest = path;
     for _ in 0..MAX_PREFIXES {
         rest = strip_one(rest)?;
-        let found =
-            exact(rest, Spelling::Forgiven).or_else(|| exact(&format!("/v1{rest}"), Spelling::Forgiven));
+        let found = completed(rest);
         if found.is_some() {
             return found;
         }
@@ -143,6 +144,11 @@ mod tests {
         check("/v1/messages/count_tokens", Some(("anthropic", "count_tokens")));
         check("/v1/embeddings", Some(("openai_embeddings", "embeddings")));
         check("/audio/speech", Some(("openai_speech", "speech")));
+        check("/openai/deployments/a%2Fb/chat/completions", chat);
+        check("/deployments/a/b/chat/completions", chat);
+        check("/v1/openai/deployments/m/chat/completions", chat);
+        check("/openai/deployments/chat/completions", None);
+        check("/openai/deployments/m/audio/speech", Some(("openai_speech", "speech")));
         check("/v1beta/models/m:generateContent", Some(("gemini", "chat")));
         check("/v1/v1beta/models/a/b:countTokens", Some(("gemini", "count_tokens")));
         check("/v1beta/models/m", None);

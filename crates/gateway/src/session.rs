@@ -18,6 +18,7 @@ use types::{Code, Fault, FaultKind, ModelName, Refusal};
 use crate::account::{Account, given_up};
 use crate::answer::{self, Answer};
 use crate::meter::{Answers, Meter};
+use crate::paths::UpstreamPath;
 use crate::rejection::{self, Cause};
 use crate::{deadline, paths};
 
@@ -31,8 +32,10 @@ const LAST_ANSWER: Duration = Duration::from_secs(5);
 /// How often it is asked whether the caller's key is still good.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// The parameter that names a session's model.
-const MODEL: &str = "model";
+/// The parameters that name a session's model: the usual one, and the one of those who have deployments of it.
+const MODEL: [&str; 2] = ["model", "deployment"];
+/// The parameter that says which version of the paths is meant, which is for each provider to have.
+const VERSION: &str = "api-version";
 /// The parameter that joins a call which another request has begun.
 const CALL: &str = "call_id";
 
@@ -43,28 +46,33 @@ pub(crate) fn peek(head: Head<'_>) -> Result<Peek, Cause> {
         return Err(Cause::Decode(DecodeError::Field { field: CALL.to_owned(), problem }));
     }
     let missing = || DecodeError::Field {
-        field: MODEL.to_owned(),
+        field: MODEL[0].to_owned(),
         problem: "must stand in the query: `?model=…`".to_owned(),
     };
-    let model = head.parameter(MODEL).filter(|model| !model.is_empty()).ok_or_else(missing);
+    let named = MODEL.into_iter().find_map(|name| head.parameter(name).filter(|model| !model.is_empty()));
+    let model = named.ok_or_else(missing);
     let model = dialects::percent_decoded(model.map_err(Cause::Decode)?.as_bytes());
     let model = String::from_utf8(model).map_err(|_| Cause::Decode(missing()))?;
     Ok(Peek { max_tokens: None, ..Peek::of(ModelName::from(model)) })
 }
 
 /// The path of a session with this model at its provider, with what else the caller's query says.
-pub(crate) fn path(path: &PathAndQuery, model: &ModelName, head: Head<'_>) -> Option<PathAndQuery> {
-    let mut longer = format!("{}?model={}", path.as_str(), paths::encoded(model.as_str()));
+pub(crate) fn path(place: &UpstreamPath, model: &ModelName, head: Head<'_>) -> Option<PathAndQuery> {
+    let mut longer = place.of(model)?.as_str().to_owned();
+    let mut add = |piece: &str| {
+        longer.push(if longer.contains('?') { '&' } else { '?' });
+        longer.push_str(piece);
+    };
+    if let UpstreamPath::Fixed(_) = place {
+        add(&format!("{}={}", MODEL[0], paths::encoded(model.as_str())));
+    }
     let rest = auth::without_credential(head.query.unwrap_or_default());
     // A second model, in any spelling that a server may take for the name, could be the one that counts there.
-    let is_model = |piece: &&str| {
-        let name = piece.split_once('=').map_or(*piece, |(name, _)| name);
-        paths::decoded(name).eq_ignore_ascii_case(MODEL)
+    let is_ours = |piece: &&str| {
+        let name = paths::decoded(piece.split_once('=').map_or(*piece, |(name, _)| name));
+        MODEL.into_iter().chain([VERSION]).any(|ours| name.eq_ignore_ascii_case(ours))
     };
-    for piece in rest.split('&').filter(|piece| !piece.is_empty() && !is_model(piece)) {
-        longer.push('&');
-        longer.push_str(piece);
-    }
+    rest.split('&').filter(|piece| !piece.is_empty() && !is_ours(piece)).for_each(add);
     PathAndQuery::try_from(longer).ok()
 }
 

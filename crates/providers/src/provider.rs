@@ -22,7 +22,7 @@ pub struct Provider {
     /// Environment variables that hold another base URL, tried in order. What a value leaves out of scheme, port and
     /// path, as `OLLAMA_HOST` does, is as in `base_url`.
     pub base_url_env: Vec<String>,
-    /// What stands in braces in `base_url`.
+    /// What stands in braces in `base_url` and in paths.
     pub variables: Vec<Variable>,
     /// OpenTelemetry's `gen_ai.provider.name`.
     pub semconv: String,
@@ -71,10 +71,17 @@ impl Provider {
         self.completed(special.map_or(&self.base_url, |(_, address)| address), value)
     }
 
-    /// `address` with each of the provider's variables in it replaced by what `value` says.
+    /// The languages it speaks, and where. The paths may hold variables.
+    pub fn spoken(&self, value: impl Fn(&str) -> Option<String>) -> &[Endpoint] {
+        let is_another = |variable: &&Variable| variable.value(&value) != variable.default;
+        let mut special = self.variables.iter().filter(|variable| !variable.dialects.is_empty());
+        special.find(is_another).map_or(&self.dialects, |variable| &variable.dialects)
+    }
+
+    /// `address`, or a path, with each of the provider's variables in it replaced by what `value` says.
     ///
     /// # Errors
-    /// The first variable without a value.
+    /// The first of them without a value.
     pub fn completed(
         &self,
         address: &str,
@@ -82,8 +89,10 @@ impl Provider {
     ) -> Result<String, &Variable> {
         let mut completed = address.to_owned();
         for variable in &self.variables {
-            let value = variable.value(&value).ok_or(variable)?;
-            completed = completed.replace(&format!("{{{}}}", variable.name), &value);
+            let placeholder = format!("{{{}}}", variable.name);
+            if completed.contains(&placeholder) {
+                completed = completed.replace(&placeholder, &variable.value(&value).ok_or(variable)?);
+            }
         }
         Ok(completed)
     }
@@ -131,7 +140,7 @@ const fn is_the_targets(kind: FaultKind) -> bool {
     kind.counts_against_target() || matches!(kind, FaultKind::Credential | FaultKind::Quota)
 }
 
-/// The names that stand in braces in an address.
+/// The names that stand in braces in an address or a path.
 pub(crate) fn variables_in(address: &str) -> impl Iterator<Item = &str> {
     address.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name)
 }
@@ -151,10 +160,10 @@ fn is_version(segment: &str) -> bool {
     segment.strip_prefix('v').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
 }
 
-/// A part of a provider's address that differs from customer to customer.
+/// A part of a provider's address, or of its paths, that differs from customer to customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
-    /// Its name, which stands in braces in the base URL.
+    /// Its name, which stands in braces in the base URL or in paths.
     pub name: String,
     /// What it is, for people: `the name of the Azure resource`.
     pub meaning: String,
@@ -164,6 +173,9 @@ pub struct Variable {
     pub default: Option<String>,
     /// Values of it with which the address is another one, and that address.
     pub addresses: Vec<(String, String)>,
+    /// The languages that are spoken where it has another value than its default, and where; the same as ever if there
+    /// are none.
+    pub dialects: Vec<Endpoint>,
 }
 
 impl Variable {

@@ -40,6 +40,8 @@ pub(crate) struct RawVariable {
     pub(crate) default: Option<String>,
     #[serde(default)]
     pub(crate) addresses: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) dialects: BTreeMap<String, RawEndpoint>,
 }
 
 /// `[credential]`.

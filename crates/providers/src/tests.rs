@@ -656,9 +656,39 @@ fn an_address_is_completed_by_what_it_leaves_open() {
         &[("acme/provider.toml", &format!("{open}{declared}"))],
         &[
             "acme/provider.toml: base_url: there is no variable `region`",
-            "acme/provider.toml: variables.regoin: does not occur in `base_url`",
             "acme/provider.toml: variables.regoin.env: `a` is not the name of an environment variable",
+            "acme/provider.toml: variables.regoin: does not occur in `base_url` or a path",
             "acme/provider.toml: variables.regoin.addresses.x: there is no variable `z`",
+        ],
+    );
+}
+
+#[test]
+fn a_variable_may_decide_what_is_spoken_and_where() {
+    let azure = provider("azure");
+    let path = |version: Option<&str>| {
+        let said = |name: &str| (name == "api_version").then(|| version.map(str::to_owned)).flatten();
+        let chat = azure.spoken(said)[0].path(Operation::Chat).unwrap();
+        azure.completed(chat, said).unwrap()
+    };
+    assert_eq!([path(None), path(Some("v1"))], ["/openai/v1/chat/completions"; 2]);
+    assert_eq!(
+        path(Some("2024-10-21")),
+        "/openai/deployments/{model}/chat/completions?api-version=2024-10-21"
+    );
+    let varied = "[variables.version]\nmeaning = \"a version\"\n\
+        [variables.version.dialects.openai_chat]\nchat = \"/{model}/{vresion}\"\n\
+        [variables.other]\nmeaning = \"something else\"\ndefault = \"x\"\n\
+        [variables.other.dialects.openai_chat]\nchat = \"{other}\"\n";
+    let own = SMALL.replace("/chat/completions\"", "/chat/{where}\"");
+    check_problems(
+        &[("acme/provider.toml", &format!("{own}{varied}"))],
+        &[
+            "acme/provider.toml: variables.other.dialects.openai_chat.chat: `{other}` does not begin with a slash",
+            "acme/provider.toml: variables.version: has dialects, and no default with which there are others",
+            "acme/provider.toml: variables.version: does not occur in `base_url` or a path",
+            "acme/provider.toml: variables.version.dialects.openai_chat.chat: there is no variable `vresion`",
+            "acme/provider.toml: dialects.openai_chat.chat: there is no variable `where`",
         ],
     );
 }

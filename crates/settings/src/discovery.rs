@@ -131,7 +131,8 @@ fn find(
     let variable = by_key.or(by_sign).or(by_url)?;
     let provider = ProviderName::from(known.name.as_str());
     let parts = match &url {
-        Some(_) => Vec::new(),
+        // The address says what it says; what paths leave open is there or has a default.
+        Some(_) => said(environment, known),
         // A sign may be there for other programs: nobody has to hear what is missing for this one.
         None if by_key.is_none() => parts(environment, known, variable, &mut Vec::new())?,
         None => parts(environment, known, variable, notices)?,
@@ -175,6 +176,12 @@ fn parts(
         }
     }
     Some(parts)
+}
+
+/// As much of what is left open as the environment says.
+fn said(environment: &Environment, known: &KnownProvider) -> Vec<(String, String)> {
+    let value = |part: &KnownVariable| part.of_environment(environment).ok().flatten();
+    known.variables.iter().filter_map(|part| Some((part.name.clone(), value(part)?))).collect()
 }
 
 /// The first of these variables that holds anything.

@@ -70,12 +70,14 @@ fn endpoints(
     let base = address(setting, provider, region)?;
     let mut origin = None;
     let mut endpoints = Vec::new();
-    for endpoint in &provider.dialects {
+    let said = |wanted: &str| said_of(setting, region, wanted);
+    for endpoint in provider.spoken(said) {
         let Some(dialect) = dialects::by_name(&endpoint.dialect) else { continue };
         let mut place = |path: &str| -> anyhow::Result<UpstreamPath> {
             if provider.kind == Kind::Builtin {
                 return Ok(UpstreamPath::parse(path)?);
             }
+            let path = provider.completed(path, said).map_err(|variable| needed(setting, variable))?;
             // An address has no query; a path may.
             let (place, query) = path.split_at(path.find('?').unwrap_or(path.len()));
             let url = providers::url(&base, place);
@@ -118,11 +120,16 @@ fn address(setting: &ProviderSetting, provider: &Provider, region: Option<&str>)
     if let Some(url) = &setting.url {
         return Ok(url.clone());
     }
-    let said = |wanted: &str| match region {
+    let said = |wanted: &str| said_of(setting, region, wanted);
+    provider.address(said).map_err(|variable| needed(setting, variable))
+}
+
+/// The same, where the region is the one that requests are signed for.
+fn said_of(setting: &ProviderSetting, region: Option<&str>, wanted: &str) -> Option<String> {
+    match region {
         Some(region) if wanted == credentials::REGION => Some(region.to_owned()),
         Some(_) | None => said(setting, wanted),
-    };
-    provider.address(said).map_err(|variable| needed(setting, variable))
+    }
 }
 
 /// What the configuration says for a variable of the provider's address.

@@ -26,7 +26,7 @@ const REQUEST: &str = include_str!("../../fixtures/bedrock/request.json");
 const STREAM: &[u8] = include_bytes!("../../fixtures/bedrock/stream.frames");
 
 fn path(streams: Streams) -> PathSaid {
-    PathSaid { model: Some("public".into()), streams }
+    PathSaid { model: Some("public".into()), streams, ..PathSaid::default() }
 }
 
 /// Reads a request for a whole answer.

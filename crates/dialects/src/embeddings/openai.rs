@@ -29,7 +29,10 @@ const ID: DialectId = DialectId("openai_embeddings");
 /// Vectors for texts, in the form that most providers have taken over.
 pub static OPENAI: Surface = Surface {
     id: ID,
-    routes: &[Route::new("/v1/embeddings", Operation::Embeddings)],
+    routes: &[
+        Route::new("/v1/embeddings", Operation::Embeddings),
+        Route::new("/openai/deployments/{model}/embeddings", Operation::Embeddings).naming(),
+    ],
     family: &OpenAiChat,
     peek,
     adapt,

@@ -20,7 +20,11 @@ pub(super) fn completions(body: &Bytes, fields: &Fields, target: &Target) -> Res
 
 /// Puts the target's name for the model in the place of the caller's, or in front of all where the caller named none.
 pub(crate) fn rename(body: &Bytes, fields: &Fields, target: &Target, splice: &mut Splice) {
-    let name = target.model.as_str();
+    name(body, fields, target.model.as_str(), splice);
+}
+
+/// The same with this name.
+pub(crate) fn name(body: &Bytes, fields: &Fields, name: &str, splice: &mut Splice) {
     // One that stands there twice has been refused before.
     let span = fields.find(body, "model").ok().flatten();
     match span {

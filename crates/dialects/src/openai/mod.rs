@@ -15,7 +15,7 @@ use crate::openai_responses::OpenAiResponses;
 use crate::passage::{Answers, usage};
 use crate::surface::{Kind, Surface};
 
-pub(crate) use adapt::{model, rename};
+pub(crate) use adapt::{model, name, rename};
 
 /// Conversations made shorter. A provider's answer holds what only the same provider can read again.
 pub static COMPACTIONS: Surface = Surface {
@@ -31,7 +31,10 @@ pub static COMPACTIONS: Surface = Surface {
 /// How a text goes on: what there was before there were chats.
 pub static COMPLETIONS: Surface = Surface {
     id: DialectId("openai_completions"),
-    routes: &[Route::new("/v1/completions", Operation::TextCompletion)],
+    routes: &[
+        Route::new("/v1/completions", Operation::TextCompletion),
+        Route::new("/openai/deployments/{model}/completions", Operation::TextCompletion).naming(),
+    ],
     family: &OpenAiChat,
     peek: peek::completions,
     adapt: adapt::completions,
@@ -46,6 +49,8 @@ pub static IMAGES: Surface = Surface {
         Route::new("/v1/images/generations", Operation::ImageGeneration),
         Route::new("/v1/images/edits", Operation::ImageEdit).or_form(),
         Route::new("/v1/images/variations", Operation::ImageVariation).or_form(),
+        Route::new("/openai/deployments/{model}/images/generations", Operation::ImageGeneration).naming(),
+        Route::new("/openai/deployments/{model}/images/edits", Operation::ImageEdit).or_form().naming(),
     ],
     family: &OpenAiChat,
     peek: peek::images,
@@ -68,7 +73,10 @@ pub static MODERATIONS: Surface = Surface {
 /// Texts, spoken: the answer is sound, or events that hold it.
 pub static SPEECH: Surface = Surface {
     id: DialectId("openai_speech"),
-    routes: &[Route::new("/v1/audio/speech", Operation::Speech)],
+    routes: &[
+        Route::new("/v1/audio/speech", Operation::Speech),
+        Route::new("/openai/deployments/{model}/audio/speech", Operation::Speech).naming(),
+    ],
     family: &OpenAiChat,
     peek: peek::speech,
     adapt: model,
@@ -82,6 +90,12 @@ pub static TRANSCRIPTIONS: Surface = Surface {
     routes: &[
         Route::new("/v1/audio/transcriptions", Operation::Transcription).or_form(),
         Route::new("/v1/audio/translations", Operation::AudioTranslation).or_form(),
+        Route::new("/openai/deployments/{model}/audio/transcriptions", Operation::Transcription)
+            .or_form()
+            .naming(),
+        Route::new("/openai/deployments/{model}/audio/translations", Operation::AudioTranslation)
+            .or_form()
+            .naming(),
     ],
     family: &OpenAiChat,
     peek: peek::transcriptions,

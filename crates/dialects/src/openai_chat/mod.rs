@@ -67,6 +67,7 @@ impl Dialect for OpenAiChat {
                 Route::new("/v1/batches", Operation::Batches),
                 Route::new("/v1/batches/{id}", Operation::Batches),
                 Route::new("/v1/batches/{id}/cancel", Operation::Batches),
+                Route::new("/openai/deployments/{model}/chat/completions", Operation::Chat).naming(),
             ]
         }
     }

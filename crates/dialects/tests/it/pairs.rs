@@ -3,7 +3,7 @@
 use crate::asked;
 use bytes::Bytes;
 use dialects::frames::FrameParser;
-use dialects::{Conversational, DecodeError, Delivered, Fold, Head, PathSaid, Streams, conduit, unfold};
+use dialects::{Conversational, DecodeError, Delivered, Fold, Head, PathSaid, conduit, unfold};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use types::conversation::{
@@ -301,7 +301,7 @@ fn through(language: &dyn Conversational, conversation: &Conversation) -> Conver
 fn decoded(language: &dyn Conversational, body: &[u8]) -> Result<Conversation, DecodeError> {
     let version = (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
     let headers = HeaderMap::from_iter([version]);
-    let path = PathSaid { model: Some("public".into()), streams: Streams::AsAsked };
+    let path = PathSaid { model: Some("public".into()), ..PathSaid::default() };
     let head = Head { path: &path, ..Head::of(&headers) };
     language.decode_request(head, body)
 }

@@ -8,25 +8,34 @@ use super::findings::Findings;
 use crate::raw::{RawEndpoint, RawKeyPlace};
 use crate::{Endpoint, KeyPlace, Speakers};
 
-/// The languages that a file describes, the preferred one first.
+/// What the languages of a provider have in common.
+pub(super) struct Common<'a> {
+    /// The one that it speaks best.
+    pub(super) prefers: Option<&'a str>,
+    /// The headers that go with every request.
+    pub(super) headers: &'a [(String, String)],
+}
+
+/// The languages that a file describes in this section, the preferred one first.
 pub(super) fn dialects(
+    section: &str,
     raw: BTreeMap<String, RawEndpoint>,
-    prefers: Option<&str>,
-    shared: &[(String, String)],
+    common: &Common<'_>,
     findings: &mut Findings,
 ) -> Vec<Endpoint> {
+    let Common { prefers, headers: shared } = *common;
     match prefers {
         Some(preferred) if !raw.contains_key(preferred) => {
-            findings.report("prefers", format!("`{preferred}` is not among the dialects"));
+            findings.report("prefers", format!("`{preferred}` is not among the {section}"));
         }
-        None if raw.is_empty() => findings.report("dialects", "at least one is needed"),
+        None if raw.is_empty() => findings.report(section, "at least one is needed"),
         None if raw.len() > 1 => findings.report("prefers", "with several dialects one must be preferred"),
         Some(_) | None => {}
     }
     let mut endpoints: Vec<Endpoint> = raw
         .into_iter()
         .map(|(dialect, endpoint)| {
-            let field = format!("dialects.{dialect}");
+            let field = format!("{section}.{dialect}");
             let paths = paths(&field, &endpoint, findings);
             let own = headers(&format!("{field}.headers"), endpoint.headers, findings);
             let inherited =

@@ -14,9 +14,9 @@ use crate::models::Models;
 use crate::provider::KINDS;
 use crate::raw::{RawProbe, RawProvider};
 use crate::{Keyless, Kind, Probe, Problem, Provider};
-use dialects::{dialects, headers};
+use dialects::{Common, dialects, headers};
 use findings::Findings;
-use variables::{address, known_variables, variables};
+use variables::{address, known_in_paths, known_variables, variables};
 
 pub(crate) use models::{ModelTexts, read as models};
 
@@ -57,14 +57,17 @@ fn checked(name: &str, raw: RawProvider, models: Models, findings: &mut Findings
         findings.filled(field, value);
     }
     findings.variables("base_url_env", &raw.base_url_env);
-    let variables = variables(raw.variables, kind, &raw.base_url, findings);
     let headers = headers("headers", raw.headers, findings);
+    let common = Common { prefers: raw.prefers.as_deref(), headers: &headers };
+    let variables = variables(raw.variables, (kind, &raw.base_url), &common, findings);
     findings.quirks("quirks", &raw.quirks);
     let credential = raw.credential.map(|raw| credential::scheme(raw, findings)).unwrap_or_default();
     if let Some(Keyless::Oauth { token_url, .. }) = &credential.keyless {
         address("credential.token_url", kind, token_url, findings);
         known_variables("credential.token_url", token_url, &variables, findings);
     }
+    let dialects = dialects("dialects", raw.dialects, &common, findings);
+    known_in_paths("dialects", &dialects, &variables, findings);
     Provider {
         name: name.into(),
         title: raw.title,
@@ -74,7 +77,7 @@ fn checked(name: &str, raw: RawProvider, models: Models, findings: &mut Findings
         variables,
         semconv: raw.semconv,
         credential,
-        dialects: dialects(raw.dialects, raw.prefers.as_deref(), &headers, findings),
+        dialects,
         headers,
         quirks: raw.quirks,
         errors: errors(raw.errors, findings),

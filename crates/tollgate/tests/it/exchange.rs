@@ -65,7 +65,7 @@ impl Exchange {
     /// Reads a request of the exchange's language that has these headers.
     pub(crate) fn read(&self, headers: &HeaderMap, body: &[u8]) -> Result<Conversation, String> {
         let streams = if self.is_streamed() { Streams::Always } else { Streams::Never };
-        let path = PathSaid { model: Some("m".into()), streams };
+        let path = PathSaid { model: Some("m".into()), streams, ..PathSaid::default() };
         let head = Head { path: &path, ..Head::of(headers) };
         self.dialect.decode_request(head, body).map_err(|error| error.to_string())
     }

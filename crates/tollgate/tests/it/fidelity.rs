@@ -62,7 +62,7 @@ fn read(
     let version = (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
     let headers = HeaderMap::from_iter([version]);
     let streams = if delivery.is_stream() { Streams::Always } else { Streams::Never };
-    let path = PathSaid { model: Some("m".into()), streams };
+    let path = PathSaid { model: Some("m".into()), streams, ..PathSaid::default() };
     language.decode_request(Head { path: &path, ..Head::of(&headers) }, body)
 }
 

@@ -4,7 +4,7 @@
 mod shape;
 
 use bytes::Bytes;
-use dialects::{Conversational, Dialect};
+use dialects::{Conversational, Dialect, Names};
 use serde_json::{Value, json};
 use testkit::Builder;
 use types::Operation;
@@ -194,7 +194,7 @@ pub(crate) fn of(dialect: &dyn Dialect) -> &'static Language {
 /// Where a request of this language names the model; none where its path does, and says whether it is to be streamed.
 pub(crate) fn model_in_request(dialect: &dyn Dialect) -> Option<&'static str> {
     let mut chats = dialect.routes().iter().filter(|route| route.operation == Operation::Chat);
-    chats.all(|route| !route.path.contains("{model}")).then_some("/model")
+    chats.all(|route| !route.path.contains("{model}") || route.names == Names::First).then_some("/model")
 }
 
 impl Language {

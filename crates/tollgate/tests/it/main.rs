@@ -7,6 +7,7 @@ mod caches;
 mod compliance;
 mod config;
 mod credentials;
+mod deployments;
 mod endings;
 mod exchange;
 mod failures;
