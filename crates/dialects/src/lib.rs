@@ -89,7 +89,7 @@ pub use surface::Surface;
 pub use vocabulary::Vocabulary;
 
 /// Every wire language there is. A new one is a folder and a line here.
-static DIALECTS: [&dyn Dialect; 20] = [
+static DIALECTS: [&dyn Dialect; 21] = [
     &openai_chat::OpenAiChat,
     &anthropic::Anthropic,
     &openai_responses::OpenAiResponses,
@@ -102,6 +102,7 @@ static DIALECTS: [&dyn Dialect; 20] = [
     &embeddings::GEMINI,
     &embeddings::GEMINI_SINGLE,
     &embeddings::OLLAMA,
+    &embeddings::PREDICT,
     &openai::COMPACTIONS,
     &openai::COMPLETIONS,
     &openai::IMAGES,

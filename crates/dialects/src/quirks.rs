@@ -93,6 +93,8 @@ quirks! {
     RESULT_PARTS = "result_parts";
     /// Gives one answer per request.
     SINGLE_CHOICE = "single_choice";
+    /// Takes one text at a time to embed.
+    SINGLE_TEXT = "single_text";
     /// The model takes either temperature or `top_p`.
     TEMPERATURE_OR_TOP_P = "temperature_or_top_p";
     /// Takes signed reasoning back as `thinking_blocks` on assistant messages.

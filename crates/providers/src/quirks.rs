@@ -43,13 +43,14 @@ pub const QUIRKS: &[(&str, &str)] = &[
     ("reasoning_object", "effort and budget are `reasoning: {effort, max_tokens, enabled}`, not `reasoning_effort`"),
     ("result_parts", "a function's response may hold pictures and files (`functionResponse.parts`)"),
     ("single_choice", "`n` other than 1 is a 400"),
+    ("single_text", "embeds one text in a request: several go in as many requests"),
     ("temperature_or_top_p", "`temperature` and `top_p` together are a 400"),
     ("thinking_blocks", "signed reasoning goes back as `thinking_blocks` on assistant messages"),
     ("thinking_levels", "thinking is `thinkingConfig.thinkingLevel`; it cannot be switched off"),
     ("thinking_parts", "a message's reasoning is a content part `{\"type\": \"thinking\", \"thinking\": [{\"type\": \"text\", …}]}`"),
     ("thinking_switch", "thinking is switched by `thinking: {\"type\": \"enabled\" | \"disabled\"}` next to `reasoning_effort`"),
     ("top_k", "takes `top_k`, which `OpenAI`'s language itself does not have"),
-    ("vertex_body", "the path names the model, and the body says `anthropic_version: vertex-2023-10-16`"),
+    ("vertex_body", "the path alone names the model; in Anthropic's language the body says `anthropic_version: vertex-2023-10-16`"),
 ];
 
 /// Whether there is a quirk of this name.

@@ -6,7 +6,7 @@ use types::conversation::{Change, Extras, Target};
 use types::embedding::{Answer, Input, Overlong, Purpose, Request};
 use types::{DialectId, Fault, ModelName, Operation};
 
-use super::vectors;
+use super::{AtOnce, vectors};
 use crate::ask::Ask;
 use crate::extras::carry;
 use crate::object::{Object, Path, Readable};
@@ -19,10 +19,8 @@ use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Head, Peek, Rout
 
 /// The language's name.
 const ID: DialectId = DialectId("cohere_embeddings");
-/// The most texts that are taken at once.
-const MOST_TEXTS: usize = 96;
-/// The most requests that one is made into: enough for the 2048 texts that `OpenAI` takes at once.
-const MOST_PARTS: usize = 22;
+/// As many texts as are taken at once.
+const AT_ONCE: AtOnce = AtOnce::texts(96);
 /// What texts are for where nobody says: the field must be there.
 const USUAL_PURPOSE: &str = "search_document";
 
@@ -150,21 +148,12 @@ impl Exchange<Request, Answer> for Cohere {
 
     fn encode_request(&self, request: &Request, target: &Target) -> Result<Encoded, EncodeError> {
         let mut changes = carry(&request.extras, ID, &[])?.lost;
-        if request.inputs.len() > MOST_TEXTS * MOST_PARTS {
-            return Err(EncodeError::Unsayable {
-                field: "input".to_owned(),
-                problem: format!(
-                    "has more than {} texts, of which this model's provider takes {MOST_TEXTS} at once",
-                    MOST_TEXTS * MOST_PARTS
-                ),
-            });
-        }
         let input_type = request.purpose.map_or(USUAL_PURPOSE, word);
         if request.purpose == Some(Purpose::Similarity) {
             changes.push(Change::rewritten("input_type"));
         }
         let part = |texts: &[&str]| {
-            let body = json_bytes(&WriteRequest {
+            json_bytes(&WriteRequest {
                 model: target.model.as_str(),
                 texts,
                 input_type,
@@ -174,12 +163,9 @@ impl Exchange<Request, Answer> for Cohere {
                     Overlong::Refused => "NONE",
                     Overlong::Truncated => "END",
                 }),
-            });
-            vec![body.into()]
+            })
         };
-        let mut parts: Vec<_> = super::texts(request)?.chunks(MOST_TEXTS).map(part).collect();
-        let body = parts.pop().unwrap_or_else(|| part(&[]));
-        Encoded { body, earlier: parts, changes, ..Encoded::default() }.checked(target)
+        Encoded { changes, ..super::in_parts(&super::texts(request)?, AT_ONCE, part)? }.checked(target)
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {

@@ -8,7 +8,7 @@ use types::conversation::{Change, Extras, Target};
 use types::embedding::{Answer, Input, Purpose, Request};
 use types::{DialectId, Fault, Json, ModelName, Operation, Tokens, Usage};
 
-use super::vectors;
+use super::{AtOnce, Joined, predict, vectors};
 use crate::ask::Ask;
 use crate::extras::carry;
 use crate::gemini::Gemini;
@@ -21,11 +21,14 @@ use crate::splice::quoted;
 use crate::surface::{Kind, Surface};
 use crate::{
     Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head, Peek, Route, Splice, Streams, Vectors,
+    quirks,
 };
 
 /// The languages' names. Of two that a provider speaks, the first by name is asked by callers of other languages.
 const ID: DialectId = DialectId("gemini_embeddings");
 const SINGLE: DialectId = DialectId("gemini_single_embedding");
+/// As many requests as are taken at once.
+const AT_ONCE: AtOnce = AtOnce::texts(100);
 
 /// Embeddings of several contents.
 pub static GEMINI: Surface = Surface {
@@ -82,10 +85,13 @@ struct WriteRequests<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct WriteRequest<'a> {
-    model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a str>,
     content: WriteContent<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    task_type: Option<&'static str>,
+    task_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_dimensionality: Option<u32>,
 }
@@ -141,9 +147,14 @@ impl ReadUsage {
     }
 }
 
-/// The model as requests name it.
-fn resource(target: &Target) -> String {
-    format!("models/{}", target.model)
+/// The model as requests name it, where not the path alone does.
+fn resource(target: &Target) -> Option<String> {
+    (!target.has_quirk(quirks::VERTEX_BODY)).then(|| format!("models/{}", target.model))
+}
+
+/// A request that names no model.
+pub(super) fn unchanged(body: &Bytes, _fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {
+    Encoded { body: vec![body.clone()], ..Encoded::default() }.checked(target)
 }
 
 /// Several requests with the target's name for the model in each of them.
@@ -174,7 +185,9 @@ fn adapt_single(body: &Bytes, _fields: &Fields, target: &Target) -> Result<Encod
 fn rename(request: &[u8], start: usize, target: &Target, splice: &mut Splice) {
     let Ok(fields) = Fields::scan(request, MAX_DEPTH) else { return };
     if let Ok(Some(span)) = fields.find(request, "model") {
-        splice.replace(start + span.start..start + span.end, quoted(&resource(target)));
+        // Where the path alone names it, nothing else may stand there than nothing.
+        let name = quoted(&resource(target).unwrap_or_default());
+        splice.replace(start + span.start..start + span.end, name);
     }
 }
 
@@ -183,29 +196,16 @@ impl Exchange<Request, Answer> for Several {
         let body = Readable::read(head, body, MAX_DEPTH)?;
         let mut object = Object::of(body.root(), &Path::Root)?;
         let place = Path::Field(&Path::Root, "requests");
-        let mut whole: Option<Request> = None;
+        let mut joined = Joined::default();
         for (index, raw) in object.take_list("requests")?.into_iter().enumerate() {
             let path = Path::Item(&place, index);
-            let request = one(Object::read(raw.get(), &path)?, head, ID)?;
-            match &mut whole {
-                None => whole = Some(request),
-                Some(whole) if whole.dimensions == request.dimensions && whole.purpose == request.purpose => {
-                    whole.inputs.extend(request.inputs);
-                }
-                Some(_) => {
-                    return Err(path.wrong(
-                        "must be of the same length and purpose as the others for this model's provider",
-                    ));
-                }
-            }
+            joined.add(one(Object::read(raw.get(), &path)?, head, ID)?, &path)?;
         }
-        whole.ok_or_else(|| place.wrong("is missing"))
+        joined.whole(&place)
     }
 
     fn encode_request(&self, request: &Request, target: &Target) -> Result<Encoded, EncodeError> {
-        let (model, texts) = (resource(target), super::texts(request)?);
-        let requests = texts.into_iter().map(|text| written(text, &model, request)).collect();
-        encoded(&WriteRequests { requests }, request, target, ID)
+        encoded(request, target, (ID, AT_ONCE), |requests| json_bytes(&WriteRequests { requests }))
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
@@ -231,14 +231,7 @@ impl Exchange<Request, Answer> for Single {
     }
 
     fn encode_request(&self, request: &Request, target: &Target) -> Result<Encoded, EncodeError> {
-        let (model, texts) = (resource(target), super::texts(request)?);
-        let [text] = texts[..] else {
-            return Err(EncodeError::Unsayable {
-                field: "input".to_owned(),
-                problem: "has more than the one text that this model's provider takes at once".to_owned(),
-            });
-        };
-        encoded(&written(text, &model, request), request, target, SINGLE)
+        encoded(request, target, (SINGLE, AtOnce::ONE), |requests| json_bytes(&requests.first()))
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
@@ -267,41 +260,88 @@ fn one(mut object: Object<'_, '_>, head: Head<'_>, dialect: DialectId) -> Result
     let length = object.take_as("outputDimensionality", WHOLE)?;
     let dimensions = length.or(object.take_as("output_dimensionality", WHOLE)?);
     object.take("model")?;
+    Ok(Request { dimensions, ..about(model(head), Input::Text(text), task, dialect, object) })
+}
+
+/// A request for one text: what its task is, and what is left of the object that asks for it.
+pub(super) fn about(
+    model: ModelName,
+    input: Input,
+    task: Option<String>,
+    dialect: DialectId,
+    object: Object<'_, '_>,
+) -> Request {
     let mut fields: Vec<(String, Json)> = object.rest().collect();
     let purpose = task.as_deref().and_then(purpose);
     if let Some(task) = task.filter(|_| purpose.is_none())
         && let Some(json) = Json::of(&task)
     {
-        fields.push(("taskType".to_owned(), json));
+        fields.push((TASK.to_owned(), json));
     }
-    Ok(Request {
-        model: model(head),
-        inputs: vec![Input::Text(text)],
-        dimensions,
-        purpose,
-        overlong: None,
-        extras: Extras { dialect: Some(dialect), fields },
-    })
+    let extras = Extras { dialect: Some(dialect), fields };
+    Request { model, inputs: vec![input], dimensions: None, purpose, overlong: None, extras }
 }
 
-fn written<'a>(text: &'a str, model: &'a str, request: &Request) -> WriteRequest<'a> {
-    WriteRequest {
-        model,
-        content: WriteContent { parts: [WritePart { text }] },
-        task_type: request.purpose.map(word),
-        output_dimensionality: request.dimensions,
+/// The fields that all of Google's languages for embeddings have beside the canonical ones.
+const TASK: &str = "taskType";
+const TITLE: &str = "title";
+
+/// What is said of the texts of a request in Google's words.
+pub(super) struct About<'r> {
+    /// What they are for.
+    pub(super) task: Option<&'r str>,
+    /// What the one text is called.
+    pub(super) title: Option<&'r str>,
+    lost: Vec<Change>,
+}
+
+impl<'r> About<'r> {
+    /// What `request` says of them, for an upstream of this language.
+    pub(super) fn read(request: &'r Request, dialect: DialectId) -> Result<Self, EncodeError> {
+        let lost = carry(&request.extras, dialect, &[])?.lost;
+        let is_shared = request.extras.dialect.is_some_and(|id| [ID, SINGLE, predict::ID].contains(&id));
+        let fields = request.extras.fields.iter().filter(|_| is_shared);
+        let said = |wanted: &str| {
+            let mut fields = fields.clone();
+            fields.find(|(name, _)| name == wanted).and_then(|(_, json)| json.to::<&str>())
+        };
+        Ok(Self { task: request.purpose.map(word).or_else(|| said(TASK)), title: said(TITLE), lost })
+    }
+
+    /// What is not said, where the task is and the title may be.
+    pub(super) fn lost(&self, is_titled: bool) -> Vec<Change> {
+        let is_lost = |change: &&Change| match change.field.as_str() {
+            TASK => self.task.is_none(),
+            TITLE => !is_titled,
+            _ => true,
+        };
+        self.lost.iter().filter(is_lost).cloned().collect()
     }
 }
 
+/// The request in as many parts as it takes.
 fn encoded(
-    body: &impl Serialize,
     request: &Request,
     target: &Target,
-    dialect: DialectId,
+    (dialect, at_once): (DialectId, AtOnce),
+    write: impl Fn(Vec<WriteRequest<'_>>) -> Vec<u8>,
 ) -> Result<Encoded, EncodeError> {
-    let mut changes = carry(&request.extras, dialect, &[])?.lost;
+    let (texts, about, model) = (super::texts(request)?, About::read(request, dialect)?, resource(target));
+    let title = about.title.filter(|_| texts.len() == 1);
+    let part = |texts: &[&str]| {
+        let requests = texts.iter().map(|text| WriteRequest {
+            model: model.as_deref(),
+            content: WriteContent { parts: [WritePart { text }] },
+            task_type: about.task,
+            title,
+            output_dimensionality: request.dimensions,
+        });
+        write(requests.collect())
+    };
+    let encoded = super::in_parts(&texts, at_once, part)?;
+    let mut changes = about.lost(title.is_some());
     changes.extend(request.overlong.map(|_| Change::dropped("truncate")));
-    Encoded { body: vec![json_bytes(body).into()], changes, ..Encoded::default() }.checked(target)
+    Encoded { changes, ..encoded }.checked(target)
 }
 
 fn answer(body: &[u8]) -> Result<Answer, Fault> {

@@ -6,26 +6,115 @@ mod gemini;
 mod inputs;
 mod ollama;
 mod openai;
+mod predict;
 #[cfg(test)]
 mod tests;
 mod vectors;
 
+use bytes::Bytes;
 use types::conversation::Change;
 use types::embedding::{Input, Request};
 use types::{Fault, FaultKind};
 
-use crate::EncodeError;
+use crate::object::Path;
+use crate::{DecodeError, EncodeError, Encoded};
 
 pub use cohere::COHERE;
 pub use gemini::{GEMINI, GEMINI_SINGLE};
 pub use ollama::OLLAMA;
 pub use openai::OPENAI;
+pub use predict::PREDICT;
 
 /// What a request says that a language has no word for which takes nothing but texts and a length.
 fn unsaid(request: &Request) -> impl Iterator<Item = Change> {
     let purpose = request.purpose.map(|_| Change::dropped("input_type"));
     let overlong = request.overlong.map(|_| Change::dropped("truncate"));
     purpose.into_iter().chain(overlong)
+}
+
+/// As many texts as callers may send to others at once (`OpenAI`'s limit): where fewer are taken, so many go in parts.
+const USUAL: usize = 2048;
+
+/// How much a language takes in one request.
+#[derive(Clone, Copy)]
+struct AtOnce {
+    texts: usize,
+    /// Of all texts together; one that is longer goes alone.
+    bytes: usize,
+}
+
+impl AtOnce {
+    /// One text.
+    const ONE: Self = Self::texts(1);
+
+    /// So many texts of any length.
+    const fn texts(texts: usize) -> Self {
+        Self { texts, bytes: usize::MAX }
+    }
+
+    /// The first of the texts that go in one request, and the others.
+    fn split<'t, 'r>(self, texts: &'t [&'r str]) -> (&'t [&'r str], &'t [&'r str]) {
+        let mut room = self.bytes;
+        let fits = |text: &&&str| {
+            let left = room.checked_sub(text.len());
+            room = left.unwrap_or(0);
+            left.is_some()
+        };
+        let count = texts.iter().take(self.texts).take_while(fits).count();
+        texts.split_at(count.max(1).min(texts.len()))
+    }
+}
+
+/// A request for these texts in as many parts as it takes, each written so.
+fn in_parts(
+    texts: &[&str],
+    at_once: AtOnce,
+    write: impl Fn(&[&str]) -> Vec<u8>,
+) -> Result<Encoded, EncodeError> {
+    let most = at_once.texts * USUAL.div_ceil(at_once.texts);
+    if texts.len() > most {
+        let taken = at_once.texts;
+        let problem =
+            format!("has more than {most} texts, of which this model's provider takes {taken} at once");
+        return Err(EncodeError::Unsayable { field: "input".to_owned(), problem });
+    }
+    let written = |texts: &[&str]| vec![Bytes::from(write(texts))];
+    let (mut earlier, mut rest) = (Vec::new(), texts);
+    loop {
+        let (part, later) = at_once.split(rest);
+        if later.is_empty() {
+            return Ok(Encoded { body: written(part), earlier, ..Encoded::default() });
+        }
+        earlier.push(written(part));
+        rest = later;
+    }
+}
+
+/// Requests for one text each, as one for all of them.
+#[derive(Default)]
+struct Joined(Option<Request>);
+
+impl Joined {
+    /// Adds the request that stands there.
+    fn add(&mut self, next: Request, place: &Path<'_>) -> Result<(), DecodeError> {
+        match &mut self.0 {
+            None => self.0 = Some(next),
+            Some(whole) if whole.dimensions == next.dimensions && whole.purpose == next.purpose => {
+                whole.inputs.extend(next.inputs);
+            }
+            Some(_) => {
+                return Err(place.wrong(
+                    "must be of the same length and purpose as the others for this model's provider",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The request for all, of which there must be one.
+    fn whole(self, place: &Path<'_>) -> Result<Request, DecodeError> {
+        self.0.ok_or_else(|| place.wrong("is missing"))
+    }
 }
 
 /// The inputs as texts, for a language that takes no others.

@@ -5,15 +5,15 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use types::conversation::{Delivery, Target};
 use types::embedding::{Answer, Input, Overlong, Purpose, Request};
-use types::{Frame, RequestId, StreamForm, Tokens, UnixTime, Usage};
+use types::{Frame, RequestId, StreamForm, Tokens, Units, UnixTime, Usage};
 
-use super::{COHERE, GEMINI, GEMINI_SINGLE, OLLAMA, OPENAI};
+use super::{COHERE, GEMINI, GEMINI_SINGLE, OLLAMA, OPENAI, PREDICT};
 use crate::{
     Asked, Calls, Delivered, Dialect, EncodeError, Fields, Head, PathSaid, Surface, ToolNames, Vectors,
     conduit,
 };
 
-static LANGUAGES: [&Surface; 5] = [&OPENAI, &COHERE, &GEMINI, &GEMINI_SINGLE, &OLLAMA];
+static LANGUAGES: [&Surface; 6] = [&OPENAI, &COHERE, &GEMINI, &GEMINI_SINGLE, &OLLAMA, &PREDICT];
 
 fn target(quirks: &[&str]) -> Target {
     let quirks = quirks.iter().map(|quirk| (*quirk).to_owned()).collect();
@@ -87,6 +87,10 @@ fn each_language_has_its_own_words() {
     let several = json!({"requests": [content("a"), content("b")]});
     assert_eq!(encode(&GEMINI, &two, &[]), (several, dropped("truncate")));
     assert_eq!(encode(&GEMINI_SINGLE, &purposeful, &[]), (content("a"), dropped("truncate")));
+    let instance = |text: &str| json!({"content": text, "task_type": "RETRIEVAL_QUERY"});
+    let parameters = json!({"outputDimensionality": 2, "autoTruncate": true});
+    let predict = json!({"instances": [instance("a"), instance("b")], "parameters": parameters});
+    assert_eq!(encode(&PREDICT, &two, &[]), (predict, vec![]));
     let ollama = json!({"model": "up", "input": ["a"], "dimensions": 2, "truncate": true});
     assert_eq!(encode(&OLLAMA, &purposeful, &[]), (ollama, dropped("input_type")));
     let quirks = ["output_dimension", "no_encoding_format"];
@@ -102,7 +106,7 @@ fn tokens_go_where_they_are_understood() {
     assert_eq!(lists.inputs, [Input::Tokens(vec![1, 2]), Input::Tokens(vec![3])]);
     assert_eq!(encode(&OPENAI, &lists, &[]).0["input"], json!([[1, 2], [3]]));
     assert_eq!(asks(json!([1, 2])).inputs, [Input::Tokens(vec![1, 2])]);
-    for language in [&COHERE, &GEMINI, &OLLAMA] {
+    for language in [&COHERE, &GEMINI, &OLLAMA, &PREDICT] {
         let refused = language.embedding().unwrap().encode_request(&lists, &target(&[]));
         assert!(matches!(refused, Err(EncodeError::Unsayable { field, .. }) if field == "input"));
     }
@@ -127,6 +131,19 @@ fn more_than_a_language_takes_at_once_goes_in_parts_or_is_refused_in_words() {
         "`input` has more than 2112 texts, of which this model's provider takes 96 at once"
     );
     assert!(GEMINI_SINGLE.embedding().unwrap().encode_request(&many, &target(&[])).is_err());
+    let sizes = |language: &Surface, texts: &[&str], quirks: &[&str], list: &str| {
+        let encoded = language.embedding().unwrap().encode_request(&request(texts), &target(quirks)).unwrap();
+        let bodies = encoded.earlier.iter().chain([&encoded.body]);
+        let read = |body: &Vec<Bytes>| serde_json::from_slice::<Value>(&body.concat()).unwrap();
+        bodies.map(|body| read(body)[list].as_array().map_or(1, Vec::len)).collect::<Vec<_>>()
+    };
+    assert_eq!(sizes(&PREDICT, &["a"; 251], &[], "instances"), [250, 1]);
+    assert_eq!(sizes(&PREDICT, &["a"; 3], &["single_text"], "instances"), [1, 1, 1]);
+    let (long, longer) = ("a".repeat(20_000), "a".repeat(50_000));
+    let texts = [&*long, &long, &long, &longer, "a"];
+    assert_eq!(sizes(&PREDICT, &texts, &[], "instances"), [2, 1, 1, 1]);
+    assert_eq!(sizes(&GEMINI, &["a"; 201], &[], "requests"), [100, 100, 1]);
+    assert_eq!(sizes(&GEMINI_SINGLE, &["a"; 2], &[], "content"), [1, 1]);
 }
 
 #[test]
@@ -194,6 +211,12 @@ fn a_target_s_words_take_the_place_of_the_callers() {
         r#"{"requests":[{"model":"models/up","x":1},{"content":{}}, {"model" : "models/up"}]}"#
     );
     assert_eq!(
+        adapt(&GEMINI, r#"{"requests":[{"model":"models/m","x":1}]}"#, &["vertex_body"]),
+        r#"{"requests":[{"model":"","x":1}]}"#
+    );
+    let predict = r#"{"instances":[{"content":"a"}],"model":"m"}"#;
+    assert_eq!(adapt(&PREDICT, predict, &[]), predict);
+    assert_eq!(
         adapt(&GEMINI_SINGLE, r#"{"content":{"parts":[]},"model":"models/m"}"#, &[]),
         r#"{"content":{"parts":[]},"model":"models/up"}"#
     );
@@ -207,6 +230,41 @@ fn what_only_one_language_knows_is_named_when_it_is_lost() {
     let asks = json!({"content": {"parts": [{"text": "a"}]}, "taskType": "FACT_VERIFICATION", "title": "t"});
     let (_, lost) = encode(&OPENAI, &decode(&GEMINI_SINGLE, &asks).unwrap(), &[]);
     assert_eq!(lost, ["dropped;title", "dropped;taskType"]);
+}
+
+#[test]
+fn what_google_s_languages_share_survives_between_them() {
+    let asks =
+        json!({"content": {"parts": [{"text": "a"}]}, "taskType": "FACT_VERIFICATION", "title": "t", "x": 1});
+    let single = decode(&GEMINI_SINGLE, &asks).unwrap();
+    let instance = json!({"content": "a", "task_type": "FACT_VERIFICATION", "title": "t"});
+    let lost = vec!["dropped;x".to_owned()];
+    assert_eq!(encode(&PREDICT, &single, &[]), (json!({"instances": [instance]}), lost));
+    let parameters = json!({"outputDimensionality": 3, "autoTruncate": false, "y": 1});
+    let asks = json!({"instances": [instance, {"content": "b", "task_type": "FACT_VERIFICATION"}], "parameters": parameters});
+    let several = decode(&PREDICT, &asks).unwrap();
+    let (written, lost) = encode(&GEMINI, &several, &["vertex_body"]);
+    let content = |text: &str| json!({"content": {"parts": [{"text": text}]}, "taskType": "FACT_VERIFICATION", "outputDimensionality": 3});
+    assert_eq!(written, json!({"requests": [content("a"), content("b")]}));
+    assert_eq!(lost, ["dropped;title", "dropped;parameters.y", "dropped;truncate"]);
+    let mixed = json!({"instances": [{"content": "a", "task_type": "CLUSTERING"}, {"content": "b"}]});
+    assert!(decode(&PREDICT, &mixed).unwrap_err().starts_with("`instances[1]` must be of the same length"));
+    assert_eq!(
+        decode(&PREDICT, &json!({"instances": [{}]})).unwrap_err(),
+        "`instances[0].content` is missing"
+    );
+}
+
+#[test]
+fn predictions_tell_tokens_by_the_text_and_characters_in_all() {
+    let body = br#"{"predictions":[{"embeddings":{"values":[1],"statistics":{"truncated":false,"token_count":3}}},{"embeddings":{"statistics":{"token_count":4},"values":[2]}}],"metadata":{"billableCharacterCount":20}}"#;
+    let answer = PREDICT.embedding().unwrap().decode_answer(body).unwrap();
+    let units = Units { input_character: 20, ..Units::default() };
+    let usage = Some(Usage { input: Tokens(7), units, ..Usage::default() });
+    assert_eq!((answer.vectors.as_slice(), answer.usage), (&[vec![1.0], vec![2.0]][..], usage));
+    let mut passing = conduit(&PREDICT, &PREDICT, &asked(Vectors::Numbers), Delivered::Whole).unwrap();
+    passing.push(Frame::Whole(Bytes::from_static(body)), &mut Vec::new()).unwrap();
+    assert_eq!(passing.tally().usage, usage);
 }
 
 #[test]

@@ -42,6 +42,8 @@ use crate::{
     ErrorAnswer, Fields, FileNames, Head, Peek, Place, Route, Streams, Vocabulary,
 };
 
+pub(crate) use peek::model;
+
 /// The language's name.
 const ID: DialectId = DialectId("gemini");
 /// How deeply an upstream's answer, or a part of a request, may be nested; `serde_json`'s own limit.

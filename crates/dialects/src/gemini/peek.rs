@@ -37,7 +37,7 @@ pub(super) fn peek(head: Head<'_>, body: &Bytes, fields: &Fields) -> Result<Peek
 }
 
 /// The model's name, as the path has it.
-pub(super) fn model(path: &PathSaid) -> Result<ModelName, DecodeError> {
+pub(crate) fn model(path: &PathSaid) -> Result<ModelName, DecodeError> {
     let Some(said) = path.model.as_deref() else { return Err(wrong("model", "is missing")) };
     let published = said.split_once(MODELS).filter(|(publisher, _)| !publisher.contains('/'));
     let name = match published {

@@ -1,6 +1,7 @@
 //! Operations that are no conversations: embeddings, completions, images, sound, moderations. What is asked and what
 //! comes back passes as it is, but for the model's name; limits, the ledger and the log know of it as of any other.
 
+mod embedded;
 mod fixtures;
 mod recorded;
 

@@ -86,7 +86,8 @@ impl Case {
         } else {
             caller.reranking().is_some()
         };
-        let own = self.provider.endpoint(caller.id().as_str());
+        let own =
+            self.provider.endpoint(caller.id().as_str()).filter(|own| own.speakers.include(&self.model()));
         let is_native = caller.id() == self.dialect().id();
         of_kind
             && !caller.routes().is_empty()
@@ -97,7 +98,8 @@ impl Case {
     /// Whether callers of other languages are answered in this one.
     fn is_first(&self) -> bool {
         let offers = |endpoint: &&providers::Endpoint| {
-            endpoint.paths.iter().any(|(operation, _)| operation.as_str() == self.exchange.operation)
+            endpoint.speakers.include(&self.model())
+                && endpoint.paths.iter().any(|(operation, _)| operation.as_str() == self.exchange.operation)
         };
         let first = self.provider.dialects.iter().find(offers).unwrap();
         first.dialect == self.exchange.dialect
@@ -139,7 +141,9 @@ impl Case {
             Meaning::Embedding(request) => caller.embedding()?.encode_request(&request, &target),
             Meaning::Rerank(request) => caller.reranking()?.encode_request(&request, &target),
         };
-        Some((path, String::from_utf8(encoded.ok()?.body.concat()).unwrap()))
+        // What takes several requests is none of one caller's.
+        let encoded = encoded.ok().filter(|encoded| encoded.earlier.is_empty())?;
+        Some((path, String::from_utf8(encoded.body.concat()).unwrap()))
     }
 
     /// What a request means, but for what only its own language can say.
