@@ -10,6 +10,9 @@ pub trait Conduit: Send {
     /// frame; nothing of the frame has been appended then.
     fn push(&mut self, frame: Frame, out: &mut Vec<Bytes>) -> Result<(), Fault>;
 
+    /// Takes in what the head of an answer says was used. It counts where the next frame says nothing.
+    fn hear(&mut self, _usage: Usage) {}
+
     /// The upstream's body has ended: completes the answer, or says that it broke off.
     fn end(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault>;
 

@@ -12,6 +12,8 @@ pub(crate) struct Exchanged<Asks: 'static, Answers: 'static> {
     caller: &'static dyn Exchange<Asks, Answers>,
     asked: Asked,
     answer: Option<Answers>,
+    /// What the head of the next answer has told.
+    told: Option<Usage>,
     tally: Tally,
 }
 
@@ -25,6 +27,8 @@ pub(crate) trait Told {
     fn usage(&self) -> Option<Usage>;
     /// What it is billed as beside tokens.
     fn units(&self) -> Units;
+    /// Says what it used, where it does not say so itself.
+    fn tell(&mut self, usage: Usage);
     /// The same with the answer to the next part of the request.
     fn join(&mut self, next: Self);
 }
@@ -50,6 +54,10 @@ macro_rules! told {
                 $units
             }
 
+            fn tell(&mut self, usage: Usage) {
+                self.usage = self.usage.or(Some(usage));
+            }
+
             fn join(&mut self, next: Self) {
                 self.$list.extend(next.$list);
                 self.usage = match (self.usage, next.usage) {
@@ -72,7 +80,7 @@ impl<Asks, Answers> Exchanged<Asks, Answers> {
         caller: &'static dyn Exchange<Asks, Answers>,
         asked: &Asked,
     ) -> Self {
-        Self { upstream, caller, asked: asked.clone(), answer: None, tally: Tally::default() }
+        Self { upstream, caller, asked: asked.clone(), answer: None, told: None, tally: Tally::default() }
     }
 }
 
@@ -84,7 +92,10 @@ impl<Asks, Answers: Told + Send> Conduit for Exchanged<Asks, Answers> {
                 return Err(Fault::new(FaultKind::Unreadable, "the provider's answer came as a stream"));
             }
         };
-        let next = self.upstream.decode_answer(&body)?;
+        let mut next = self.upstream.decode_answer(&body)?;
+        if let Some(usage) = self.told.take() {
+            next.tell(usage);
+        }
         let answer = match &mut self.answer {
             Some(answer) => {
                 answer.join(next);
@@ -101,6 +112,10 @@ impl<Asks, Answers: Told + Send> Conduit for Exchanged<Asks, Answers> {
             ..Tally::default()
         };
         Ok(())
+    }
+
+    fn hear(&mut self, usage: Usage) {
+        self.told = Some(usage);
     }
 
     fn end(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault> {

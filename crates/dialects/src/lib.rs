@@ -67,7 +67,7 @@ use types::conversation::{Answer, Change, ChangeKind, Conversation, Delivery, Ev
 use types::embedding;
 use types::{
     DialectId, Fault, FaultKind, Foreseen, ModelName, Refusal, RequestId, Standing, StreamForm, Tokens,
-    UnixTime,
+    UnixTime, Usage,
 };
 
 pub use conduit::{Conduit, Tally};
@@ -89,7 +89,7 @@ pub use surface::Surface;
 pub use vocabulary::Vocabulary;
 
 /// Every wire language there is. A new one is a folder and a line here.
-static DIALECTS: [&dyn Dialect; 21] = [
+static DIALECTS: [&dyn Dialect; 25] = [
     &openai_chat::OpenAiChat,
     &anthropic::Anthropic,
     &openai_responses::OpenAiResponses,
@@ -103,6 +103,9 @@ static DIALECTS: [&dyn Dialect; 21] = [
     &embeddings::GEMINI_SINGLE,
     &embeddings::OLLAMA,
     &embeddings::PREDICT,
+    &embeddings::INVOKED,
+    &embeddings::NOVA,
+    &embeddings::TITAN,
     &openai::COMPACTIONS,
     &openai::COMPLETIONS,
     &openai::IMAGES,
@@ -111,6 +114,7 @@ static DIALECTS: [&dyn Dialect; 21] = [
     &openai::TRANSCRIPTIONS,
     &rerank::RERANK,
     &rerank::VOYAGE,
+    &rerank::INVOKED,
 ];
 
 /// Every wire language. The first is the one errors are told in when nothing says which the caller speaks.
@@ -179,6 +183,11 @@ pub trait Dialect: Send + Sync {
 
     /// Passes an answer of this language through to a caller of the same language.
     fn forwarder(&self, asked: &Asked) -> Box<dyn Conduit>;
+
+    /// What the head of an answer says was used, where no body does; most languages say it in bodies.
+    fn read_head(&self, _headers: &HeaderMap) -> Option<Usage> {
+        None
+    }
 
     /// Reads an upstream's error answer.
     fn read_fault(&self, status: u16, _headers: &HeaderMap, body: &[u8]) -> Fault {

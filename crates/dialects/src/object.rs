@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::de::Deserialize;
 use serde_json::value::RawValue;
-use types::Json;
+use types::{Json, ModelName};
 
 use crate::extras::says_nothing;
 use crate::outline::Part;
@@ -180,6 +180,14 @@ impl<'a, 'p> Object<'a, 'p> {
     /// Takes a field that must be there and be text.
     pub(crate) fn require_text(&mut self, name: &str) -> Result<String, DecodeError> {
         self.take_text(name)?.ok_or_else(|| Path::Field(self.path, name).wrong("is missing"))
+    }
+
+    /// Takes the model's name, unless the path has it.
+    pub(crate) fn model(&mut self, head: Head<'_>) -> Result<ModelName, DecodeError> {
+        match head.path.model.as_deref() {
+            Some(model) => Ok(ModelName::from(model)),
+            None => self.require_text("model").map(ModelName::from),
+        }
     }
 
     /// Takes a field that must be a list; nothing is an empty one.

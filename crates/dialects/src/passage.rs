@@ -4,6 +4,7 @@
 pub(crate) mod usage;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use types::conversation::Delivery;
@@ -29,6 +30,8 @@ pub(crate) struct Answers {
     pub(crate) units: fn(&[u8], &Fields) -> Units,
     /// Whether what is passed on as it comes is sound.
     pub(crate) is_sound: bool,
+    /// Reads what the head of an answer says was used, where the body does not.
+    pub(crate) head: fn(&HeaderMap) -> Option<Usage>,
     /// What else is to be changed in a whole answer.
     pub(crate) rewrite: Option<Rewrite>,
 }
@@ -39,7 +42,7 @@ pub(crate) type Rewrite = fn(&Bytes, &Fields, &Asked, &mut Splice) -> Result<(),
 impl Answers {
     /// Answers without anything special.
     pub(crate) const DEFAULT: Self =
-        Self { needs: None, usage: usage::plain, units: usage::nothing, is_sound: false, rewrite: None };
+        Self { needs: None, usage: usage::plain, units: usage::nothing, is_sound: false, head: |_| None, rewrite: None };
 }
 
 /// The way of an answer from an upstream to a caller of the same language.

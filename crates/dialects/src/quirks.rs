@@ -37,6 +37,8 @@ quirks! {
     NINE_CHARACTER_TOOL_IDS = "nine_character_tool_ids";
     /// Refuses fields of messages that it does not know.
     NO_UNKNOWN_FIELDS = "no_unknown_fields";
+    /// Has vectors of one length alone.
+    NO_DIMENSIONS = "no_dimensions";
     /// Does not know the role `developer`.
     NO_DEVELOPER_ROLE = "no_developer_role";
     /// Takes no word on the form of vectors, or none for numbers.
@@ -107,6 +109,10 @@ quirks! {
     THINKING_SWITCH = "thinking_switch";
     /// Takes `top_k`, which `OpenAI`'s language itself does not have.
     TOP_K = "top_k";
+    /// Calls the end of an input that is too long its right.
+    TRUNCATES_RIGHT = "truncates_right";
+    /// Wants the version of its language in the body.
+    VERSIONED_BODY = "versioned_body";
     /// Names the model in its path, and wants Vertex AI's version in the body.
     VERTEX_BODY = "vertex_body";
 }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use types::conversation::Target;
-use types::{DialectId, Refusal, RequestId, Standing, StreamForm, UnixTime};
+use types::{DialectId, Fault, Refusal, RequestId, Standing, StreamForm, UnixTime, Usage};
 
 use crate::ask::Ask;
 use crate::passage::{Answers, Passage};
@@ -75,6 +75,14 @@ impl Dialect for Surface {
 
     fn forwarder(&self, asked: &Asked) -> Box<dyn Conduit> {
         Box::new(Passage::new(self.answers, asked))
+    }
+
+    fn read_head(&self, headers: &HeaderMap) -> Option<Usage> {
+        (self.answers.head)(headers)
+    }
+
+    fn read_fault(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Fault {
+        self.family.read_fault(status, headers, body)
     }
 
     fn encode_error(&self, refusal: &Refusal, request: RequestId) -> ErrorAnswer {

@@ -343,10 +343,13 @@ impl Try<'_> {
             return Err(self.read_fault(destination, dialect, &parts, body).await.0);
         }
         let (form, delivered) = delivered(&parts.headers, &self.request.peek);
-        let conduit = match way {
+        let mut conduit = match way {
             Way::Begun(conduit) => conduit,
             Way::New(tool_names) => relay::conduit(dialect, self.request, account, tool_names, delivered)?,
         };
+        if let Some(usage) = dialect.read_head(&parts.headers) {
+            conduit.hear(usage);
+        }
         let mut source = Source::new(body, form, conduit, &self.gateway.caps);
         let limit = deadline::left(self.first_event(destination), self.deadline, &*self.gateway.clock);
         if let Err(fault) = source.open(limit, self.request.peek.delivery).await {

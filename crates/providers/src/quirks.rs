@@ -15,6 +15,7 @@ pub const QUIRKS: &[(&str, &str)] = &[
     ("mid_conversation_system", "takes system messages between the turns of Anthropic's language"),
     ("nine_character_tool_ids", "ids of tool calls are nine ASCII letters or digits"),
     ("no_developer_role", "the role `developer` is unknown: such messages are `system` messages"),
+    ("no_dimensions", "the length of vectors cannot be asked for: it is a 400"),
     ("no_encoding_format", "`encoding_format` is not known, or is a 400 when it says `float`: vectors come as numbers"),
     ("no_forced_tool_when_thinking", "while thinking, `tool_choice` other than `auto` or `none` is a 400"),
     ("no_image", "content parts other than text are a 400"),
@@ -50,6 +51,8 @@ pub const QUIRKS: &[(&str, &str)] = &[
     ("thinking_parts", "a message's reasoning is a content part `{\"type\": \"thinking\", \"thinking\": [{\"type\": \"text\", …}]}`"),
     ("thinking_switch", "thinking is switched by `thinking: {\"type\": \"enabled\" | \"disabled\"}` next to `reasoning_effort`"),
     ("top_k", "takes `top_k`, which `OpenAI`'s language itself does not have"),
+    ("truncates_right", "`truncate` is `LEFT` or `RIGHT`, not `START` or `END`"),
+    ("versioned_body", "a request to rerank says `api_version: 2`"),
     ("vertex_body", "the path alone names the model; in Anthropic's language the body says `anthropic_version: vertex-2023-10-16`"),
 ];
 

@@ -36,6 +36,8 @@ use crate::{
     ErrorAnswer, Fields, FileNames, Head, Peek, Place, Route, Splice, Streams, Vocabulary,
 };
 
+pub(crate) use usage::counted;
+
 /// Deeper than anything that is read.
 const MAX_DEPTH: usize = 512;
 

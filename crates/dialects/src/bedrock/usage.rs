@@ -1,5 +1,6 @@
 //! Token counts: the wire's input excludes what a cache read or stored.
 
+use http::{HeaderMap, HeaderName};
 use serde::{Deserialize, Deserializer, Serialize};
 use types::{ServiceTier, Tokens, Usage};
 
@@ -15,6 +16,15 @@ pub(super) struct WireUsage {
     cache_write: u64,
     /// As much of what was written as is kept for an hour.
     cache_write_1h: u64,
+}
+
+/// The header that tells the tokens of a model that is invoked.
+const INPUT_TOKENS: HeaderName = HeaderName::from_static("x-amzn-bedrock-input-token-count");
+
+/// What the head of an answer says that an invoked model was given.
+pub(crate) fn counted(headers: &HeaderMap) -> Option<Usage> {
+    let count = headers.get(INPUT_TOKENS)?.to_str().ok()?.parse().ok()?;
+    Some(Usage { input: Tokens(count), ..Usage::default() })
 }
 
 impl<'de> Deserialize<'de> for WireUsage {

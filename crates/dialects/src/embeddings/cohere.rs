@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use types::conversation::{Change, Extras, Target};
 use types::embedding::{Answer, Input, Overlong, Purpose, Request};
-use types::{DialectId, Fault, ModelName, Operation};
+use types::{DialectId, Fault, Operation};
 
 use super::{AtOnce, vectors};
 use crate::ask::Ask;
+use crate::bedrock::{Bedrock, counted};
 use crate::extras::carry;
 use crate::object::{Object, Path, Readable};
 use crate::openai_family::error::{fault_inside, unreadable};
@@ -15,10 +16,11 @@ use crate::openai_family::{MAX_DEPTH, json_bytes};
 use crate::passage::Answers;
 use crate::passage::usage::{self, ReadUsage};
 use crate::surface::{Kind, Surface};
-use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Head, Peek, Route, Vectors, openai};
+use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Head, Peek, Route, Vectors, openai, quirks};
 
 /// The language's name.
 const ID: DialectId = DialectId("cohere_embeddings");
+const INVOKED_ID: DialectId = DialectId("bedrock_cohere_embeddings");
 /// As many texts as are taken at once.
 const AT_ONCE: AtOnce = AtOnce::texts(96);
 /// What texts are for where nobody says: the field must be there.
@@ -32,16 +34,33 @@ pub static COHERE: Surface = Surface {
     peek,
     adapt: openai::model,
     answers: Answers { needs: Some("embeddings"), usage: usage::billed, ..Answers::DEFAULT },
-    kind: Kind::Embedding(&Cohere),
+    kind: Kind::Embedding(&Cohere { is_invoked: false }),
+};
+
+/// The same language where Bedrock invokes the model
+/// (<https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed.html>): the path names it, and a header
+/// tells what was used. Upstreams alone speak it.
+pub static INVOKED: Surface = Surface {
+    id: INVOKED_ID,
+    routes: &[],
+    family: &Bedrock,
+    peek,
+    adapt: super::unchanged,
+    answers: Answers { needs: Some("embeddings"), usage: usage::billed, head: counted, ..Answers::DEFAULT },
+    kind: Kind::Embedding(&Cohere { is_invoked: true }),
 };
 
 /// The canonical form, in and out.
 #[derive(Debug)]
-struct Cohere;
+struct Cohere {
+    /// Whether the path names the model.
+    is_invoked: bool,
+}
 
 #[derive(Serialize)]
 struct WriteRequest<'a> {
-    model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a str>,
     texts: &'a [&'a str],
     input_type: &'static str,
     embedding_types: [&'static str; 1],
@@ -112,13 +131,19 @@ fn is_base64(types: &[u8]) -> bool {
     serde_json::from_slice::<Vec<String>>(types).is_ok_and(|types| types == ["base64"])
 }
 
+impl Cohere {
+    const fn id(&self) -> DialectId {
+        if self.is_invoked { INVOKED_ID } else { ID }
+    }
+}
+
 impl Exchange<Request, Answer> for Cohere {
     fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
         const PARTS: &str = "must be texts: this model's provider is asked in another language";
         let body = Readable::read(head, body, MAX_DEPTH)?;
         let mut object = Object::of(body.root(), &Path::Root)?;
         let wrong = |field: &str, problem: &str| Path::Field(&Path::Root, field).wrong(problem);
-        let model = ModelName::from(object.require_text("model")?);
+        let model = object.model(head)?;
         let mut inputs: Vec<String> =
             object.take_as("texts", "must be an array of strings")?.unwrap_or_default();
         for input in object.take_as::<Vec<ReadInput>>("inputs", PARTS)?.unwrap_or_default() {
@@ -142,26 +167,31 @@ impl Exchange<Request, Answer> for Cohere {
             purpose,
             overlong: overlong
                 .map(|word| if word == "NONE" { Overlong::Refused } else { Overlong::Truncated }),
-            extras: Extras { dialect: Some(ID), fields: object.rest().collect() },
+            extras: Extras { dialect: Some(self.id()), fields: object.rest().collect() },
         })
     }
 
     fn encode_request(&self, request: &Request, target: &Target) -> Result<Encoded, EncodeError> {
-        let mut changes = carry(&request.extras, ID, &[])?.lost;
+        let mut changes = carry(&request.extras, self.id(), &[])?.lost;
         let input_type = request.purpose.map_or(USUAL_PURPOSE, word);
         if request.purpose == Some(Purpose::Similarity) {
-            changes.push(Change::rewritten("input_type"));
+            changes.push(Change::rewritten(super::PURPOSE));
         }
+        let output_dimension = request.dimensions.filter(|_| !target.has_quirk(quirks::NO_DIMENSIONS));
+        if output_dimension != request.dimensions {
+            changes.push(Change::dropped("dimensions"));
+        }
+        let end = if target.has_quirk(quirks::TRUNCATES_RIGHT) { "RIGHT" } else { "END" };
         let part = |texts: &[&str]| {
             json_bytes(&WriteRequest {
-                model: target.model.as_str(),
+                model: (!self.is_invoked).then_some(target.model.as_str()),
                 texts,
                 input_type,
                 embedding_types: ["float"],
-                output_dimension: request.dimensions,
+                output_dimension,
                 truncate: request.overlong.map(|overlong| match overlong {
                     Overlong::Refused => "NONE",
-                    Overlong::Truncated => "END",
+                    Overlong::Truncated => end,
                 }),
             })
         };

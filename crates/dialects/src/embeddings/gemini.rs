@@ -152,11 +152,6 @@ fn resource(target: &Target) -> Option<String> {
     (!target.has_quirk(quirks::VERTEX_BODY)).then(|| format!("models/{}", target.model))
 }
 
-/// A request that names no model.
-pub(super) fn unchanged(body: &Bytes, _fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {
-    Encoded { body: vec![body.clone()], ..Encoded::default() }.checked(target)
-}
-
 /// Several requests with the target's name for the model in each of them.
 fn adapt(body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {
     let mut splice = Splice::default();
@@ -340,7 +335,7 @@ fn encoded(
     };
     let encoded = super::in_parts(&texts, at_once, part)?;
     let mut changes = about.lost(title.is_some());
-    changes.extend(request.overlong.map(|_| Change::dropped("truncate")));
+    changes.extend(request.overlong.map(|_| Change::dropped(super::OVERLONG)));
     Encoded { changes, ..encoded }.checked(target)
 }
 

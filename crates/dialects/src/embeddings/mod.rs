@@ -4,6 +4,7 @@
 mod cohere;
 mod gemini;
 mod inputs;
+mod invoked;
 mod ollama;
 mod openai;
 mod predict;
@@ -12,23 +13,33 @@ mod tests;
 mod vectors;
 
 use bytes::Bytes;
-use types::conversation::Change;
+use types::conversation::{Change, Target};
 use types::embedding::{Input, Request};
 use types::{Fault, FaultKind};
 
 use crate::object::Path;
-use crate::{DecodeError, EncodeError, Encoded};
+use crate::{DecodeError, EncodeError, Encoded, Fields};
 
-pub use cohere::COHERE;
+pub use cohere::{COHERE, INVOKED};
 pub use gemini::{GEMINI, GEMINI_SINGLE};
+pub use invoked::{NOVA, TITAN};
 pub use ollama::OLLAMA;
 pub use openai::OPENAI;
 pub use predict::PREDICT;
 
+/// What callers are told of by these names, whatever theirs are.
+const PURPOSE: &str = "input_type";
+const OVERLONG: &str = "truncate";
+
+/// A request that names no model.
+pub(crate) fn unchanged(body: &Bytes, _fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {
+    Encoded { body: vec![body.clone()], ..Encoded::default() }.checked(target)
+}
+
 /// What a request says that a language has no word for which takes nothing but texts and a length.
 fn unsaid(request: &Request) -> impl Iterator<Item = Change> {
-    let purpose = request.purpose.map(|_| Change::dropped("input_type"));
-    let overlong = request.overlong.map(|_| Change::dropped("truncate"));
+    let purpose = request.purpose.map(|_| Change::dropped(PURPOSE));
+    let overlong = request.overlong.map(|_| Change::dropped(OVERLONG));
     purpose.into_iter().chain(overlong)
 }
 

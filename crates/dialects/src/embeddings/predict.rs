@@ -46,7 +46,7 @@ pub static PREDICT: Surface = Surface {
     ],
     family: &Gemini,
     peek,
-    adapt: gemini::unchanged,
+    adapt: super::unchanged,
     answers: Answers { needs: Some("predictions"), usage: counted, ..Answers::DEFAULT },
     kind: Kind::Embedding(&Predict),
 };

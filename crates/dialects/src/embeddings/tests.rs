@@ -7,13 +7,19 @@ use types::conversation::{Delivery, Target};
 use types::embedding::{Answer, Input, Overlong, Purpose, Request};
 use types::{Frame, RequestId, StreamForm, Tokens, Units, UnixTime, Usage};
 
-use super::{COHERE, GEMINI, GEMINI_SINGLE, OLLAMA, OPENAI, PREDICT};
+use super::{COHERE, GEMINI, GEMINI_SINGLE, INVOKED, NOVA, OLLAMA, OPENAI, PREDICT, TITAN};
 use crate::{
     Asked, Calls, Delivered, Dialect, EncodeError, Fields, Head, PathSaid, Surface, ToolNames, Vectors,
     conduit,
 };
 
-static LANGUAGES: [&Surface; 6] = [&OPENAI, &COHERE, &GEMINI, &GEMINI_SINGLE, &OLLAMA, &PREDICT];
+static LANGUAGES: [&Surface; 9] =
+    [&OPENAI, &COHERE, &GEMINI, &GEMINI_SINGLE, &OLLAMA, &PREDICT, &INVOKED, &TITAN, &NOVA];
+
+/// Whether a request of this language is for one text.
+fn is_single(language: &Surface) -> bool {
+    [&GEMINI_SINGLE, &TITAN, &NOVA].iter().any(|single| single.id() == language.id())
+}
 
 fn target(quirks: &[&str]) -> Target {
     let quirks = quirks.iter().map(|quirk| (*quirk).to_owned()).collect();
@@ -64,7 +70,7 @@ fn request(texts: &[&str]) -> Request {
 #[test]
 fn what_all_languages_can_say_survives_between_any_two() {
     for language in LANGUAGES {
-        let texts: &[&str] = if language.id() == GEMINI_SINGLE.id() { &["a"] } else { &["a", "b\n\"c\""] };
+        let texts: &[&str] = if is_single(language) { &["a"] } else { &["a", "b\n\"c\""] };
         let (written, _) = encode(language, &request(texts), &[]);
         let read = decode(language, &written).unwrap();
         let expect: Vec<_> = texts.iter().map(|text| Input::Text((*text).to_owned())).collect();
@@ -106,7 +112,7 @@ fn tokens_go_where_they_are_understood() {
     assert_eq!(lists.inputs, [Input::Tokens(vec![1, 2]), Input::Tokens(vec![3])]);
     assert_eq!(encode(&OPENAI, &lists, &[]).0["input"], json!([[1, 2], [3]]));
     assert_eq!(asks(json!([1, 2])).inputs, [Input::Tokens(vec![1, 2])]);
-    for language in [&COHERE, &GEMINI, &OLLAMA, &PREDICT] {
+    for language in [&COHERE, &GEMINI, &OLLAMA, &PREDICT, &TITAN, &NOVA] {
         let refused = language.embedding().unwrap().encode_request(&lists, &target(&[]));
         assert!(matches!(refused, Err(EncodeError::Unsayable { field, .. }) if field == "input"));
     }
@@ -154,17 +160,19 @@ fn vectors_and_usage_survive_between_any_two_languages() {
         vectors: vec![vec![0.5, -1e-7], vec![1.0, 3.25]],
         usage: Some(Usage { input: Tokens(7), ..Usage::default() }),
     };
-    for upstream in LANGUAGES {
+    // One tells what was used in heads alone.
+    let tells = |language: &&Surface| language.id() != NOVA.id();
+    for upstream in LANGUAGES.into_iter().filter(tells) {
         let body =
             Bytes::from(upstream.embedding().unwrap().encode_answer(&answer, &asked(Vectors::Numbers)));
-        for caller in LANGUAGES {
+        for caller in LANGUAGES.into_iter().filter(tells) {
             let asked = asked(Vectors::Numbers);
             let (mut passing, mut out) =
                 (conduit(upstream, caller, &asked, Delivered::Whole).unwrap(), Vec::new());
             passing.push(Frame::Whole(body.clone()), &mut out).unwrap();
             passing.end(&mut out).unwrap();
             let read = caller.embedding().unwrap().decode_answer(&out.concat()).unwrap();
-            let one = [upstream, caller].iter().any(|language| language.id() == GEMINI_SINGLE.id());
+            let one = is_single(upstream) || is_single(caller);
             let expect = answer.vectors.get(..if one { 1 } else { 2 }).unwrap();
             let names = format!("{} to {}", upstream.id(), caller.id());
             assert_eq!((read.vectors.as_slice(), read.usage), (expect, answer.usage), "{names}");
@@ -230,6 +238,60 @@ fn what_only_one_language_knows_is_named_when_it_is_lost() {
     let asks = json!({"content": {"parts": [{"text": "a"}]}, "taskType": "FACT_VERIFICATION", "title": "t"});
     let (_, lost) = encode(&OPENAI, &decode(&GEMINI_SINGLE, &asks).unwrap(), &[]);
     assert_eq!(lost, ["dropped;title", "dropped;taskType"]);
+}
+
+#[test]
+fn invoked_models_are_asked_in_their_makers_words() {
+    let two = request(&["a", "b"]);
+    let cohere = |end: &str| json!({"texts": ["a", "b"], "input_type": "search_query", "embedding_types": ["float"], "truncate": end});
+    let (sent, lost) = encode(&INVOKED, &two, &["no_dimensions"]);
+    assert_eq!((sent, lost), (cohere("END"), vec!["dropped;dimensions".to_owned()]));
+    let mut longer = cohere("RIGHT");
+    longer["output_dimension"] = json!(2);
+    assert_eq!(encode(&INVOKED, &two, &["truncates_right"]), (longer, vec![]));
+    let one = request(&["a"]);
+    let lost = |fields: &[&str]| fields.iter().map(|field| format!("dropped;{field}")).collect::<Vec<_>>();
+    let titan = json!({"inputText": "a", "dimensions": 2});
+    assert_eq!(encode(&TITAN, &one, &[]), (titan, lost(&["input_type", "truncate"])));
+    let refused = Request { overlong: Some(Overlong::Refused), purpose: None, ..one.clone() };
+    assert_eq!(
+        encode(&TITAN, &refused, &["no_dimensions"]),
+        (json!({"inputText": "a"}), lost(&["dimensions"]))
+    );
+    let nova = |purpose: &str, truncation: &str| {
+        json!({
+            "taskType": "SINGLE_EMBEDDING",
+            "singleEmbeddingParams": {
+                "embeddingPurpose": purpose, "embeddingDimension": 2,
+                "text": {"truncationMode": truncation, "value": "a"},
+            },
+        })
+    };
+    assert_eq!(encode(&NOVA, &one, &[]), (nova("TEXT_RETRIEVAL", "END"), vec![]));
+    assert_eq!(encode(&NOVA, &refused, &[]), (nova("GENERIC_INDEX", "NONE"), vec![]));
+}
+
+#[test]
+fn what_the_head_of_an_answer_tells_counts_where_its_body_tells_nothing() {
+    let mut headers = HeaderMap::new();
+    assert_eq!((NOVA.read_head(&headers), OPENAI.read_head(&headers)), (None, None));
+    headers.insert("x-amzn-bedrock-input-token-count", "3".parse().unwrap());
+    let three = Usage { input: Tokens(3), ..Usage::default() };
+    let told = Some(three);
+    assert_eq!([&NOVA, &TITAN, &INVOKED].map(|language| language.read_head(&headers)), [told; 3]);
+    assert_eq!(OPENAI.read_head(&headers), None);
+    let mut passing = conduit(&NOVA, &OPENAI, &asked(Vectors::Numbers), Delivered::Whole).unwrap();
+    let answer = Bytes::from_static(br#"{"embeddings":[{"embeddingType":"TEXT","embedding":[1]}]}"#);
+    for _ in 0..2 {
+        passing.hear(three);
+        passing.push(Frame::Whole(answer.clone()), &mut Vec::new()).unwrap();
+    }
+    assert_eq!(passing.tally().usage.unwrap().input, Tokens(6));
+    let mut passing = conduit(&TITAN, &OPENAI, &asked(Vectors::Numbers), Delivered::Whole).unwrap();
+    passing.hear(three);
+    let answer = Bytes::from_static(br#"{"embedding":[1],"inputTextTokenCount":4}"#);
+    passing.push(Frame::Whole(answer), &mut Vec::new()).unwrap();
+    assert_eq!(passing.tally().usage.unwrap().input, Tokens(4));
 }
 
 #[test]

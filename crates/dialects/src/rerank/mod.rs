@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use crate::object::{Object, Path};
 use crate::{DecodeError, shape};
 
-pub use plain::RERANK;
+pub use plain::{INVOKED, RERANK};
 pub use voyage::VOYAGE;
 
 /// A document: a text, or an object that holds one.

@@ -10,6 +10,8 @@ use types::{DialectId, Fault, Foreseen, ModelName, Operation, Units};
 
 use super::{documents, text_of};
 use crate::ask::Ask;
+use crate::bedrock::{Bedrock, counted};
+use crate::embeddings::unchanged;
 use crate::extras::carry;
 use crate::object::{Object, Path, Readable};
 use crate::openai::rename;
@@ -24,6 +26,9 @@ use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head, Pe
 
 /// The language's name.
 const ID: DialectId = DialectId("rerank");
+const INVOKED_ID: DialectId = DialectId("bedrock_rerank");
+/// The version of the language that is spoken.
+const VERSION: u8 = 2;
 /// The most documents of one search (<https://docs.cohere.com/docs/rerank-overview>).
 const SEARCH: usize = 100;
 /// Fields that those do not know who take documents as texts alone.
@@ -37,22 +42,46 @@ pub static RERANK: Surface = Surface {
     peek,
     adapt,
     answers: Answers { needs: Some("results"), units: searches, ..Answers::DEFAULT },
-    kind: Kind::Reranking(&Plain),
+    kind: Kind::Reranking(&Plain { is_invoked: false }),
+};
+
+/// The same language where Bedrock invokes the model: the path names it, and documents are texts alone. Upstreams alone
+/// speak it.
+pub static INVOKED: Surface = Surface {
+    id: INVOKED_ID,
+    routes: &[],
+    family: &Bedrock,
+    peek,
+    adapt: unchanged,
+    answers: Answers { needs: Some("results"), units: searches, head: counted, ..Answers::DEFAULT },
+    kind: Kind::Reranking(&Plain { is_invoked: true }),
 };
 
 /// The canonical form, in and out.
 #[derive(Debug)]
-struct Plain;
+struct Plain {
+    /// Whether the path names the model.
+    is_invoked: bool,
+}
+
+impl Plain {
+    const fn id(&self) -> DialectId {
+        if self.is_invoked { INVOKED_ID } else { ID }
+    }
+}
 
 #[derive(Serialize)]
 struct WriteRequest<'a> {
-    model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a str>,
     query: &'a str,
     documents: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     top_n: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     return_documents: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_version: Option<u8>,
 }
 
 #[derive(Deserialize)]
@@ -188,27 +217,29 @@ impl Exchange<Request, Answer> for Plain {
         let mut object = Object::of(body.root(), &Path::Root)?;
         let most = object.take_as("top_n", WHOLE)?;
         Ok(Request {
-            model: ModelName::from(object.require_text("model")?),
+            model: object.model(head)?,
             query: object.require_text("query")?,
             documents: documents(&mut object)?,
             most: most.or(object.take_as("top_k", WHOLE)?),
             repeats: object.take_as("return_documents", "must be a boolean")?,
-            extras: Extras { dialect: Some(ID), fields: object.rest().collect() },
+            extras: Extras { dialect: Some(self.id()), fields: object.rest().collect() },
         })
     }
 
     fn encode_request(&self, request: &Request, target: &Target) -> Result<Encoded, EncodeError> {
-        let mut changes = carry(&request.extras, ID, &[])?.lost;
-        let repeats = request.repeats.filter(|_| !target.has_quirk(quirks::PLAIN_DOCUMENTS));
+        let mut changes = carry(&request.extras, self.id(), &[])?.lost;
+        let is_plain = self.is_invoked || target.has_quirk(quirks::PLAIN_DOCUMENTS);
+        let repeats = request.repeats.filter(|_| !is_plain);
         if request.repeats == Some(true) && repeats.is_none() {
             changes.push(Change::dropped("return_documents"));
         }
         let body = json_bytes(&WriteRequest {
-            model: target.model.as_str(),
+            model: (!self.is_invoked).then_some(target.model.as_str()),
             query: &request.query,
             documents: &request.documents,
             top_n: request.most,
             return_documents: repeats,
+            api_version: target.has_quirk(quirks::VERSIONED_BODY).then_some(VERSION),
         });
         Encoded { body: vec![body.into()], changes, ..Encoded::default() }.checked(target)
     }

@@ -7,7 +7,7 @@ use types::conversation::{Delivery, Target};
 use types::rerank::{Answer, Ranked, Request};
 use types::{Frame, RequestId, StreamForm, Tokens, UnixTime, Usage};
 
-use super::{RERANK, VOYAGE};
+use super::{INVOKED, RERANK, VOYAGE};
 use crate::{Asked, Calls, Delivered, Dialect, Fields, Head, Surface, ToolNames, Vectors, conduit};
 
 static LANGUAGES: [&Surface; 2] = [&RERANK, &VOYAGE];
@@ -59,6 +59,12 @@ fn requests_survive_between_the_languages() {
     };
     assert_eq!(encode(&RERANK, &request, &[]), (with("top_n"), vec![]));
     assert_eq!(encode(&VOYAGE, &request, &[]), (with("top_k"), vec!["dropped;truncation".to_owned()]));
+    let invoked = json!({"query": "q", "documents": ["a", "b"], "top_n": 1});
+    let lost = vec!["dropped;truncation".to_owned(), "dropped;return_documents".to_owned()];
+    assert_eq!(encode(&INVOKED, &request, &[]), (invoked.clone(), lost));
+    let mut versioned = invoked;
+    versioned["api_version"] = json!(2);
+    assert_eq!(encode(&INVOKED, &request, &["versioned_body"]).0, versioned);
     let (plain, lost) = encode(&RERANK, &request, &["plain_documents"]);
     assert_eq!((&plain["return_documents"], lost.len()), (&Value::Null, 1));
 }

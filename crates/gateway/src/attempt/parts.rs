@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 use dialects::{Conduit, Delivered, ToolNames};
-use types::{Fault, FaultKind, Frame};
+use types::{Fault, FaultKind, Frame, Usage};
 
 use super::{Begun, Try, Way};
 use crate::account::Account;
@@ -59,7 +59,10 @@ impl Try<'_> {
     ) -> Result<Box<dyn Conduit>, Fault> {
         for part in parts {
             let destination = part.destination;
-            let answer = self.ask_part(part, account).await?;
+            let (told, answer) = self.ask_part(part, account).await?;
+            if let Some(usage) = told {
+                way.hear(usage);
+            }
             let (taken, outcome) = take(way, answer).await;
             way = taken;
             account.look();
@@ -69,8 +72,12 @@ impl Try<'_> {
         Ok(way)
     }
 
-    /// Asks for one part and waits for all of its answer.
-    async fn ask_part(&self, outbound: Outbound<'_>, account: &mut Account) -> Result<Bytes, Fault> {
+    /// Asks for one part and waits for all of its answer, which may tell in its head what was used.
+    async fn ask_part(
+        &self,
+        outbound: Outbound<'_>,
+        account: &mut Account,
+    ) -> Result<(Option<Usage>, Bytes), Fault> {
         let (destination, dialect) = (outbound.destination, outbound.dialect);
         let out_of_time = |_| Fault::new(FaultKind::Timeout, "the request's whole time ran out");
         let limit = self.deadline.since(account.now);
@@ -82,7 +89,8 @@ impl Try<'_> {
         }
         account.look();
         let limit = self.deadline.since(account.now);
-        deadline::within(limit, gather(&mut body, self.gateway.caps.answer)).await.map_err(out_of_time)?
+        let gathered = deadline::within(limit, gather(&mut body, self.gateway.caps.answer)).await;
+        Ok((dialect.read_head(&head.headers), gathered.map_err(out_of_time)??))
     }
 }
 

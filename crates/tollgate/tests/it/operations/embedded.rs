@@ -126,3 +126,118 @@ async fn a_caller_of_the_cloud_asks_for_predictions_of_any_provider() {
     let drawing = gateway.post(path, json!({"instances": [{"prompt": "a dot"}]}).to_string()).send().await;
     assert_eq!((drawing.status, drawing.header("x-tollgate-code")), (400, "TG-0108"), "{}", drawing.text());
 }
+
+/// What a model of Amazon's or Cohere's answers that is invoked: a token for each text, told in the head as the cloud tells it.
+fn invoked(request: &Received) -> Reply {
+    let body = request.json();
+    let (answer, count) = if request.path.contains("titan") {
+        if body["inputText"] == "too much" {
+            let said = r#"{"message":"Your account may not ask so much."}"#;
+            return Reply::json(400, said)
+                .header("x-amzn-errortype", "ServiceQuotaExceededException:http://x/");
+        }
+        (json!({"embedding": [body["inputText"].as_str().unwrap().len()], "inputTextTokenCount": 1}), 1)
+    } else if body["documents"].is_array() {
+        (json!({"results": [{"index": 1, "relevance_score": 0.5}]}), 0)
+    } else {
+        let texts = body["texts"].as_array().unwrap();
+        let vectors: Vec<Value> = texts.iter().map(|text| json!([text.as_str().unwrap().len()])).collect();
+        (json!({"id": "i", "texts": texts, "embeddings": {"float": vectors}}), texts.len())
+    };
+    Reply::json(200, answer.to_string()).header("x-amzn-bedrock-input-token-count", &count.to_string())
+}
+
+/// A gateway whose provider `up` signs what it asks.
+async fn signing(upstream: &FakeUpstream) -> Gateway {
+    let credential =
+        "credential: {access_key_id: AKIAEXAMPLE, secret_access_key: s}, variables: {region: eu-west-1}";
+    let config = format!("providers: {{up: {{kind: bedrock, url: \"{}\", {credential}}}}}\n", upstream.url());
+    gateway().config(&config).start().await
+}
+
+#[tokio::test]
+async fn a_model_that_is_invoked_for_each_text_is_asked_in_signed_requests() {
+    let upstream = FakeUpstream::start(invoked).await;
+    let gateway = signing(&upstream).await;
+    let body =
+        json!({"model": "up/amazon.titan-embed-text-v2:0", "input": ["a", "bb", "ccc"], "dimensions": 256});
+    let answer = embed(&gateway, body).await;
+    assert_eq!((answer.status, answer.header("x-tollgate-changed")), (200, ""), "{}", answer.text());
+    let told = answer.json();
+    let vectors: Vec<&Value> = (0..3).map(|index| &told["data"][index]["embedding"][0]).collect();
+    assert_eq!(
+        (vectors, &told["usage"]["prompt_tokens"]),
+        (vec![&json!(1.0), &json!(2.0), &json!(3.0)], &json!(3))
+    );
+    for (sent, text) in upstream.received().iter().zip(["a", "bb", "ccc"]) {
+        assert_eq!(sent.path, "/model/amazon.titan-embed-text-v2%3A0/invoke");
+        assert_eq!(sent.json(), json!({"inputText": text, "dimensions": 256}));
+        let signature = sent.header("authorization");
+        assert!(signature.contains("/eu-west-1/bedrock/aws4_request, SignedHeaders="), "{signature}");
+    }
+    let line = line(&gateway).await;
+    assert_eq!((&line["attempts"], &line["input_tokens"]), (&json!(1), &json!(3)), "{line}");
+    let body = json!({"model": "up/amazon.titan-embed-text-v1", "input": "a", "dimensions": 256});
+    let answer = embed(&gateway, body).await;
+    assert_eq!((answer.status, answer.header("x-tollgate-changed")), (200, "dropped;dimensions"));
+    assert_eq!(upstream.last().json(), json!({"inputText": "a"}));
+    let answer =
+        embed(&gateway, json!({"model": "up/amazon.titan-embed-text-v2:0", "input": "too much"})).await;
+    assert_eq!((answer.status, answer.header("x-tollgate-code")), (503, "TG-1310"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn what_is_told_in_heads_is_counted_over_all_parts() {
+    let upstream = FakeUpstream::start(invoked).await;
+    let gateway = signing(&upstream).await;
+    let texts: Vec<String> = (0..100).map(|number| "x".repeat(number + 1)).collect();
+    let body = json!({"model": "up/us.cohere.embed-v4:0", "texts": texts, "input_type": "search_query", "truncate": "END"});
+    let answer = gateway.post("/v2/embed", body.to_string()).send().await;
+    let told = answer.json();
+    assert_eq!((answer.status, &told["embeddings"]["float"][99]), (200, &json!([100.0])), "{told}");
+    assert_eq!(told["meta"]["billed_units"]["input_tokens"], 100);
+    let sent = upstream.received();
+    assert_eq!(
+        sent.iter().map(|part| part.json()["texts"].as_array().unwrap().len()).collect::<Vec<_>>(),
+        [96, 4]
+    );
+    let said = json!({"texts": texts[96..], "input_type": "search_query", "embedding_types": ["float"], "truncate": "RIGHT"});
+    assert_eq!((sent[1].path.as_str(), sent[1].json()), ("/model/us.cohere.embed-v4%3A0/invoke", said));
+    let line = line(&gateway).await;
+    assert_eq!(line["input_tokens"], 100, "{line}");
+    let usage = gateway.usage();
+    assert_eq!(
+        (&usage["total"]["usage"]["input"], &usage["total"]["estimated"]),
+        (&json!(100), &json!(0)),
+        "{usage}"
+    );
+}
+
+#[tokio::test]
+async fn documents_are_reranked_by_models_that_are_invoked() {
+    let upstream = FakeUpstream::start(invoked).await;
+    let gateway = signing(&upstream).await;
+    let documents = json!(["snow falls", {"text": "a kettle boils"}]);
+    for (model, expect) in [
+        (
+            "cohere.rerank-v3-5:0",
+            json!({"query": "q", "documents": ["snow falls", "a kettle boils"], "top_n": 1, "api_version": 2}),
+        ),
+        (
+            "amazon.rerank-v1:0",
+            json!({"query": "q", "documents": ["snow falls", "a kettle boils"], "top_n": 1}),
+        ),
+    ] {
+        let body = json!({"model": format!("up/{model}"), "query": "q", "documents": documents, "top_n": 1});
+        let answer = gateway.post("/v2/rerank", body.to_string()).send().await;
+        assert_eq!(
+            (answer.status, &answer.json()["results"][0]["index"]),
+            (200, &json!(1)),
+            "{}",
+            answer.text()
+        );
+        assert_eq!(upstream.last().json(), expect);
+    }
+    let lines = gateway.logged(2, |line| line["operation"] == "rerank").await;
+    assert_eq!([&lines[0]["cost_usd"], &lines[1]["cost_usd"]], [&json!(0.002), &json!(0.001)]);
+}

@@ -1,5 +1,6 @@
 //! Every exchange of `operations.toml`, as its provider and in every language in which it can be asked for.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -32,6 +33,9 @@ struct Exchange {
     model: Option<String>,
     request: String,
     response: String,
+    /// Headers of the answer.
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
     vectors: Option<Vec<Vec<f32>>>,
     ranked: Option<Vec<(u64, f64)>>,
     usage: Option<Usage>,
@@ -50,7 +54,9 @@ async fn every_provider_s_operations_mean_what_they_are_expected_to_in_every_lan
     let script = Arc::clone(&cases);
     let upstream = FakeUpstream::start(move |request| {
         let number: usize = request.path.split('/').nth(1).unwrap().parse().unwrap();
-        Reply::json(200, script[number].exchange.response.clone())
+        let Exchange { response, headers, .. } = &script[number].exchange;
+        let reply = Reply::json(200, response.clone());
+        headers.iter().fold(reply, |reply, (name, value)| reply.header(name, value))
     })
     .await;
     let entries: Vec<_> = cases.iter().map(|case| case.configured(&upstream.url())).collect();
@@ -172,7 +178,7 @@ impl Case {
         let endpoint = self.provider.endpoint(&self.exchange.dialect).unwrap();
         let offered = endpoint.paths.iter().find(|(known, _)| known.as_str() == self.exchange.operation);
         let path = providers::url(self.base("").trim_end_matches('/'), &offered.unwrap().1)
-            .replace("{model}", &self.model());
+            .replace("{model}", &self.model().replace(':', "%3A"));
         let credential = &self.provider.credential;
         let key = format!("{}{KEY}", credential.prefix);
         assert_eq!(
