@@ -48,6 +48,8 @@ pub struct Tally {
     pub model: Option<String>,
     /// Why the first choice ended.
     pub stop: Option<StopReason>,
+    /// The media type of what the caller reads, where that is not what the upstream has sent.
+    pub media_type: Option<&'static str>,
     /// What of the answer the caller cannot read as it was said; its field is a place in the answer.
     pub changes: Vec<Change>,
 }

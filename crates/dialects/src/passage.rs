@@ -32,17 +32,29 @@ pub(crate) struct Answers {
     pub(crate) is_sound: bool,
     /// Reads what the head of an answer says was used, where the body does not.
     pub(crate) head: fn(&HeaderMap) -> Option<Usage>,
+    /// Takes out of a whole answer what is read as plain bytes, and its media type, where the one holds the other.
+    pub(crate) unpack: fn(&[u8], &Fields) -> Result<Option<Unpacked>, Fault>,
     /// What else is to be changed in a whole answer.
     pub(crate) rewrite: Option<Rewrite>,
 }
+
+/// Plain bytes, and their media type.
+pub(crate) type Unpacked = (Bytes, &'static str);
 
 /// Changes a whole answer into what was asked for.
 pub(crate) type Rewrite = fn(&Bytes, &Fields, &Asked, &mut Splice) -> Result<(), Fault>;
 
 impl Answers {
     /// Answers without anything special.
-    pub(crate) const DEFAULT: Self =
-        Self { needs: None, usage: usage::plain, units: usage::nothing, is_sound: false, head: |_| None, rewrite: None };
+    pub(crate) const DEFAULT: Self = Self {
+        needs: None,
+        usage: usage::plain,
+        units: usage::nothing,
+        is_sound: false,
+        head: |_| None,
+        unpack: |_, _| Ok(None),
+        rewrite: None,
+    };
 }
 
 /// The way of an answer from an upstream to a caller of the same language.
@@ -109,6 +121,12 @@ impl Passage {
         self.note(body, &fields);
         self.tally.has_content = true;
         self.tally.is_complete = true;
+        if self.asked.form == StreamForm::Bytes
+            && let Some((bytes, media_type)) = (self.answers.unpack)(body, &fields)?
+        {
+            self.tally.media_type = Some(media_type);
+            return self.plain(&bytes, out);
+        }
         let mut splice = Splice::default();
         if let Some(span) = self.model_span(body, &fields) {
             splice.replace(span, self.model.clone());

@@ -77,6 +77,8 @@ quirks! {
     OUTPUT_DIMENSION = "output_dimension";
     /// Takes schemas as `OpenAPI` has them, and not JSON Schema's own.
     OPENAPI_SCHEMA = "openapi_schema";
+    /// Speaks in JSON that holds the sound.
+    PACKED_SPEECH = "packed_speech";
     /// Takes documents to rerank as texts alone, and does not repeat them.
     PLAIN_DOCUMENTS = "plain_documents";
     /// Shall cache how a conversation begins, also where its caller has marked nothing.

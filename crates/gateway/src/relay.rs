@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dialects::{Asked, Conduit, Delivered, Dialect, ToolNames};
+use http::{HeaderValue, header};
 use net::body::Aborted;
 use net::drain::Drain;
 use tokio::time::Sleep;
@@ -53,7 +54,7 @@ pub(crate) fn conduit(
 /// Begins the answer. What is whole is settled before its first byte goes out; a stream settles when it ends.
 pub(crate) fn start(answered: Answered, gateway: &Gateway) -> Answer {
     let Answered { mut account, begun, deadline } = answered;
-    let (mut source, headers, status) = match begun {
+    let (mut source, mut headers, status) = match begun {
         Begun::Counted(body) => return answer::counted(account, body),
         Begun::Session(upstream) => return session::begin(account, upstream),
         Begun::Upstream { source, headers, status } => (source, headers, status),
@@ -61,6 +62,9 @@ pub(crate) fn start(answered: Answered, gateway: &Gateway) -> Answer {
     let is_passed_on = account.facts.operation.is_some_and(Operation::is_passed_on);
     if source.ended {
         account.complete_attempt(source.tally(), status.as_u16());
+        if let Some(media_type) = source.tally().media_type {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+        }
         let pieces = std::mem::take(&mut source.out);
         if is_passed_on {
             return answer::passed_whole(account, &headers, status, pieces);

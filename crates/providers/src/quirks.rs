@@ -35,6 +35,7 @@ pub const QUIRKS: &[(&str, &str)] = &[
     ("no_user", "`user` and `safety_identifier` are a 422"),
     ("openapi_schema", "schemas are `OpenAPI` 3.0's (`parameters`, `responseSchema`): JSON Schema's own are not taken"),
     ("output_dimension", "the length of vectors is named `output_dimension`, not `dimensions`"),
+    ("packed_speech", "speech is base64 in a JSON object, and the voice is named `voice_id`"),
     ("plain_documents", "documents to rerank are strings, and the answer does not repeat them: `return_documents`, `rank_fields` and `max_chunks_per_doc` are not known"),
     ("prompt_cache", "wants prompt-cache marks behind what later turns begin with too, also where the caller has set none"),
     ("random_seed", "`seed` is named `random_seed`"),

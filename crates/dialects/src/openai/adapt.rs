@@ -1,10 +1,10 @@
 //! Changes a request as little as the target allows.
 
 use bytes::Bytes;
-use types::conversation::Target;
+use types::conversation::{Change, Target};
 
 use crate::splice::quoted;
-use crate::{EncodeError, Encoded, Fields, Splice, openai_chat};
+use crate::{EncodeError, Encoded, Fields, Splice, openai_chat, quirks};
 
 /// The request with the target's model; every other byte stays.
 pub(crate) fn model(body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {
@@ -16,6 +16,32 @@ pub(crate) fn model(body: &Bytes, fields: &Fields, target: &Target) -> Result<En
 /// The same, with usage asked for at the end of a stream.
 pub(super) fn completions(body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {
     openai_chat::adapt_plainly(body, fields, target)
+}
+
+/// Texts to be spoken, in the words of who packs sound into JSON.
+pub(super) fn speech(body: &Bytes, fields: &Fields, target: &Target) -> Result<Encoded, EncodeError> {
+    if !target.has_quirk(quirks::PACKED_SPEECH) {
+        return model(body, fields, target);
+    }
+    let (mut splice, mut changes) = (Splice::default(), Vec::new());
+    rename(body, fields, target, &mut splice);
+    if let Some(key) = fields.key_span(body, "voice")
+        && fields.value(body, "voice_id").is_none()
+    {
+        splice.replace(key, "voice_id");
+    }
+    match fields.value(body, "stream_format") {
+        Some(b"\"sse\"") => {
+            let problem = "must be `audio`: this model's provider has events of another form".to_owned();
+            return Err(EncodeError::Unsayable { field: "stream_format".to_owned(), problem });
+        }
+        Some(_) => {
+            splice.cut(body, fields, &["stream_format"]);
+            changes.push(Change::emulated("stream_format"));
+        }
+        None => {}
+    }
+    Encoded { body: splice.apply(body), changes, ..Encoded::default() }.checked(target)
 }
 
 /// Puts the target's name for the model in the place of the caller's, or in front of all where the caller named none.

@@ -4,6 +4,7 @@
 
 mod adapt;
 mod peek;
+mod packed;
 #[cfg(test)]
 mod tests;
 
@@ -79,8 +80,8 @@ pub static SPEECH: Surface = Surface {
     ],
     family: &OpenAiChat,
     peek: peek::speech,
-    adapt: model,
-    answers: Answers { usage: usage::spoken, is_sound: true, ..Answers::DEFAULT },
+    adapt: adapt::speech,
+    answers: Answers { usage: usage::spoken, is_sound: true, unpack: packed::unpacked, ..Answers::DEFAULT },
     kind: Kind::Own,
 };
 

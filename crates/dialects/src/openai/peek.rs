@@ -67,11 +67,14 @@ pub(super) fn speech(ask: Ask<'_>) -> Result<Peek, DecodeError> {
     let output_second = (text.len() as u64).div_ceil(SPOKEN_PER_SECOND);
     let guessed = Units { output_second, ..Units::default() };
     let foreseen = Foreseen { counted, guessed };
-    let form = match ask.text("stream_format")?.as_deref() {
-        Some("sse") => StreamForm::Events,
-        Some(_) | None => StreamForm::Bytes,
+    // Who names a voice so reads sound as it is packed: in a JSON object, or in events where they are asked for.
+    let is_packed = ask.find("voice_id")?.is_some() && ask.find("voice")?.is_none();
+    let (delivery, form) = match ask.text("stream_format")?.as_deref() {
+        Some("sse") => (streamed(true), StreamForm::Events),
+        Some(_) | None if is_packed => (streamed(ask.is_true("stream")?), StreamForm::Events),
+        Some(_) | None => (streamed(true), StreamForm::Bytes),
     };
-    Ok(Peek { delivery: streamed(true), form, max_tokens: None, foreseen, ..Peek::of(model) })
+    Ok(Peek { delivery, form, max_tokens: None, foreseen, ..Peek::of(model) })
 }
 
 /// The answer is a JSON object, events, or in one of the formats of subtitles or plain text.

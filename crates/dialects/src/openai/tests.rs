@@ -1,5 +1,7 @@
 //! What is read of requests, what is changed in them, and what passes back.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use types::conversation::{Delivery, Target};
@@ -181,6 +183,17 @@ fn what_is_not_counted_in_tokens_is_counted_by_the_unit() {
     check(&TRANSCRIPTIONS, r#"{"text":"x"}"#, None, seconds(0));
     check(&TRANSCRIPTIONS, r#"{"text":"x","duration":3.01}"#, None, seconds(4));
     check(&TRANSCRIPTIONS, r#"{"text":"x","duration":"3.5"}"#, None, seconds(4));
+    let told = |seconds: &str| {
+        format!(
+            r#"{{"text":"x","usage":{{"prompt_audio_seconds":{seconds},"prompt_tokens":3,"total_tokens":389,"completion_tokens":11,"prompt_tokens_details":{{"cached_tokens":0,"audio_tokens":375}},"service_tier":"standard"}}}}"#
+        )
+    };
+    for (said, input_second) in [("3", 3), ("null", 0), ("{}", 0)] {
+        let frames = vec![Frame::Whole(told(said).into())];
+        let (_, tally) = pass(&TRANSCRIPTIONS, &asked(Delivery::Whole, StreamForm::Events), frames).unwrap();
+        let usage = tally.usage.unwrap();
+        assert_eq!((usage.units, usage.input_audio), (seconds(input_second), Tokens(375)), "{said}");
+    }
     let duration = r#"{"text":"x","usage":{"type":"duration","seconds":4}}"#;
     check(&TRANSCRIPTIONS, duration, Some(seconds(4)), seconds(0));
     check(&TRANSCRIPTIONS, r#"{"text":"x","duration":-1e99}"#, None, seconds(0));
@@ -250,6 +263,63 @@ fn events_of_images_and_sound_end_with_the_one_that_says_so() {
     );
     let (_, tally) = pass(&SPEECH, &events, vec![spoken]).unwrap();
     assert_eq!(tally.usage.unwrap().output_audio, Tokens(2));
+}
+
+#[test]
+fn sound_that_is_packed_comes_as_its_caller_reads_it() {
+    let pass = |asked: &Asked, sound: &[u8]| {
+        let body = format!(r#"{{"audio_data":"{}"}}"#, STANDARD.encode(sound));
+        let (mut conduit, mut out) = (SPEECH.forwarder(asked), Vec::new());
+        conduit.push(Frame::Whole(body.clone().into()), &mut out).unwrap();
+        conduit.end(&mut out).unwrap();
+        (body, out.concat(), conduit.tally().media_type)
+    };
+    let plain = asked(STREAM, StreamForm::Bytes);
+    let kinds: [(&[u8], &str); 5] = [
+        (b"ID3\x04x", "audio/mpeg"),
+        (b"\xff\xf3x", "audio/mpeg"),
+        (b"RIFFx", "audio/wav"),
+        (b"OggSx", "audio/ogg"),
+        (b"\x00\x01", "audio/pcm"),
+    ];
+    for (sound, media_type) in kinds {
+        let (_, read, told) = pass(&plain, sound);
+        assert_eq!((read.as_slice(), told), (sound, Some(media_type)));
+    }
+    let (body, read, told) = pass(&asked(Delivery::Whole, StreamForm::Events), b"RIFFx");
+    assert_eq!((read, told), (body.into_bytes(), None));
+    let (mut conduit, answer) = (SPEECH.forwarder(&plain), Bytes::from_static(br#"{"audio_data":"?"}"#));
+    assert_eq!(conduit.push(Frame::Whole(answer), &mut Vec::new()).unwrap_err().kind, FaultKind::Unreadable);
+}
+
+#[test]
+fn a_voice_is_named_as_the_target_names_it() {
+    let target = |quirks: &[&str]| {
+        let quirks = quirks.iter().map(|quirk| (*quirk).to_owned()).collect();
+        Target { model: "up".into(), max_output_tokens: None, quirks, strict: false }
+    };
+    let adapt = |body: &str, quirks: &[&str]| {
+        let body = Bytes::from(body.to_owned());
+        let adapted = SPEECH.adapt_request(&body, &Fields::scan(&body, 16).unwrap(), &target(quirks));
+        adapted
+            .map(|adapted| String::from_utf8(adapted.body.concat()).unwrap())
+            .map_err(|error| error.to_string())
+    };
+    let body = r#"{"model":"m","voice":"x","stream_format":"audio","input":"a"}"#;
+    assert_eq!(adapt(body, &[]).unwrap(), body.replace("\"m\"", "\"up\""));
+    let expect = r#"{"model":"up","voice_id":"x","input":"a"}"#;
+    assert_eq!(adapt(body, &["packed_speech"]).unwrap(), expect);
+    let own = r#"{"model":"m","voice_id":"x","stream":true,"input":"a"}"#;
+    assert_eq!(adapt(own, &["packed_speech"]).unwrap(), own.replace("\"m\"", "\"up\""));
+    let events = body.replace("audio", "sse");
+    assert!(adapt(&events, &["packed_speech"]).unwrap_err().starts_with("`stream_format` must be `audio`"));
+    let form = |body: &str| {
+        let peek = peek(&SPEECH, &HeaderMap::new(), &Bytes::from(body.to_owned())).unwrap();
+        (peek.delivery.is_stream(), peek.form)
+    };
+    assert_eq!(form(body), (true, StreamForm::Bytes));
+    assert_eq!(form(own), (true, StreamForm::Events));
+    assert_eq!(form(&own.replace("true", "false")), (false, StreamForm::Events));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use types::{Tokens, Units, Usage};
 
 use crate::Fields;
+use crate::openai_family::lenient;
 use crate::openai_family::usage::Count;
 
 /// Tokens of text, or what stands in their place.
@@ -97,6 +98,8 @@ pub(crate) struct ReadUsage {
     search_units: Option<Count>,
     #[serde(deserialize_with = "whole_seconds")]
     seconds: Option<Count>,
+    #[serde(deserialize_with = "whole_seconds")]
+    prompt_audio_seconds: Option<Count>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -116,7 +119,7 @@ impl ReadUsage {
         let told = [self.prompt_tokens, self.input_tokens, self.output_tokens, self.total_tokens];
         let units = Units {
             input_image: number(self.images),
-            input_second: number(self.seconds),
+            input_second: number(self.seconds.or(self.prompt_audio_seconds)),
             query: number(self.search_units),
             ..Units::default()
         };
@@ -151,6 +154,6 @@ impl ReadUsage {
 }
 
 fn whole_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Count>, D::Error> {
-    let seconds: Option<Seconds<'_>> = Option::deserialize(deserializer)?;
-    Ok(seconds.map(|seconds| Count(begun(seconds))))
+    let seconds: Option<Option<Seconds<'_>>> = lenient(deserializer)?;
+    Ok(seconds.flatten().map(|seconds| Count(begun(seconds))))
 }

@@ -62,6 +62,58 @@ async fn seconds_are_those_of_the_report_or_of_the_answer() {
 }
 
 #[tokio::test]
+async fn seconds_that_are_told_beside_tokens_without_a_price_are_what_is_charged() {
+    let usage = json!({
+        "prompt_audio_seconds": 61, "prompt_tokens": 5, "completion_tokens": 20, "total_tokens": 7_650,
+        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 7_625}, "service_tier": "standard",
+    });
+    let told = json!({"model": "voxtral-mini-latest", "text": "x", "language": null, "segments": [], "usage": usage});
+    let (_upstream, gateway) = behind("mistral", Reply::json(200, told.to_string())).await;
+    let call = gateway.post("/v1/audio/transcriptions", form(&[("model", "up/voxtral-mini-latest")], b"abc"));
+    let answer = call.header("content-type", "multipart/form-data; boundary=b").send().await;
+    assert_eq!(answer.json()["usage"], usage);
+    check(&gateway, &answer, Expect { units: json!({"input_second": 61}), dollars: "0.00305", estimated: 0 })
+        .await;
+}
+
+#[tokio::test]
+async fn a_stream_of_what_is_heard_is_charged_by_its_end() {
+    let usage = r#"{"prompt_audio_seconds":3,"prompt_tokens":3,"total_tokens":389,"completion_tokens":11}"#;
+    let events = format!(
+        "event: transcription.language\ndata: {{\"type\":\"transcription.language\",\"audio_language\":\"en\"}}\n\n\
+         event: transcription.text.delta\ndata: {{\"type\":\"transcription.text.delta\",\"text\":\"x\"}}\n\n\
+         event: transcription.done\ndata: {{\"type\":\"transcription.done\",\"model\":\"voxtral-mini-latest\",\"text\":\"x\",\"language\":\"en\",\"usage\":{usage}}}\n\n"
+    );
+    let (_upstream, gateway) = behind("mistral", Reply::sse(events.clone())).await;
+    let fields = [("model", "up/voxtral-mini-latest"), ("stream", "true")];
+    let call = gateway.post("/v1/audio/transcriptions", form(&fields, b"abc"));
+    let answer = call.header("content-type", "multipart/form-data; boundary=b").send().await;
+    assert_eq!(answer.text(), events.replace("\"voxtral-mini-latest\"", "\"up/voxtral-mini-latest\""));
+    check(&gateway, &answer, Expect { units: json!({"input_second": 3}), dollars: "0.00015", estimated: 0 })
+        .await;
+}
+
+#[tokio::test]
+async fn sound_that_comes_packed_is_charged_by_what_was_spoken() {
+    let (upstream, gateway) = behind("mistral", Reply::json(200, r#"{"audio_data":"SUQzBAAA"}"#)).await;
+    let body =
+        json!({"model": "up/voxtral-mini-tts-latest", "voice": "en_paul_neutral", "input": "Grüße, Welt!"});
+    let answer = gateway.post("/v1/audio/speech", body.to_string()).send().await;
+    assert_eq!((&answer.body[..], answer.header("content-type")), (&b"ID3\x04\0\0"[..], "audio/mpeg"));
+    let sent =
+        json!({"model": "voxtral-mini-tts-latest", "voice_id": "en_paul_neutral", "input": "Grüße, Welt!"});
+    assert_eq!((upstream.last().path.as_str(), upstream.last().json()), ("/v1/audio/speech", sent));
+    let units = json!({"input_character": 12});
+    check(&gateway, &answer, Expect { units, dollars: "0.000192", estimated: 0 }).await;
+    let own = json!({"model": "up/voxtral-mini-tts-latest", "voice_id": "x", "input": "hi"});
+    let answer = gateway.post("/v1/audio/speech", own.to_string()).send().await;
+    assert_eq!(
+        (answer.text(), answer.header("content-type")),
+        (r#"{"audio_data":"SUQzBAAA"}"#, "application/json")
+    );
+}
+
+#[tokio::test]
 async fn seconds_that_nobody_tells_are_an_estimate() {
     let (_upstream, gateway) = behind("openai", Reply::json(200, r#"{"text":"x"}"#)).await;
     let answer = hear(&gateway, &vec![0; 40_000]).await;

@@ -26,8 +26,9 @@ const PATHS: &[(&str, &str)] = &[
     ("/v2/rerank", "/v2/rerank"),
 ];
 
-/// Exchanges that cannot come through byte by byte.
+/// Exchanges that cannot come through byte by byte, of a provider or of one of its paths.
 const EXCEPTIONS: &[(&str, &str)] = &[
+    ("mistral/audio/speech", "its sound is unpacked, which the caller did not want packed"),
     ("voyage", "its answers to a reranking are another language's"),
     ("perplexity", "its vectors are of eight-bit numbers, which nobody asked for"),
     ("writer", "its streams are another language's"),
@@ -146,9 +147,10 @@ fn read(line: &str) -> Option<Recorded> {
     let text = |place: &str| record.pointer(place).and_then(Value::as_str);
     let (provider, id) = (text("/provider")?, text("/id")?);
     let url = text("/request/url")?.split('?').next()?;
-    let (_, path) =
+    let (end, path) =
         PATHS.iter().find(|(end, _)| url.ends_with(end) && !url.ends_with("/chat/completions"))?;
-    if EXCEPTIONS.iter().any(|(known, _)| *known == provider) {
+    let is_of = |known: &str| known == provider || known == format!("{provider}{end}");
+    if EXCEPTIONS.iter().any(|(known, _)| is_of(known)) {
         return None;
     }
     let header = |place: &str, name: &str| {
