@@ -1,6 +1,9 @@
 //! The files that a request names by the ids that a provider has given them.
 
-use memchr::{memchr, memmem};
+use std::sync::LazyLock;
+
+use memchr::memchr;
+use memchr::memmem::{self, Finder};
 
 use crate::media::is_web;
 use crate::outline::{Outline, Part};
@@ -43,8 +46,10 @@ const IDS: &str = "file_ids";
 const ESCAPES: [&str; 8] =
     [r"\u004", r"\u005", r"\u006", r"\u007", r"\u002f", r"\u002F", r"\u003a", r"\u003A"];
 /// What ends the scheme of an address (RFC 3986, section 3), as it reads; and as it may be spelled, where PHP does it all.
-const BEHIND_SCHEME: &str = "://";
-const ESCAPED_BEHIND_SCHEME: [&str; 2] = [r":\/", r":/\/"];
+static BEHIND_SCHEME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("://"));
+static ESCAPED_BEHIND_SCHEME: LazyLock<[Finder<'static>; 2]> =
+    LazyLock::new(|| [r":\/", r":/\/"].map(Finder::new));
+static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(ID));
 /// As much of a piece has to be seen again with the next: the longest of these but for a byte, and a scheme before.
 pub const OVERLAP: usize = 8;
 /// Deeper than any language has a file; a batch holds whole requests.
@@ -87,26 +92,28 @@ fn found(body: Part<'_>, names: FileNames) -> NamedFiles {
 /// Whether the field's name may stand there at all, be it spelled with escape sequences. Most bodies have none. Of what is
 /// longer than anybody holds, the first bytes of each piece may be the last ones of the piece before: they have been `seen`.
 pub fn may_name(body: &[u8], seen: usize, names: FileNames) -> bool {
-    let holds = |text: &str| finds(body, seen, text).next().is_some();
+    // Most bodies have none at all, and need not be looked through for each.
+    let has_escapes = memchr(b'\\', body).is_some();
     let may_hold = || {
-        let is_other =
-            |end| finds(body, seen, end).any(|at| !is_behind_web(body.get(..at).unwrap_or_default()));
-        is_other(BEHIND_SCHEME) || (has_escapes && ESCAPED_BEHIND_SCHEME.into_iter().any(is_other))
+        let is_other = |end: &Finder<'_>| {
+            finds(body, seen, end).any(|at| !is_behind_web(body.get(..at).unwrap_or_default()))
+        };
+        is_other(&BEHIND_SCHEME) || (has_escapes && ESCAPED_BEHIND_SCHEME.iter().any(is_other))
     };
     let may_hold = || !names.contents.is_empty() && may_hold();
     let begins = |at: usize| at.checked_sub(1).and_then(|before| body.get(before)) == Some(&b'"');
-    let holds_name = |name: &&str| finds(body, seen, name).any(begins);
-    // Most bodies have none at all, and need not be looked through for each.
-    let has_escapes = memchr(b'\\', body).is_some();
+    let holds_name = |name: &&str| finds(body, seen, &Finder::new(name)).any(begins);
     let is_spelled = || {
-        has_escapes && memmem::find(body, br"\u00").is_some() && ESCAPES.iter().any(|escape| holds(escape))
+        let holds = |escape: &&str| finds(body, seen, &Finder::new(escape)).next().is_some();
+        has_escapes && memmem::find(body, br"\u00").is_some() && ESCAPES.iter().any(holds)
     };
-    holds(ID) || names.addresses.iter().any(holds_name) || is_spelled() || may_hold()
+    let is_there = finds(body, seen, &NAME).next().is_some();
+    is_there || names.addresses.iter().any(holds_name) || is_spelled() || may_hold()
 }
 
 /// Where a text stands in a body, but for where it has been seen before.
-fn finds<'b>(body: &'b [u8], seen: usize, text: &'b str) -> impl Iterator<Item = usize> + 'b {
-    memmem::find_iter(body, text.as_bytes()).filter(move |at| at + text.len() > seen)
+fn finds<'b>(body: &'b [u8], seen: usize, text: &'b Finder<'_>) -> impl Iterator<Item = usize> + 'b {
+    text.find_iter(body).filter(move |at| at + text.needle().len() > seen)
 }
 
 /// Whether what stands behind this text is an address of the web.

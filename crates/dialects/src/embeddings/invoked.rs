@@ -12,7 +12,7 @@ use super::{AtOnce, unchanged, vectors};
 use crate::ask::{Ask, wrong};
 use crate::bedrock::{Bedrock, counted};
 use crate::extras::carry;
-use crate::object::{Object, Path, readable};
+use crate::object::{Object, Path, Readable};
 use crate::openai_family::error::{fault_inside, unreadable};
 use crate::openai_family::usage::Count;
 use crate::openai_family::{MAX_DEPTH, json_bytes};
@@ -125,8 +125,8 @@ fn tokens(count: Count) -> Usage {
 
 impl Exchange<Request, Answer> for Titan {
     fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
-        let text = readable(body, MAX_DEPTH)?;
-        let mut object = Object::read(&text, &Path::Root)?;
+        let body = Readable::read(head, body, MAX_DEPTH)?;
+        let mut object = Object::of(body.root(), &Path::Root)?;
         Ok(Request {
             model: model(head),
             inputs: vec![Input::Text(object.require_text("inputText")?)],
@@ -178,8 +178,8 @@ const SINGLE: &str = "SINGLE_EMBEDDING";
 impl Exchange<Request, Answer> for Nova {
     fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
         const TEXT: &str = "must ask for the embedding of a text for this model's provider";
-        let text = readable(body, MAX_DEPTH)?;
-        let mut object = Object::read(&text, &Path::Root)?;
+        let body = Readable::read(head, body, MAX_DEPTH)?;
+        let mut object = Object::of(body.root(), &Path::Root)?;
         let field = "singleEmbeddingParams";
         object.take("taskType")?;
         let said: Option<NovaParameters> = object.take_as(field, TEXT)?;

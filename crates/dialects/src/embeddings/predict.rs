@@ -12,7 +12,7 @@ use super::gemini::{self, About};
 use super::{AtOnce, Joined, vectors};
 use crate::ask::Ask;
 use crate::gemini::{Gemini, model};
-use crate::object::{Object, Path, readable};
+use crate::object::{Object, Path, Readable};
 use crate::openai_family::error::{fault_inside, unreadable};
 use crate::openai_family::usage::Count;
 use crate::openai_family::{MAX_DEPTH, json_bytes};
@@ -137,8 +137,8 @@ impl<V> ReadAnswer<V> {
 
 impl Exchange<Request, Answer> for Predict {
     fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
-        let text = readable(body, MAX_DEPTH)?;
-        let mut object = Object::read(&text, &Path::Root)?;
+        let body = Readable::read(head, body, MAX_DEPTH)?;
+        let mut object = Object::of(body.root(), &Path::Root)?;
         let model = model(head.path)?;
         let place = Path::Field(&Path::Root, "instances");
         let mut joined = Joined::default();

@@ -3,8 +3,8 @@
 //! others have too, are among the [`crate::embeddings`].
 
 mod adapt;
-mod peek;
 mod packed;
+mod peek;
 #[cfg(test)]
 mod tests;
 

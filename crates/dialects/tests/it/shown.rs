@@ -32,7 +32,7 @@ fn ask(
 fn what_is_refused_is_named_as_the_caller_has_it() {
     let gemini =
         json!({"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": {"candidateCount": 2}});
-    let path = PathSaid { model: Some("m".into()), streams: Streams::Never };
+    let path = PathSaid { model: Some("m".into()), streams: Streams::Never, ..PathSaid::default() };
     let headers = HeaderMap::new();
     let head = Head { path: &path, ..Head::of(&headers) };
     let read = language("gemini").decode_request(head, gemini.to_string().as_bytes()).unwrap();

@@ -90,7 +90,7 @@ fn describe_unshown(asked: &mut Conversation, upstream: &dyn Conversational, cal
         HeaderName::from_static("anthropic-version"),
         HeaderValue::from_static("2023-06-01"),
     )]);
-    let path = PathSaid { model: Some("m".into()), streams: Streams::Never };
+    let path = PathSaid { model: Some("m".into()), streams: Streams::Never, ..PathSaid::default() };
     let head = Head { path: &path, ..Head::of(&headers) };
     let said = in_other_words(asked, caller, "m").ok();
     let said = said.and_then(|body| caller.decode_request(head, body.as_bytes()).ok());
