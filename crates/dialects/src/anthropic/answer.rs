@@ -153,18 +153,16 @@ fn block(content: &Content) -> Option<Block<'_>> {
     }
 }
 
-/// The wire's word for why an answer ended. Some providers end tool calls and refusals with a plain stop.
-pub(super) const fn stop_word(stop: Option<StopReason>, said: Said) -> &'static str {
-    match stop {
-        Some(StopReason::EndTurn) | None if said.tool_call => "tool_use",
-        Some(StopReason::EndTurn) | None if said.refusal => "refusal",
-        Some(StopReason::EndTurn) | None => "end_turn",
-        Some(StopReason::ContextFull) => "model_context_window_exceeded",
-        Some(StopReason::Filtered | StopReason::Refusal) => "refusal",
-        Some(StopReason::MaxTokens) => "max_tokens",
-        Some(StopReason::Pause) => "pause_turn",
-        Some(StopReason::StopSequence) => "stop_sequence",
-        Some(StopReason::ToolUse) => "tool_use",
+/// The wire's word for why an answer ended.
+pub(super) fn stop_word(stop: Option<StopReason>, said: Said) -> &'static str {
+    match said.refine(stop.unwrap_or(StopReason::EndTurn)) {
+        StopReason::ContextFull => "model_context_window_exceeded",
+        StopReason::EndTurn => "end_turn",
+        StopReason::Filtered | StopReason::Refusal => "refusal",
+        StopReason::MaxTokens => "max_tokens",
+        StopReason::Pause => "pause_turn",
+        StopReason::StopSequence => "stop_sequence",
+        StopReason::ToolUse => "tool_use",
     }
 }
 

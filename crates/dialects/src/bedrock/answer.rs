@@ -157,17 +157,15 @@ fn block(content: &Content) -> Option<Block<'_>> {
     }
 }
 
-/// The wire's word for why an answer ended. Some providers end tool calls and refusals with a plain stop.
-pub(super) const fn stop_word(stop: Option<StopReason>, said: Said) -> &'static str {
-    match stop {
-        Some(StopReason::EndTurn) | None if said.tool_call => "tool_use",
-        Some(StopReason::EndTurn) | None if said.refusal => "content_filtered",
-        Some(StopReason::EndTurn | StopReason::Pause) | None => "end_turn",
-        Some(StopReason::ContextFull) => "model_context_window_exceeded",
-        Some(StopReason::Filtered | StopReason::Refusal) => "content_filtered",
-        Some(StopReason::MaxTokens) => "max_tokens",
-        Some(StopReason::StopSequence) => "stop_sequence",
-        Some(StopReason::ToolUse) => "tool_use",
+/// The wire's word for why an answer ended.
+pub(super) fn stop_word(stop: Option<StopReason>, said: Said) -> &'static str {
+    match said.refine(stop.unwrap_or(StopReason::EndTurn)) {
+        StopReason::ContextFull => "model_context_window_exceeded",
+        StopReason::EndTurn | StopReason::Pause => "end_turn",
+        StopReason::Filtered | StopReason::Refusal => "content_filtered",
+        StopReason::MaxTokens => "max_tokens",
+        StopReason::StopSequence => "stop_sequence",
+        StopReason::ToolUse => "tool_use",
     }
 }
 

@@ -33,20 +33,13 @@ impl Edit<'_> {
         if cut == [None, None] && !has_proofs {
             return;
         }
-        let messages: Vec<&RawValue> = serde_json::from_slice(list).unwrap_or_default();
-        for (index, message) in messages.into_iter().enumerate() {
-            let message = message.get().as_bytes();
-            let Ok(fields) = Fields::scan(message, MAX_DEPTH) else { continue };
+        for (index, message, fields) in objects(list) {
             let path = format!("messages[{index}]");
             self.cut_inside(message, &fields, &cut, &path);
             if !has_proofs {
                 continue;
             }
-            let calls = fields.value(message, "tool_calls").unwrap_or_default();
-            let calls: Vec<&RawValue> = serde_json::from_slice(calls).unwrap_or_default();
-            for (number, call) in calls.into_iter().enumerate() {
-                let call = call.get().as_bytes();
-                let Ok(fields) = Fields::scan(call, MAX_DEPTH) else { continue };
+            for (number, call, fields) in calls(message, &fields) {
                 let extra = fields.value(call, EXTRA_CONTENT).unwrap_or_default();
                 if proofs::may_hold_mark(extra) {
                     let path = format!("{path}.tool_calls[{number}]");
@@ -72,21 +65,14 @@ impl Edit<'_> {
         let role = self.target.has_quirk(quirks::NO_DEVELOPER_ROLE);
         let ids = self.target.has_quirk(quirks::NINE_CHARACTER_TOOL_IDS);
         let Some((_, list)) = self.find("messages").filter(|_| role || ids) else { return };
-        let messages: Vec<&RawValue> = serde_json::from_slice(list).unwrap_or_default();
-        for (index, message) in messages.into_iter().enumerate() {
-            let message = message.get().as_bytes();
-            let Ok(fields) = Fields::scan(message, MAX_DEPTH) else { continue };
+        for (index, message, fields) in objects(list) {
             if role && fields.value(message, "role") == Some(br#""developer""#) {
                 self.exchange(message, &fields, "role", r#""system""#);
                 self.changes.push(Change::emulated(format!("messages[{index}].role")));
             }
             if ids {
                 self.shorten(message, &fields, "tool_call_id", &format!("messages[{index}]"));
-                let calls = fields.value(message, "tool_calls").unwrap_or_default();
-                let calls: Vec<&RawValue> = serde_json::from_slice(calls).unwrap_or_default();
-                for (number, call) in calls.into_iter().enumerate() {
-                    let call = call.get().as_bytes();
-                    let Ok(fields) = Fields::scan(call, MAX_DEPTH) else { continue };
+                for (number, call, fields) in calls(message, &fields) {
                     self.shorten(call, &fields, "id", &format!("messages[{index}].tool_calls[{number}]"));
                 }
             }
@@ -108,4 +94,18 @@ impl Edit<'_> {
         let span = self.span(value);
         self.splice.replace(span, with.to_owned());
     }
+}
+
+/// The objects of a list that is a slice of the body, each with its number and its fields.
+fn objects(list: &[u8]) -> impl Iterator<Item = (usize, &[u8], Fields)> {
+    let items: Vec<&RawValue> = serde_json::from_slice(list).unwrap_or_default();
+    items.into_iter().enumerate().filter_map(|(number, item)| {
+        let object = item.get().as_bytes();
+        Some((number, object, Fields::scan(object, MAX_DEPTH).ok()?))
+    })
+}
+
+/// The same of the calls of a message.
+fn calls<'b>(message: &'b [u8], fields: &Fields) -> impl Iterator<Item = (usize, &'b [u8], Fields)> {
+    objects(fields.value(message, "tool_calls").unwrap_or_default())
 }
