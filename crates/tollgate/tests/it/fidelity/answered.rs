@@ -95,6 +95,7 @@ pub(super) const FEATURES: &[Answered] = &[
     Answered { name: "cited page", make: || citing(PAGE, 0, 7), hear: cited },
     Answered { name: "cited page of a part of the text", make: || citing(PAGE, 2, 6), hear: cited },
     Answered { name: "cited page with a quotation", make: || citing(&quoting(), 0, 7), hear: quoted },
+    Answered { name: "cited page that is told behind a tool call", make: citing_late, hear: cited },
     Answered { name: "cited document", make: || citing(DOCUMENT, 0, 7), hear: cited },
     Answered { name: "cited file", make: || citing(FILE, 7, 7), hear: cited },
     Answered { name: "several answers", make: several, hear: |answer| answer.choices.len().to_string() },
@@ -191,6 +192,12 @@ fn citing(what: &str, start: u64, end: u64) -> Answer {
     let json = Json::parse(format!(r#"[{what},"start":{start},"end":{end},"own":null}}]"#)).unwrap();
     let cited = Content::Opaque { kind: "citations".to_owned(), json };
     said(vec![Content::text("A boät."), cited], StopReason::EndTurn)
+}
+
+fn citing_late() -> Answer {
+    let mut answer = citing(PAGE, 0, 7);
+    answer.choices[0].content.insert(1, call(0));
+    answer
 }
 
 /// What is cited, each with its place in the text in front of it.
