@@ -23,6 +23,8 @@ pub struct FileNames {
     pub addresses: &'static [&'static str],
     /// The fields that hold a file's address, or its bytes themselves.
     pub contents: &'static [&'static str],
+    /// Whether a batch is made of a file, of which each line is a request.
+    pub in_lines: bool,
 }
 
 /// The files that a request names.
@@ -36,7 +38,8 @@ pub struct NamedFiles {
 
 impl FileNames {
     /// Those of a language that names none.
-    pub const NONE: Self = Self { types: &[], fields: &[], apart: &[], addresses: &[], contents: &[] };
+    pub const NONE: Self =
+        Self { types: &[], fields: &[], apart: &[], addresses: &[], contents: &[], in_lines: false };
 }
 
 const ID: &str = "file_id";
@@ -94,13 +97,12 @@ fn found(body: Part<'_>, names: FileNames) -> NamedFiles {
 pub fn may_name(body: &[u8], seen: usize, names: FileNames) -> bool {
     // Most bodies have none at all, and need not be looked through for each.
     let has_escapes = memchr(b'\\', body).is_some();
-    let may_hold = || {
-        let is_other = |end: &Finder<'_>| {
-            finds(body, seen, end).any(|at| !is_behind_web(body.get(..at).unwrap_or_default()))
-        };
-        is_other(&BEHIND_SCHEME) || (has_escapes && ESCAPED_BEHIND_SCHEME.iter().any(is_other))
+    let is_other = |end: &Finder<'_>| {
+        finds(body, seen, end).any(|at| !is_behind_web(body.get(..at).unwrap_or_default()))
     };
-    let may_hold = || !names.contents.is_empty() && may_hold();
+    let has_other =
+        || is_other(&BEHIND_SCHEME) || (has_escapes && ESCAPED_BEHIND_SCHEME.iter().any(is_other));
+    let may_hold = || !names.contents.is_empty() && has_other();
     let begins = |at: usize| at.checked_sub(1).and_then(|before| body.get(before)) == Some(&b'"');
     let holds_name = |name: &&str| finds(body, seen, &Finder::new(name)).any(begins);
     let is_spelled = || {
@@ -169,6 +171,7 @@ mod tests {
         apart: &["input"],
         addresses: &["fileUri", "uri"],
         contents: &["data", "image_url", "url"],
+        in_lines: true,
     };
 
     #[track_caller]

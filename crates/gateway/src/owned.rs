@@ -47,11 +47,11 @@ pub(crate) fn passing(dialect: &dyn Dialect, operation: Operation, path: &str) -
 /// # Errors
 /// An id that is not this caller's, or a request that does not say where it belongs.
 pub(crate) fn address(request: &mut Request, principal: &Principal, gateway: &Gateway) -> Result<(), Cause> {
-    let Some(mut passing) = request.passing.take() else { return Ok(()) };
     // What a batch's requests name could not be read.
-    if is_upload(request.operation, &request.method, &passing) && !passing::is_plain(&request.headers) {
+    if may_be_batched(request) && !passing::is_plain(&request.headers) {
         return Err(Cause::Encoding);
     }
+    let Some(mut passing) = request.passing.take() else { return Ok(()) };
     let (marks, tenant) = (&*gateway.marks, &principal.tenant);
     let read = |marked: &str| {
         let (provider, id) = marks.read(marked, tenant).ok_or(Cause::NotKept)?;
@@ -95,9 +95,11 @@ pub(crate) fn names_input(operation: Operation, method: &Method, passing: &Passi
     operation == Operation::Batches && *method == Method::POST && passing.path.is_empty()
 }
 
-/// Whether a request brings a file, which may hold those of a batch.
-pub(crate) fn is_upload(operation: Operation, method: &Method, passing: &Passing) -> bool {
-    operation == Operation::Files && *method == Method::POST && passing.path.is_empty()
+/// Whether a request brings a file that may hold those of a batch. In some languages they come with it instead.
+pub(crate) fn may_be_batched(request: &Request) -> bool {
+    let is_upload = request.operation == Operation::Files && request.method == Method::POST;
+    let is_new = request.passing.as_ref().is_some_and(|passing| passing.path.is_empty());
+    is_upload && is_new && request.dialect.file_names().in_lines
 }
 
 /// Whether a request asks for everything that a provider keeps for the gateway's account, whosever it is.

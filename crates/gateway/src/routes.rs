@@ -147,7 +147,7 @@ mod tests {
         check("/openai/deployments/a%2Fb/chat/completions", chat);
         check("/deployments/a/b/chat/completions", chat);
         check("/v1/openai/deployments/m/chat/completions", chat);
-        check("/openai/deployments/chat/completions", None);
+        check("/openai/deployments/chat/completions", Some(("openai_completions", "text_completion")));
         check("/openai/deployments/m/audio/speech", Some(("openai_speech", "speech")));
         check("/v1beta/models/m:generateContent", Some(("gemini", "chat")));
         check("/v1/v1beta/models/a/b:countTokens", Some(("gemini", "count_tokens")));

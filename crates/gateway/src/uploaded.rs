@@ -33,10 +33,7 @@ pub(crate) struct Reading {
 impl Reading {
     /// For what a request brings, if a batch may be made of it there.
     pub(crate) fn of(request: &Request, to: &Arc<Destination>, gateway: &Gateway) -> Option<Self> {
-        let passing = request.passing.as_ref()?;
-        let is_upload = owned::is_upload(request.operation, &request.method, passing);
-        // Elsewhere the requests of a batch come with it.
-        to.own_endpoint(request.dialect, Operation::Batches).filter(|_| is_upload)?;
+        to.own_endpoint(request.dialect, Operation::Batches).filter(|_| owned::may_be_batched(request))?;
         Some(Self {
             whose: request.files.whose(&gateway.marks)?,
             destination: Arc::clone(to),

@@ -562,7 +562,7 @@ fn all_problems_of_all_files_are_told_at_once() {
             "acme/provider.toml: credential.header: `X-Key` is not a header name in lower case",
             "acme/provider.toml: credential.env: `a b` is not the name of an environment variable",
             "acme/provider.toml: dialects.openai_chat.chat: `chat/completions` does not begin with a slash",
-            "acme/provider.toml: errors.\"broke\": `poor` is none of context_length, credential, filtered, invalid, \
+            "acme/provider.toml: errors.\"broke\": `poor` is none of context_length, credential, filtered, foreign_proof, invalid, \
              overloaded, quota, server, timeout",
             "acme/models.toml: model `anvil`.price.input: `15 cents` is not dollars with at most six decimals",
             "acme/models.toml: model `anvil`.price.ouput: `ouput` is none of input, input_audio, input_image, \

@@ -27,6 +27,7 @@ pub(crate) const FILES: FileNames = FileNames {
     addresses: &[],
     // Google's endpoint opens addresses of its storage in any of them, servers of one's own those of their files.
     contents: &["audio_url", "data", "file_data", "file_url", "image_url", "url", "video_url"],
+    in_lines: true,
 };
 /// The longest name of a tool.
 pub(crate) const MAX_NAME: usize = 64;

@@ -1,8 +1,8 @@
 //! Which metrics there are: one row each.
 
 use super::exposition::{Format, Page};
+use super::joint::{AttemptSeries, RequestSeries};
 use super::registry::{Counter, Family, Gauge, Histogram, Spec, Table, Unit};
-use super::together::{AttemptSeries, RequestSeries};
 use crate::names::{self, label};
 
 const MICROS: u64 = 1_000;

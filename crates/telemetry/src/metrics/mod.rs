@@ -2,10 +2,10 @@
 
 mod exposition;
 mod families;
+mod joint;
 mod registry;
-mod together;
 
 pub use exposition::{OPENMETRICS_TEXT, PROMETHEUS_TEXT};
 pub(crate) use families::Metrics;
+pub(crate) use joint::{AttemptLabels, OTHER, RequestLabels};
 pub(crate) use registry::{Counter, Gauge};
-pub(crate) use together::{AttemptLabels, OTHER, RequestLabels};

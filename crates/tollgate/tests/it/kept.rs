@@ -466,6 +466,12 @@ async fn no_request_of_a_batch_is_about_another_caller_s_file() {
             assert_eq!(upstream.last().body, form);
         }
     }
+    // Where the requests of a batch come with it, no file holds any.
+    let form = file_for(&[], &about);
+    let call =
+        stage.gateway.call(Method::POST, "/v1/files", form.clone().into()).header("content-type", FORM);
+    assert_eq!(call.header("anthropic-version", "2023-06-01").send().await.status, 200);
+    assert_eq!(stage.a.last().body, form);
 }
 
 #[tokio::test]
