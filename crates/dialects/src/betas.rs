@@ -31,15 +31,17 @@ pub(crate) fn asked(headers: &HeaderMap) -> Option<(String, Json)> {
 
 /// The words for this target among its own fields, and whether nothing is lost with the others.
 pub(crate) fn taken(extras: &Extras, target: &Target) -> (Vec<String>, bool) {
-    let said = extras.fields.iter().find(|(name, _)| name == BETAS).and_then(|(_, json)| json.to());
-    let said: Vec<String> = said.unwrap_or_default();
+    let named = extras.fields.iter().filter(|(name, _)| name == BETAS);
+    // A field of the body may have the header's name, and hold anything.
+    let lists: Option<Vec<Vec<String>>> = named.map(|(_, json)| json.to()).collect();
+    let is_understood = lists.is_some();
+    let said = lists.into_iter().flatten().flatten();
     let is_open = target.has_quirk(quirks::BUDGET_THINKING);
-    let (taken, mut others): (Vec<_>, Vec<_>) =
-        said.into_iter().partition(|word| is_open && begins(word, TAKEN));
+    let (taken, mut others): (Vec<_>, Vec<_>) = said.partition(|word| is_open && begins(word, TAKEN));
     if target.has_quirk(quirks::ADAPTIVE_THINKING) {
         others.retain(|word| !word.starts_with(INTERLEAVED));
     }
-    (taken, others.is_empty())
+    (taken, is_understood && others.is_empty())
 }
 
 fn begins(word: &str, starts: &[&str]) -> bool {

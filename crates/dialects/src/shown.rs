@@ -9,12 +9,14 @@ use crate::media::{is_base64, is_web};
 /// The first thing shown in the turn that is to be answered which these changes leave out, with its place and why, as a
 /// clause. Earlier turns have been answered, and what a tool shows stands beside what it says.
 pub(crate) fn unsaid<'c>(conversation: &Conversation, changes: &'c [Change]) -> Option<(Place<'c>, String)> {
-    let dropped = changes.iter().filter(|change| change.kind == ChangeKind::Dropped);
+    let mut dropped = changes.iter().filter(|change| change.kind == ChangeKind::Dropped).peekable();
+    dropped.peek()?;
+    let last = last_turn(&conversation.messages);
     dropped.map(|change| Place::of(&change.field)).find_map(|place| {
         let Place::Message { index, content: Some(at), rest: "" } = place else { return None };
         let message = conversation.messages.get(index).filter(|message| message.role == Role::User)?;
         let (what, media) = shown(message.content.get(at)?)?;
-        (index >= last_turn(&conversation.messages)).then(|| (place, problem(what, media)))
+        (index >= last).then(|| (place, problem(what, media)))
     })
 }
 

@@ -104,15 +104,16 @@ impl Price {
         };
         let tokens = reached.map(worst).fold(worst(&self.base), u128::max);
         let dearest = self.residencies.iter().map(|(_, times)| *times).fold(ONCE, Times::max);
-        let units = self.units.iter().map(|(unit, rate)| rate.exact_units(units.of(*unit)));
+        let units = units.used().filter_map(|(unit, count)| Some(self.unit(unit)?.exact_units(count)));
         MicroUsd::from_exact(times(tokens, dearest) + units.sum::<u128>())
     }
 
     /// A list that is nowhere cheaper than any of these; `None` where there are none. It has no rules: each class
     /// costs what the dearest of them asks for it under any rule. Its version says that it is a ceiling.
     pub(crate) fn dearest<'p>(prices: impl IntoIterator<Item = &'p Self>) -> Option<Self> {
+        let prices: Vec<_> = prices.into_iter().collect();
         let mut dearest: Option<Self> = None;
-        for price in prices {
+        for price in &prices {
             let top = dearest.get_or_insert_with(|| {
                 let version = format!("{}-ceiling", price.version).into();
                 Self::new(version, price.base, Vec::new(), Vec::new())
@@ -125,14 +126,12 @@ impl Price {
                     None => top.residencies.push((*place, *times)),
                 }
             }
-            for (unit, rate) in &price.units {
-                match top.units.iter_mut().find(|(known, _)| known == unit) {
-                    Some((_, known)) => *known = (*known).max(*rate),
-                    None => top.units.push((*unit, *rate)),
-                }
-            }
         }
-        dearest
+        let mut dearest = dearest?;
+        // What one list names, another may price by what it falls back to.
+        let most = |unit: Unit| prices.iter().filter_map(|price| price.unit(unit)).max();
+        dearest.units = Unit::ALL.iter().filter_map(|unit| Some((*unit, most(*unit)?))).collect();
+        Some(dearest)
     }
 }
 

@@ -119,7 +119,7 @@ impl Units {
 
     /// The seconds of so long a time; one that has begun counts.
     pub fn begun_seconds(time: Duration) -> u64 {
-        time.as_secs() + u64::from(time.subsec_nanos() > 0)
+        time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
     }
 
     /// All searches of the web, however much is read of them.

@@ -1,5 +1,7 @@
 //! What a text cites, both ways: places in a text with the sources of each.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use types::Json;
 
@@ -71,11 +73,17 @@ pub(super) fn read(said: &Json, is_in_text: bool) -> Vec<Citation> {
     read.sources.into_iter().take(MOST).map(one).collect()
 }
 
+/// As far as texts are gone through to say again what is cited, in characters. Elsewhere any number of citations may be
+/// about all of a text.
+const MOST_REPEATED: u64 = 1 << 24;
+
 #[derive(Serialize)]
 struct Written<'a> {
     start: u64,
     end: u64,
-    text: String,
+    /// What stands there, as long as that is not more than anybody writes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
     sources: [WrittenSource<'a>; 1],
     content_index: u32,
     r#type: &'static str,
@@ -98,12 +106,18 @@ struct WrittenDocument<'a> {
     snippet: &'a str,
 }
 
+/// What stands there in a text, if there is enough `left` to look it up.
+fn repeated(text: &str, start: u64, end: u64, left: &mut u64) -> Option<String> {
+    *left = left.checked_sub(end.min(text.len() as u64))?;
+    Some(between(text, start, end))
+}
+
 /// The citations of the part with this number and text as they are written; what the wire has no word for is left out.
 pub(super) fn written(citations: &[Citation], part: u32, text: &str) -> Vec<Json> {
-    let mut written: Vec<Json> = Vec::new();
+    let (mut written, mut seen, mut left) = (Vec::new(), HashSet::new(), MOST_REPEATED);
     for citation in citations {
         if let Some(own) = citation.own(ID) {
-            if !written.contains(own) {
+            if seen.insert(own.as_str()) {
                 written.push(own.clone());
             }
             continue;
@@ -118,7 +132,7 @@ pub(super) fn written(citations: &[Citation], part: u32, text: &str) -> Vec<Json
         written.extend(Json::of(&Written {
             start,
             end,
-            text: between(text, start, end),
+            text: repeated(text, start, end, &mut left),
             sources: [WrittenSource { r#type: "document", id, document }],
             content_index: part,
             r#type: TEXT,

@@ -127,11 +127,11 @@ impl<V> ReadAnswer<V> {
     fn usage(&self) -> Option<Usage> {
         let statistics =
             self.predictions.iter().filter_map(|prediction| prediction.embeddings.statistics.as_ref());
-        let tokens: Vec<u64> = statistics.filter_map(|told| Some(told.token_count?.0)).collect();
+        let tokens = statistics.filter_map(|told| Some(told.token_count?.0)).reduce(u64::saturating_add);
         let characters = self.metadata.as_ref().and_then(|told| told.billable_character_count);
-        let is_told = !tokens.is_empty() || characters.is_some();
+        let is_told = tokens.is_some() || characters.is_some();
         let units = Units { input_character: characters.map_or(0, |count| count.0), ..Units::default() };
-        is_told.then(|| Usage { input: Tokens(tokens.iter().sum()), units, ..Usage::default() })
+        is_told.then(|| Usage { input: Tokens(tokens.unwrap_or_default()), units, ..Usage::default() })
     }
 }
 

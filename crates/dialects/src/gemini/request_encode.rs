@@ -12,6 +12,7 @@ use super::wire::{self, ContentOut};
 use super::{ID, schema};
 use crate::extras::{Named, carry};
 use crate::place::told;
+use crate::sampling::single_choice;
 use crate::{EncodeError, Encoded, ToolNames, quirks};
 
 /// The most texts to stop at that the wire takes.
@@ -97,6 +98,9 @@ struct Format<'a> {
 
 /// Writes a request for an upstream that speaks this language.
 pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
+    if target.has_quirk(quirks::SINGLE_CHOICE) {
+        single_choice(conversation)?;
+    }
     let tool_names = ToolNames::default();
     let mut writer = Writer { asked: conversation, target, changes: Vec::new(), tool_names };
     let (system, contents) = writer.contents()?;
@@ -173,9 +177,6 @@ impl<'a> Writer<'a> {
             self.take("temperature", &mut written.temperature);
             self.take("top_p", &mut written.top_p);
             self.take("top_k", &mut written.top_k);
-        }
-        if self.target.has_quirk(quirks::SINGLE_CHOICE) {
-            self.take("n", &mut written.candidate_count);
         }
         if self.target.has_quirk(quirks::NO_STOP) && !std::mem::take(&mut written.stop_sequences).is_empty() {
             self.dropped("stop");

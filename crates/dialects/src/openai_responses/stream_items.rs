@@ -31,6 +31,8 @@ pub(super) struct Items {
 struct Item {
     /// The open and closed blocks of its parts, by the part's number.
     parts: BTreeMap<u64, Part>,
+    /// The parts that are open, or cite what has not been told.
+    unsettled: Vec<u64>,
     /// The part of the summary that came last.
     summary: Option<u64>,
     /// Whether its reasoning is told whole, so that its summary is of no use.
@@ -132,8 +134,11 @@ impl Items {
 
     /// Where a text took something from.
     pub(super) fn cite(&mut self, at: (u64, u64), cited: Option<Citation>) {
-        let part = self.known.get_mut(&at.0).and_then(|item| item.parts.get_mut(&at.1));
-        if let (Some(part), Some(cited)) = (part, cited) {
+        let Some(item) = self.known.get_mut(&at.0) else { return };
+        if let (Some(part), Some(cited)) = (item.parts.get_mut(&at.1), cited) {
+            if part.citations.is_empty() {
+                item.unsettled.push(at.1);
+            }
             part.citations.push(cited);
         }
     }
@@ -206,7 +211,8 @@ impl Items {
     pub(super) fn close(&mut self, number: u64, events: &mut Vec<Event>) {
         let Some(item) = self.known.get_mut(&number) else { return };
         let mut cited = Vec::new();
-        for part in item.parts.values_mut() {
+        for part in std::mem::take(&mut item.unsettled) {
+            let Some(part) = item.parts.get_mut(&part) else { continue };
             if std::mem::take(&mut part.is_open) {
                 events.push(Event::Close { choice: 0, block: part.block });
             }
@@ -261,9 +267,11 @@ impl Items {
     }
 
     fn cite_all(&mut self, at: (u64, u64), cited: Vec<Citation>) {
-        let part = self.known.get_mut(&at.0).and_then(|item| item.parts.get_mut(&at.1));
+        let Some(item) = self.known.get_mut(&at.0) else { return };
+        let part = item.parts.get_mut(&at.1);
         // They may have come one by one.
         if let Some(part) = part.filter(|part| part.cited + part.citations.len() < cited.len()) {
+            item.unsettled.push(at.1);
             part.citations = cited.into_iter().skip(part.cited).collect();
         }
     }
@@ -304,7 +312,9 @@ impl Items {
             events.push(Event::Open { choice: 0, block, opening });
             let begun =
                 Part { block, kind, has_content: false, is_open: true, citations: Vec::new(), cited: 0 };
-            self.known.entry(number).or_default().parts.insert(part, begun);
+            let item = self.known.entry(number).or_default();
+            item.unsettled.push(part);
+            item.parts.insert(part, begun);
         }
         self.known.get_mut(&number)?.parts.get_mut(&part)
     }

@@ -177,14 +177,17 @@ impl<M: Metric> Family<M> {
     /// Records in the series with these label values, in the order of the family's labels.
     pub(crate) fn with(&self, values: &[&str], record: impl FnOnce(&M)) {
         debug_assert_eq!(values.len(), self.spec.labels.len(), "{}", self.spec.name);
-        if let Some(known) = self.series.known.load().get(&Wanted(values)) {
-            return record(known);
+        match self.series.known.load().get(&Wanted(values)) {
+            Some(known) => record(known),
+            None => record(&self.series(values)),
         }
-        record(&self.series(values));
     }
 
     /// The series with these label values, to keep.
     pub(crate) fn series(&self, values: &[&str]) -> Arc<M> {
+        if let Some(known) = self.series.known.load().get(&Wanted(values)) {
+            return Arc::clone(known);
+        }
         let make = || M::new(self.spec.unit);
         let others = || self.series.add(&vec![OVERFLOW; values.len()], usize::MAX, make);
         self.series.add(values, MAX_SERIES, make).or_else(others).unwrap_or_else(|| Arc::new(make()))
