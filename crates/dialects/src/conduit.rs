@@ -16,6 +16,9 @@ pub trait Conduit: Send {
     /// The upstream's body has ended: completes the answer, or says that it broke off.
     fn end(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault>;
 
+    /// The answer breaks off here: what has to be written down before it is settled is written down now.
+    fn stop(&mut self) {}
+
     /// Says to the caller that the answer ends here by an error, where what has been passed on decides how that is
     /// said. `None` where [`crate::Dialect::encode_stream_error`] says it.
     fn fail(&mut self, _refusal: &Refusal) -> Option<Vec<u8>> {

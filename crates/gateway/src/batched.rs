@@ -137,6 +137,10 @@ impl Conduit for Batched {
         Ok(())
     }
 
+    fn stop(&mut self) {
+        self.keep();
+    }
+
     fn tally(&self) -> &Tally {
         &self.tally
     }

@@ -90,6 +90,11 @@ impl Source {
         self.conduit.tally()
     }
 
+    /// The answer breaks off here, and is settled next.
+    pub(crate) fn stop(&mut self) {
+        self.conduit.stop();
+    }
+
     /// What the caller is told where the answer breaks off, if that depends on what it has been told before.
     pub(crate) fn fail(&mut self, refusal: &Refusal) -> Option<Vec<u8>> {
         self.conduit.fail(refusal)

@@ -182,6 +182,7 @@ impl Relay {
             return;
         }
         self.account.look();
+        self.source.stop();
         self.account.note(self.source.tally());
         let cause = if let Cause::Upstream(fault) = cause {
             let fault = self.account.classified(fault);

@@ -286,8 +286,13 @@ mod tests {
     #[test]
     fn what_the_client_caused_never_opens_it() {
         let mut breaker = Breaker::new(CONFIG);
-        for kind in [FaultKind::ClientGone, FaultKind::Invalid, FaultKind::ContextLength, FaultKind::Filtered]
-        {
+        for kind in [
+            FaultKind::ClientGone,
+            FaultKind::Invalid,
+            FaultKind::ContextLength,
+            FaultKind::Filtered,
+            FaultKind::ForeignProof,
+        ] {
             for _ in 0..10 {
                 breaker.report(Claim::Granted, Outcome::Failed(kind, None), at(0));
             }

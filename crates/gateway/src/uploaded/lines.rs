@@ -197,3 +197,81 @@ impl Lines {
         self.found.take().filter(|_| self.purpose != Purpose::Other).map_or(Ok(()), Err)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use auth::{Marks, Principal};
+    use dialects::Dialect as _;
+    use dialects::openai_chat::OpenAiChat;
+
+    use super::*;
+    use crate::references::Whose;
+    use crate::{Destination, DestinationConfig, UnknownPrice};
+
+    /// A file that goes to the provider `a`, and the id here of one that is kept there.
+    fn reading() -> (Reading, String) {
+        let data = tempfile::tempdir().unwrap();
+        let marks = Arc::new(Marks::open(data.path()).unwrap());
+        let principal = Arc::new(Principal::anonymous());
+        let marked = marks.mark(&"a".into(), "file-a", &principal.tenant);
+        let destination = Destination::new(DestinationConfig {
+            name: "a".into(),
+            origin: None,
+            endpoints: Vec::new(),
+            headers: http::HeaderMap::new(),
+            credential: None,
+            passthrough: None,
+            catalogue: Arc::clone(providers::Catalogue::embedded().unwrap().provider("openai").unwrap()),
+            quirks: Vec::new(),
+            unknown_price: UnknownPrice::Free,
+        });
+        let (whose, destination) = (Whose { marks, principal }, Arc::new(destination));
+        let (names, boundary) = (OpenAiChat.file_names(), Some(b"--x".to_vec()));
+        (Reading { whose, destination, names, depth: 128, boundary }, marked)
+    }
+
+    /// What goes on of a file that comes in pieces of this size.
+    fn passed(file: impl Fn(&str) -> String, size: usize) -> Result<(String, String), Cause> {
+        let (reading, marked) = reading();
+        let (mut lines, mut out, file) = (Lines::new(reading), Vec::new(), file(&marked));
+        for piece in file.as_bytes().chunks(size) {
+            lines.push(piece, &mut out)?;
+        }
+        lines.end(&mut out)?;
+        Ok((String::from_utf8(out).unwrap(), file.replace(&marked, "file-a")))
+    }
+
+    const SIZES: [usize; 7] = [1, 2, 7, 64, 1_000, 300_000, 1_000_000];
+
+    #[test]
+    fn any_split_of_a_file_comes_to_the_same() {
+        for size in SIZES {
+            let file = |id: &str| {
+                let about = format!(r#"{{"body":{{"file":{{"file_id":"{id}"}}}}}}"#);
+                let long = format!(r#"{{"body":{{"input":"{}"}}}}"#, "x".repeat(LONGEST));
+                format!(
+                    "--x\r\ncontent-disposition: form-data; name=file\r\n\r\n{about}\r\n{long}\n{about}\r\n--x--\r\n"
+                )
+            };
+            let (out, expect) = passed(file, size).unwrap();
+            assert_eq!(
+                (out.len(), out.replace(' ', "")),
+                (file(&reading().1).len(), expect.replace(' ', "")),
+                "{size}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_split_of_a_file_hides_what_it_names() {
+        for size in SIZES {
+            for filler in [1, LONGEST] {
+                let filler = "x".repeat(filler);
+                let file = |_: &str| format!(r#"{{"body":{{"input":"{filler}","image_url":"gs://b/x"}}}}"#);
+                assert!(passed(file, size).is_err(), "{size}");
+            }
+        }
+    }
+}
