@@ -10,6 +10,7 @@ use super::proofs::ExtraContent;
 use super::usage::{ReadUsage, WrappedUsage, WriteUsage};
 use super::wire::{CalledFunction, FunctionCall, ThinkingBlock, WireToolCall};
 use super::{answer_id, call_id};
+use crate::citations::{self, Citation};
 use crate::extras::Named;
 use crate::object::{Object, Path, keep_part, lenient, lenient_text};
 use crate::openai_family::error::{fault_inside, unreadable};
@@ -19,7 +20,7 @@ use crate::scanner;
 use crate::shape::LongText;
 use crate::surrogates::mend;
 use crate::vocabulary::Said;
-use crate::{Asked, Calls, DecodeError, citations};
+use crate::{Asked, Calls, DecodeError};
 
 /// Reads a whole answer.
 pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
@@ -39,6 +40,11 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, Fault> {
         let (index, mut choice) = choice(part, index, &Path::Item(&path, index))?;
         identify(&mut choice.content, id.as_deref().unwrap_or_default(), index);
         read.push((index, choice));
+    }
+    let mut list = |name: &str| object.take_part(name).ok().flatten().map(Part::written);
+    let sources = cited::sources(list("search_results"), list("citations"));
+    for (_, choice) in &mut read {
+        cite(&sources, &mut choice.content);
     }
     read.sort_by_key(|(index, _)| *index);
     Ok(Answer {
@@ -112,13 +118,23 @@ fn own_fields(message: Object<'_, '_>, content: &mut Vec<Content>) {
     for (name, json) in message.rest().filter(|(_, json)| !is_empty(json)) {
         if name == "annotations" {
             let said: Vec<_> = json.to::<Vec<Json>>().unwrap_or_default().iter().map(cited::read).collect();
-            let last = content.iter().rposition(|content| matches!(content, Content::Text { .. }));
-            let behind = last.map_or(content.len(), |last| last + 1);
-            content.splice(behind..behind, citations::block(&said));
-        } else if name == "audio" {
+            cite(&said, content);
+        } else if name == "audio" || name == "images" {
             content.push(message_field((name, json)));
         }
     }
+}
+
+/// Puts what an answer cites behind its last text, unless something already stands there.
+fn cite(said: &[Citation], content: &mut Vec<Content>) {
+    let is_cited =
+        |content: &Content| matches!(content, Content::Opaque { kind, .. } if kind == citations::KIND);
+    if content.iter().any(is_cited) {
+        return;
+    }
+    let last = content.iter().rposition(|content| matches!(content, Content::Text { .. }));
+    let behind = last.map_or(content.len(), |last| last + 1);
+    content.splice(behind..behind, citations::block(said));
 }
 
 /// The reason behind a `finish_reason`; `None` for an empty one, a fault where the provider says that it failed. Some

@@ -7,8 +7,10 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use types::{Json, ServiceTier, Usage};
 
+use super::cited;
 use super::proofs::ExtraContent;
 use super::usage::{ReadUsage, WrappedUsage};
+use crate::citations::Citation;
 use crate::openai_family::lenient;
 
 #[derive(Deserialize)]
@@ -29,9 +31,18 @@ pub(super) struct Chunk<'a> {
     service_tier: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     pub(super) error: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    search_results: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    citations: Option<&'a RawValue>,
 }
 
 impl Chunk<'_> {
+    /// The sources that are named beside the answer.
+    pub(super) fn sources(&self) -> Vec<Citation> {
+        cited::sources(self.search_results.map(RawValue::get), self.citations.map(RawValue::get))
+    }
+
     /// The usage, at its usual place or wrapped.
     pub(super) fn usage(&self) -> Option<Usage> {
         let usage = self.usage.as_ref().or_else(|| self.x_groq.as_ref()?.usage.as_ref())?;
@@ -77,6 +88,8 @@ pub(super) struct ChunkDelta<'a> {
     pub(super) audio: Option<Map<String, Value>>,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) annotations: Option<Vec<Json>>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) images: Option<Vec<Json>>,
 }
 
 impl<'a> ChunkDelta<'a> {

@@ -27,12 +27,45 @@ struct Page<'a> {
     url: Cow<'a, str>,
 }
 
+/// The one kind of annotation.
+const URL_CITATION: &str = "url_citation";
+
 /// Reads an annotation.
 pub(super) fn read(said: &Json) -> Citation {
     let page = said.to::<Read<'_>>().and_then(|read| read.url_citation);
     let Some(page) = page else { return Citation::of(Source::Own, ID, said.clone()) };
     let citation = Citation::of(Source::Page { url: page.url.into_owned() }, ID, said.clone());
     Citation { title: page.title.into_owned(), start: page.start_index, end: page.end_index, ..citation }
+}
+
+/// Something that a provider has found on the web.
+#[derive(Deserialize)]
+struct Found<'a> {
+    #[serde(borrow)]
+    url: Cow<'a, str>,
+    #[serde(borrow, default)]
+    title: Cow<'a, str>,
+}
+
+/// The most sources of an answer that are read. Nobody shows more.
+const MOST: usize = 1000;
+
+/// The sources that some providers name beside an answer, without places in its text: `search_results`, or else
+/// `citations`, which has the addresses alone.
+pub(super) fn sources(found: Option<&str>, addresses: Option<&str>) -> Vec<Citation> {
+    let found: Vec<Found<'_>> = found.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+    if !found.is_empty() {
+        return found.into_iter().take(MOST).filter_map(|found| of_page(found.url, found.title)).collect();
+    }
+    let addresses: Vec<String> =
+        addresses.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+    addresses.into_iter().take(MOST).filter_map(|url| of_page(url.into(), Cow::default())).collect()
+}
+
+/// A page as an annotation without a place would have it.
+fn of_page(url: Cow<'_, str>, title: Cow<'_, str>) -> Option<Citation> {
+    let url_citation = Page { end_index: 0, start_index: 0, title, url };
+    Some(read(&Json::of(&Written { r#type: URL_CITATION, url_citation })?))
 }
 
 #[derive(Serialize)]
@@ -51,5 +84,5 @@ pub(super) fn written(citation: &Citation, before: u64) -> Option<Json> {
         (before.saturating_add(citation.start), before.saturating_add(citation.end));
     let url_citation =
         Page { end_index, start_index, title: citation.title.as_str().into(), url: url.into() };
-    Json::of(&Written { r#type: "url_citation", url_citation })
+    Json::of(&Written { r#type: URL_CITATION, url_citation })
 }

@@ -32,6 +32,8 @@ pub(super) struct StreamDecoder {
     is_done: bool,
     id: String,
     choices: Vec<OpenChoice>,
+    /// The sources that are named beside the answer; some providers name them again in every chunk.
+    sources: Vec<Citation>,
 }
 
 impl Decoder for StreamDecoder {
@@ -54,6 +56,10 @@ impl Decoder for StreamDecoder {
         self.start(&chunk, events);
         for (position, choice) in (0..).zip(chunk.choices.iter().flatten()) {
             self.choice(position, choice, events)?;
+        }
+        let sources = chunk.sources();
+        if !sources.is_empty() {
+            self.sources = sources;
         }
         if let Some(usage) = chunk.usage() {
             events.push(Event::Usage(usage));
@@ -129,7 +135,7 @@ impl StreamDecoder {
         for (index, open) in (0..).zip(&mut self.choices) {
             let mut blocks = Blocks { choice: index, answer: &self.id, state: &mut open.blocks, events };
             blocks.close_all(&mut open.tools);
-            blocks.own_fields();
+            blocks.own_fields(&self.sources);
             let stop_sequence = open.stop_sequence.take();
             let reason = match &stop_sequence {
                 Some(_) => StopReason::StopSequence,
@@ -175,8 +181,11 @@ pub(super) struct BlockState {
     thought: String,
     /// What is spoken, which is told when all of it is there.
     audio: Map<String, Value>,
+    /// What is drawn, which is told at the end too.
+    images: Vec<Json>,
     /// What the text cites, which is told when it has ended.
     cited: Vec<Citation>,
+    has_cited: bool,
     pub(super) said: Said,
 }
 
@@ -211,6 +220,7 @@ impl Blocks<'_> {
             self.words(Words::Refusal, text);
         }
         self.state.cited.extend(delta.annotations.iter().flatten().map(cited::read));
+        self.state.images.extend(delta.images.iter().flatten().cloned());
         for (name, value) in delta.audio.iter().flatten() {
             match (self.state.audio.get_mut(name), value) {
                 (Some(Value::String(text)), Value::String(piece)) if name != "id" => text.push_str(piece),
@@ -236,13 +246,13 @@ impl Blocks<'_> {
                     self.words(Words::Thinking, &text);
                     self.thinking_block(None, signature.as_deref(), None);
                 }
-                // References, pictures and the like have no place in a stream.
+                Ok(Content::Opaque { kind, json }) => self.whole(Opening::Opaque { kind, json }),
+                Ok(Content::RedactedThinking { data }) => self.whole(Opening::RedactedThinking { data }),
+                // Pictures and the like have no place in an answer's content.
                 Ok(
                     Content::Audio(_)
                     | Content::Document(_)
                     | Content::Image(_)
-                    | Content::Opaque { .. }
-                    | Content::RedactedThinking { .. }
                     | Content::ToolCall { .. }
                     | Content::ToolResult { .. },
                 )
@@ -288,8 +298,7 @@ impl Blocks<'_> {
     /// A block of reasoning with its proof. Its text may repeat what the deltas before it said.
     fn thinking_block(&mut self, text: Option<&str>, signature: Option<&str>, data: Option<&str>) {
         if let Some(data) = data {
-            let block = self.open(Opening::RedactedThinking { data: data.to_owned() });
-            self.events.push(Event::Close { choice: self.choice, block });
+            self.whole(Opening::RedactedThinking { data: data.to_owned() });
         }
         if let Some(text) = text
             && !self.state.thought.ends_with(text)
@@ -314,15 +323,26 @@ impl Blocks<'_> {
         block
     }
 
-    /// Parts of an answer that only this language has.
-    fn own_fields(&mut self) {
+    /// A block that is complete as it begins.
+    fn whole(&mut self, opening: Opening) {
+        let block = self.open(opening);
+        self.events.push(Event::Close { choice: self.choice, block });
+    }
+
+    /// Parts of an answer that only this language has, and the sources beside it, unless its text has cited its own.
+    fn own_fields(&mut self, sources: &[Citation]) {
+        if !self.state.has_cited && self.state.cited.is_empty() {
+            self.state.cited.extend_from_slice(sources);
+        }
         self.cite();
         let audio = std::mem::take(&mut self.state.audio);
-        let json = Json::of(&audio).filter(|_| !audio.is_empty());
-        let said = json.map(|json| message_decode::message_field(("audio".to_owned(), json)));
-        if let Some(Content::Opaque { kind, json }) = said {
-            let block = self.open(Opening::Opaque { kind, json });
-            self.events.push(Event::Close { choice: self.choice, block });
+        let images = std::mem::take(&mut self.state.images);
+        let audio = Json::of(&audio).filter(|_| !audio.is_empty()).map(|json| ("audio", json));
+        let images = Json::of(&images).filter(|_| !images.is_empty()).map(|json| ("images", json));
+        for (name, json) in audio.into_iter().chain(images) {
+            if let Content::Opaque { kind, json } = message_decode::message_field((name.to_owned(), json)) {
+                self.whole(Opening::Opaque { kind, json });
+            }
         }
     }
 
@@ -341,6 +361,7 @@ impl Blocks<'_> {
         let cited = std::mem::take(&mut self.state.cited);
         if let Some(events) = citations::events(&cited, self.choice, self.state.next) {
             self.state.next += 1;
+            self.state.has_cited = true;
             self.events.extend(events);
         }
     }

@@ -287,6 +287,50 @@ fn a_citation_that_is_not_understood_is_told() {
 }
 
 #[test]
+fn sources_beside_an_answer_are_its_text_s() {
+    let results = json!([{"title": "A", "url": "https://a.test/", "date": null}, {"title": "B", "url": "https://b.test/"}]);
+    let urls = json!(["https://a.test/", "https://b.test/"]);
+    let answer = |name: &str, sources: &Value| json!({"id": "c", "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Three [1]."}}], name: sources});
+    let chunk = |delta: Value, end: Value, sources: &Value| json!({"id": "c", "choices": [{"index": 0, "delta": delta, "finish_reason": end}], "search_results": sources});
+    let page = |url: &str, title: &str| json!({"type": "url_citation", "url": url, "title": title, "start_index": 0, "end_index": 0});
+    let place = "/output/0/content/0/annotations";
+    let titled = json!([page("https://a.test/", "A"), page("https://b.test/", "B")]);
+    let bare = json!([page("https://a.test/", ""), page("https://b.test/", "")]);
+    check(("openai_chat", "openai_responses"), &answer("search_results", &results), place, &titled, &[]);
+    check(("openai_chat", "openai_responses"), &answer("citations", &urls), place, &bare, &[]);
+    let pieces = [
+        chunk(json!({"content": "Three"}), Value::Null, &results),
+        chunk(json!({"content": " [1]."}), json!("stop"), &results),
+    ];
+    for caller in CITERS.into_iter().filter(|caller| *caller != "openai_chat") {
+        for delivery in [STREAM, Delivery::Whole] {
+            let (said, _) = read_pieces("openai_chat", caller, delivery, &pieces);
+            assert_eq!(
+                said.matches("https://b.test/").count(),
+                said.matches("https://a.test/").count(),
+                "{caller}: {said}"
+            );
+            assert!(said.contains("https://b.test/"), "{caller}: {said}");
+        }
+    }
+}
+
+#[test]
+fn what_is_drawn_or_unknown_is_told_where_it_cannot_be_said() {
+    let picture = json!([{"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}]);
+    let parts = json!([{"type": "text", "text": "Here."}, {"type": "reference", "reference_ids": [1]}]);
+    let answer = json!({"id": "c", "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": parts, "images": picture}}]});
+    let lost = ["dropped;answer.reference", "dropped;answer.images"];
+    check(("openai_chat", "anthropic"), &answer, "/content/0/text", &json!("Here."), &lost);
+    let delta = json!({"content": parts, "images": picture});
+    let pieces = [json!({"id": "c", "choices": [{"index": 0, "delta": delta, "finish_reason": "stop"}]})];
+    let (_, told) = read_pieces("openai_chat", "anthropic", STREAM, &pieces);
+    assert_eq!(told, lost);
+    let (said, told) = read_pieces("openai_chat", "openai_chat", Delivery::Whole, &pieces);
+    assert!(said.contains("iVBORw0KGgo=") && told == ["dropped;answer.reference"], "{told:?} of {said}");
+}
+
+#[test]
 fn what_several_texts_cite_stands_in_one_field() {
     let page = |url: &str| json!([{"type": "web_search_result_location", "url": url, "title": "T", "encrypted_index": "Eo8B", "cited_text": ""}]);
     let answer = json!({"id": "msg_1", "stop_reason": "end_turn", "content": [
