@@ -7,6 +7,11 @@ use types::conversation::{Content, Message};
 
 use crate::openai_family::shared::{self, CUSTOM_CALL};
 
+/// What stands in front of what a tool shows, in languages where only a person can show something.
+pub(crate) fn attached(call_id: &str) -> String {
+    format!("Attached to the result of tool call {call_id}:")
+}
+
 /// The message and the block in it.
 type At = (usize, usize);
 

@@ -8,7 +8,7 @@ use super::request_encode::Writer;
 use super::wire::{CallOut, ImageOut, MessageOut, Part, is_own};
 use crate::media::{data_url, image_mime, is_base64, is_web, text_of};
 use crate::quirks;
-use crate::tool_answers::ToolAnswers;
+use crate::tool_answers::{ToolAnswers, attached};
 use crate::turns::{may_say, role_word};
 
 impl<'a> Writer<'a> {
@@ -27,7 +27,23 @@ impl<'a> Writer<'a> {
                 written.extend(content.and_then(|content| self.tool_answer(content, &path)));
             }
         }
+        self.show(&mut written);
         written
+    }
+
+    /// Shows what the answers of tools in front have shown: it waits for the last of them, because nothing may stand
+    /// between a call and its answers.
+    fn show(&mut self, written: &mut Vec<MessageOut<'a>>) {
+        let content = std::mem::take(&mut self.shown);
+        written.extend(says_something(MessageOut { role: "user", content, ..MessageOut::default() }));
+    }
+
+    /// Writes a message that is no tool's answer, if anything is said in it.
+    fn say(&mut self, message: MessageOut<'a>, written: &mut Vec<MessageOut<'a>>) {
+        if let Some(message) = says_something(message) {
+            self.show(written);
+            written.push(message);
+        }
     }
 
     fn message(
@@ -55,7 +71,7 @@ impl<'a> Writer<'a> {
             match content {
                 Content::ToolResult { .. } => {
                     let before = std::mem::replace(&mut current, new());
-                    written.extend(says_something(before));
+                    self.say(before, written);
                     written.extend(self.tool_answer(content, &path));
                 }
                 // With calls, the wire has it as the plan they were made by.
@@ -81,7 +97,7 @@ impl<'a> Writer<'a> {
                 }
             }
         }
-        written.extend(says_something(current));
+        self.say(current, written);
     }
 
     /// A part of a message's content.
@@ -149,23 +165,33 @@ impl<'a> Writer<'a> {
         Some(self.result(call_id, content, path))
     }
 
-    /// A tool's answer, as the message that it is on the wire: it holds text alone.
+    /// A tool's answer, as the message that it is on the wire: it holds text alone, and pictures are shown behind it.
     fn result(&mut self, call_id: &'a str, content: &'a [Content], path: &str) -> MessageOut<'a> {
         let mut parts = Vec::with_capacity(content.len());
+        let mut shown = Vec::new();
         for (at, content) in content.iter().enumerate() {
             let path = format!("{path}.content[{at}]");
             match content {
+                Content::Image(_) => {
+                    if let Some(part) = self.part(content, &path) {
+                        self.changes.push(Change::emulated(path));
+                        shown.push(part);
+                    }
+                }
                 Content::Text { .. } | Content::Document(_) | Content::Opaque { .. } => {
                     parts.extend(self.part(content, &path));
                 }
                 Content::Audio(_)
-                | Content::Image(_)
                 | Content::RedactedThinking { .. }
                 | Content::Refusal(_)
                 | Content::Thinking { .. }
                 | Content::ToolCall { .. }
                 | Content::ToolResult { .. } => self.dropped(path),
             }
+        }
+        if !shown.is_empty() {
+            self.shown.push(Part::Text { text: attached(call_id).into() });
+            self.shown.append(&mut shown);
         }
         if parts.is_empty() {
             // The wire wants an answer, however little it says.

@@ -7,7 +7,7 @@ use types::Json;
 use types::conversation::{Change, Conversation, Effort, OutputFormat, Target, Tool, ToolChoice};
 
 use super::ID;
-use super::wire::{FunctionOut, MessageOut, ToolOut, is_own};
+use super::wire::{FunctionOut, MessageOut, Part, ToolOut, is_own};
 use crate::extras::{Named, carry};
 use crate::place::told;
 use crate::sampling::{single_choice, unsaid};
@@ -27,6 +27,8 @@ pub(super) struct Writer<'a> {
     pub(super) asked: &'a Conversation,
     pub(super) target: &'a Target,
     pub(super) changes: Vec<Change>,
+    /// What the last answers of tools have shown, which only a person's message can show.
+    pub(super) shown: Vec<Part<'a>>,
 }
 
 /// A request's body.
@@ -90,7 +92,7 @@ struct Drawing<'a> {
 /// Writes a request for an upstream that speaks this language.
 pub(super) fn encode(conversation: &Conversation, target: &Target) -> Result<Encoded, EncodeError> {
     single_choice(conversation)?;
-    let mut writer = Writer { asked: conversation, target, changes: Vec::new() };
+    let mut writer = Writer { asked: conversation, target, changes: Vec::new(), shown: Vec::new() };
     let messages = writer.messages();
     if messages.is_empty() && !writer.is_own() {
         return Err(EncodeError::nothing_sayable());

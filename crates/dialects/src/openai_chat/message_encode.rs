@@ -14,7 +14,7 @@ use crate::extras::Named;
 use crate::media::{audio_format, data_url, image_mime, is_base64, is_web};
 use crate::object::Path;
 use crate::openai_family::shared;
-use crate::tool_answers::ToolAnswers;
+use crate::tool_answers::{ToolAnswers, attached};
 use crate::{ToolNames, quirks};
 
 /// The messages written so far.
@@ -200,7 +200,7 @@ impl<'c> Writer<'c> {
             *cache_control = cache_control.or(cache);
         }
         if !shown.is_empty() {
-            let text = Cow::Owned(format!("Attached to the result of tool call {call_id}:"));
+            let text = Cow::Owned(attached(call_id));
             self.pending.push(Part::Text { text, cache_control: None });
             self.pending.append(&mut shown);
         }

@@ -78,6 +78,30 @@ fn what_stands_between_a_call_and_its_answer_comes_behind_it() {
 }
 
 #[test]
+fn what_tools_show_is_shown_behind_the_last_of_their_answers() {
+    let picture = json!({"type": "input_image", "image_url": "data:image/png;base64,iVBORw0KGgo="});
+    let shows = |id: &str| json!({"type": "function_call_output", "call_id": id, "output": [picture]});
+    let input = json!([
+        words("user", "go"),
+        call("a"),
+        call("b"),
+        shows("a"),
+        output("b"),
+        words("user", "so"),
+        call("c"),
+        shows("c")
+    ]);
+    for upstream in ["openai_chat", "cohere"] {
+        let (said, told) = ask(upstream, &input);
+        let expect =
+            ["user", "assistant a+b", "tool a", "tool b", "user", "user", "assistant c", "tool c", "user"];
+        assert_eq!(said, owned(&expect), "{upstream}");
+        let is_told = |place: &str| told.contains(&format!("emulated;{place}"));
+        assert!(is_told("input[3].output[0]") && is_told("input[7].output[0]"), "{upstream}: {told:?}");
+    }
+}
+
+#[test]
 fn what_stands_in_order_is_left_alone() {
     check(
         &json!([

@@ -261,7 +261,7 @@ fn what_the_wire_has_no_word_for_is_told() {
         "dropped;messages[0].content[1]",
         "emulated;messages[0].content[2]",
         "dropped;messages[0].content[3].is_error",
-        "dropped;messages[0].content[3].content[0]",
+        "emulated;messages[0].content[3].content[0]",
         "emulated;messages[0].content[3]",
         "dropped;tools[0].function.strict",
         "emulated;reasoning_effort",
