@@ -418,9 +418,10 @@ impl Try<'_> {
         &self,
         (destination, dialect): (&Destination, &dyn Dialect),
         mut head: Parts,
-        mut body: UpstreamBody,
+        body: UpstreamBody,
         account: &mut Account,
     ) -> Result<Begun, Fault> {
+        let mut body = body.unopened();
         if head.status.is_client_error() || head.status.is_server_error() {
             let (fault, text, rest) = self.read_fault(destination, dialect, &head, body).await;
             if matches!(fault.kind, FaultKind::Credential | FaultKind::Quota) {
@@ -432,7 +433,8 @@ impl Try<'_> {
             body = UpstreamBody::Begun(text, Box::new(rest));
         }
         let content_type = head.headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-        let form = StreamForm::of_content_type(content_type).filter(|form| *form == StreamForm::Events);
+        let is_events = |form: &StreamForm| *form == StreamForm::Events && passing::is_plain(&head.headers);
+        let form = StreamForm::of_content_type(content_type).filter(is_events);
         account.facts.form = form.unwrap_or(StreamForm::Bytes);
         account.facts.delivery = form.map_or(Delivery::Whole, |_| Delivery::Stream { include_usage: false });
         let mut source = if let Some(renamed) = self.renamed(&head, account) {

@@ -104,7 +104,7 @@ impl Source {
     pub(crate) fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Result<Step, Fault>> {
         Poll::Ready(match ready!(self.body.poll_data(context)) {
             Some(Ok(bytes)) => self.take(bytes).and_then(|()| self.end_of_length()),
-            Some(Err(_)) => Err(Fault::new(FaultKind::Cut, "the provider's connection broke off")),
+            Some(Err(cut)) => Err(cut.into_fault()),
             None => {
                 self.ended = true;
                 let finished = if self.is_left_over() { Ok(()) } else { self.finish() };

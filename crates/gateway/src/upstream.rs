@@ -3,15 +3,15 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use credentials::AuthorizeError;
 use dialects::Dialect;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use http_body::Body;
-use net::body::Outgoing;
+use net::body::{Coding, Inflate, Malformed, Outgoing};
 use net::client::{Client, Opened, Origin, ResponseBody, SendError, SendTimers};
 use types::{Clock, Fault, FaultKind, Operation, ProviderName};
 
@@ -127,7 +127,7 @@ impl Upstream for NetworkUpstream {
             };
             let request = outgoing(outbound.method, outbound.path, outbound.headers, body);
             let sent = self.client.send(origin, request, outbound.timers).await;
-            sent.map(|response| response.map(UpstreamBody::Network)).map_err(SendFault::Network)
+            sent.map(unpacked).map_err(SendFault::Network)
         })
     }
 }
@@ -192,19 +192,82 @@ pub enum UpstreamBody {
     Builtin(BuiltinBody),
     /// From the network.
     Network(ResponseBody),
+    /// What comes is compressed.
+    Packed(Box<UpstreamBody>, Box<Inflate>),
+    /// It is compressed, and nobody here can read it.
+    Sealed(Box<UpstreamBody>, Box<str>),
 }
 
 /// Why a body broke off.
 #[derive(Debug)]
-pub struct BodyCut;
+pub enum BodyCut {
+    /// The connection ended before it.
+    Connection,
+    /// It is compressed, and not as it says or not to its end.
+    Malformed,
+    /// It is compressed in a way that is not read here.
+    Sealed(Box<str>),
+}
+
+impl BodyCut {
+    /// The fault as callers and breakers see it.
+    pub(crate) fn into_fault(self) -> Fault {
+        match self {
+            Self::Connection => Fault::new(FaultKind::Cut, "the provider's connection broke off"),
+            Self::Malformed => {
+                Fault::new(FaultKind::Unreadable, "the provider's answer cannot be decompressed")
+            }
+            Self::Sealed(coding) => {
+                let sealed =
+                    format!("the provider's answer is compressed with `{coding}`, which is not read here");
+                Fault::new(FaultKind::Unreadable, sealed)
+            }
+        }
+    }
+}
+
+/// The answer as it was before it was compressed, where it is known how. Nobody asks for that, but some servers, and
+/// what stands in front of them, do it all the same.
+fn unpacked(response: http::Response<ResponseBody>) -> http::Response<UpstreamBody> {
+    let (mut head, body) = response.into_parts();
+    let coding = head.headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes);
+    let body = match coding {
+        None => UpstreamBody::Network(body),
+        Some(coding) if coding.eq_ignore_ascii_case(b"identity") => UpstreamBody::Network(body),
+        // A part of it is no beginning of anything, and what has no body has been described only.
+        Some(_) if head.status == StatusCode::PARTIAL_CONTENT || body.is_end_stream() => {
+            UpstreamBody::Network(body)
+        }
+        Some(coding) => {
+            let body = Box::new(UpstreamBody::Network(body));
+            match Coding::named(coding) {
+                Some(known) => {
+                    head.headers.remove(header::CONTENT_ENCODING);
+                    head.headers.remove(header::CONTENT_LENGTH);
+                    UpstreamBody::Packed(body, Box::new(Inflate::new(known)))
+                }
+                None => UpstreamBody::Sealed(body, String::from_utf8_lossy(coding).into()),
+            }
+        }
+    };
+    http::Response::from_parts(head, body)
+}
 
 impl UpstreamBody {
     /// Whether it is known that nothing more comes.
     pub fn is_at_end(&self) -> bool {
         match self {
             Self::Begun(read, rest) => read.is_empty() && rest.is_at_end(),
-            Self::Builtin(_) => false,
+            Self::Builtin(_) | Self::Packed(..) | Self::Sealed(..) => false,
             Self::Network(body) => body.is_end_stream(),
+        }
+    }
+
+    /// The body for whoever passes it on as it is.
+    pub(crate) fn unopened(self) -> Self {
+        match self {
+            Self::Sealed(body, _) => *body,
+            body @ (Self::Begun(..) | Self::Builtin(_) | Self::Network(_) | Self::Packed(..)) => body,
         }
     }
 
@@ -219,16 +282,42 @@ impl UpstreamBody {
             }
             Self::Builtin(body) => body.poll_data(context),
             Self::Network(body) => loop {
-                match std::task::ready!(Pin::new(&mut *body).poll_frame(context)) {
+                match ready!(Pin::new(&mut *body).poll_frame(context)) {
                     Some(Ok(frame)) => {
                         if let Ok(data) = frame.into_data() {
                             return Poll::Ready(Some(Ok(data)));
                         }
                     }
-                    Some(Err(_)) => return Poll::Ready(Some(Err(BodyCut))),
+                    Some(Err(_)) => return Poll::Ready(Some(Err(BodyCut::Connection))),
                     None => return Poll::Ready(None),
                 }
             },
+            Self::Packed(body, inflate) => poll_packed(body, inflate, context),
+            Self::Sealed(_, coding) => Poll::Ready(Some(Err(BodyCut::Sealed(coding.clone())))),
+        }
+    }
+}
+
+/// The next bytes of a compressed body, as they were before.
+fn poll_packed(
+    body: &mut UpstreamBody,
+    inflate: &mut Inflate,
+    context: &mut Context<'_>,
+) -> Poll<Option<Result<Bytes, BodyCut>>> {
+    loop {
+        // A few bytes may be very many: others have their turn between.
+        let budget = ready!(tokio::task::coop::poll_proceed(context));
+        if let Some(bytes) = inflate.give().transpose() {
+            budget.made_progress();
+            return Poll::Ready(Some(bytes.map_err(|Malformed| BodyCut::Malformed)));
+        }
+        match ready!(body.poll_data(context)) {
+            Some(Ok(bytes)) => inflate.push(bytes),
+            Some(Err(cut)) => return Poll::Ready(Some(Err(cut))),
+            None => {
+                let rest = inflate.finish().map_err(|Malformed| BodyCut::Malformed).transpose();
+                return Poll::Ready(rest);
+            }
         }
     }
 }
@@ -253,12 +342,12 @@ impl BuiltinBody {
             });
         }
         if let Some(wait) = &mut self.wait {
-            std::task::ready!(wait.as_mut().poll(context));
+            ready!(wait.as_mut().poll(context));
             self.wait = None;
         }
         Poll::Ready(self.next.take().map(|piece| match piece.what {
             mock::What::Bytes(bytes) => Ok(bytes),
-            mock::What::Cut => Err(BodyCut),
+            mock::What::Cut => Err(BodyCut::Connection),
         }))
     }
 }

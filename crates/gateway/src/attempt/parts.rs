@@ -7,7 +7,7 @@ use types::{Fault, FaultKind, Frame, Usage};
 
 use super::{Begun, Try, Way};
 use crate::account::Account;
-use crate::upstream::{Outbound, OutboundBody, UpstreamBody};
+use crate::upstream::{BodyCut, Outbound, OutboundBody, UpstreamBody};
 use crate::{deadline, heavy, relay};
 
 /// The way of an answer, and how it took the last part's.
@@ -98,7 +98,7 @@ impl Try<'_> {
 async fn gather(body: &mut UpstreamBody, most: usize) -> Result<Bytes, Fault> {
     let mut gathered = BytesMut::new();
     while let Some(piece) = std::future::poll_fn(|context| body.poll_data(context)).await {
-        let piece = piece.map_err(|_| Fault::new(FaultKind::Cut, "the provider's connection broke off"))?;
+        let piece = piece.map_err(BodyCut::into_fault)?;
         if gathered.len() + piece.len() > most {
             let problem = "the provider's answer is larger than the gateway takes in";
             return Err(Fault::new(FaultKind::TooLarge, problem));

@@ -25,6 +25,7 @@ mod ledger;
 mod listings;
 mod observe;
 mod operations;
+mod packed;
 mod passthrough;
 mod prices;
 mod question;
