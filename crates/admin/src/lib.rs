@@ -20,7 +20,7 @@ use types::{Clock, Code, Refusal, RequestId};
 
 pub use health::Readiness;
 use listing::{Asked, Query, Style, Wanted};
-pub use listing::{Listing, ListingConfig};
+pub use listing::{Called, Listing, ListingConfig, Names};
 
 /// The paths that no model answers, and what they need.
 pub struct Site {
@@ -213,10 +213,7 @@ impl Site {
         let query = Query::of(request.uri().query());
         let body = match style(request) {
             Some((Asked { wanted: Wanted::One(model), .. }, style)) => {
-                self.listing.one(&model, style, &principal).ok_or_else(|| {
-                    let message = format!("no model `{model}`; `GET /v1/models` lists what there is");
-                    Refusal::new(Code::ModelNotFound, message).with_param("model")
-                })?
+                self.listing.one(&model, style, &principal)?
             }
             Some((Asked { wanted: Wanted::All, .. }, style)) => self.listing.all(style, query, &principal)?,
             None => return Err(Refusal::new(Code::UnknownPath, "nothing is listed here").into()),

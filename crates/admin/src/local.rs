@@ -52,10 +52,7 @@ pub(crate) async fn show(site: &Site, request: Request<Incoming>, id: RequestId)
     let Some(model) = named else {
         return Err(Refusal::new(Code::InvalidField, "`model` is missing").with_param("model").into());
     };
-    match site.listing.one(model, Style::Local, &principal) {
-        Some(known) => Ok(answer(StatusCode::OK, JSON, known)),
-        None => Err(Refusal::new(Code::ModelNotFound, format!("model '{model}' not found")).into()),
-    }
+    Ok(answer(StatusCode::OK, JSON, site.listing.one(model, Style::Local, &principal)?))
 }
 
 fn unreadable(error: &BodyError) -> Refusal {

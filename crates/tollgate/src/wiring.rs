@@ -4,11 +4,12 @@ mod credentials;
 
 pub(crate) use self::credentials::signs as credential_signs;
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::credentials::{Credential, Plan as CredentialPlan};
-use admin::{Listing, ListingConfig};
+use admin::{Called, Listing, ListingConfig, Names as _};
 use anyhow::{Context, anyhow, bail};
 use gateway::{
     Caps, Destination, DestinationConfig, Directory, Endpoint, Paths, Timers, UnknownPrice, UpstreamPath,
@@ -206,28 +207,53 @@ fn route(model: &ModelSetting) -> Route {
 
 /// The listing of every public name.
 pub(crate) fn listing(
-    router: &Local,
-    directory: &Directory,
+    router: &Arc<Local>,
+    directory: &Arc<Directory>,
     settings: &Settings,
     since: UnixTime,
 ) -> Listing {
-    let names = router.listing();
-    let configs = names.iter().filter_map(|name| {
-        let candidate = match router.resolve(name).ok()? {
+    let names = Names {
+        router: Arc::clone(router),
+        directory: Arc::clone(directory),
+        models: settings.models.clone(),
+    };
+    let listed = router.listing();
+    let called: Vec<_> =
+        listed.iter().filter_map(|name| Some((name.as_str(), names.find(name).ok()?))).collect();
+    let configs = called.iter().map(|(name, called)| ListingConfig {
+        name: ModelName::from(*name),
+        provider: called.provider.clone(),
+        model: called.model.as_deref(),
+    });
+    Listing::new(configs, names, since)
+}
+
+/// What every name calls.
+struct Names {
+    router: Arc<Local>,
+    directory: Arc<Directory>,
+    models: Vec<ModelSetting>,
+}
+
+impl admin::Names for Names {
+    fn find(&self, name: &str) -> Result<Called, Box<dyn Error + Send + Sync>> {
+        let resolved = self.router.resolve(name)?;
+        let nobody = || format!("nobody serves `{name}`");
+        let label = resolved.label();
+        let candidate = match resolved {
             Resolved::Known(candidate)
             | Resolved::Passed(candidate)
             | Resolved::Programmed { candidate, .. } => candidate,
-            Resolved::Route(route) => first_target(settings, &route)?,
+            Resolved::Route(route) => first_target(&self.models, &route).ok_or_else(nobody)?,
         };
-        let model = directory.find(&candidate.provider)?.known(&candidate.model).model.as_deref();
-        let name = ModelName::from(name.as_str());
-        Some(ListingConfig { name, provider: candidate.provider, model })
-    });
-    Listing::new(configs, since)
+        let destination = self.directory.find(&candidate.provider).ok_or_else(nobody)?;
+        let model = destination.known(&candidate.model).model.clone();
+        Ok(Called { label, provider: candidate.provider, model })
+    }
 }
 
-fn first_target(settings: &Settings, route: &ModelName) -> Option<Candidate> {
-    let model = settings.models.iter().find(|model| model.name == *route)?;
+fn first_target(models: &[ModelSetting], route: &ModelName) -> Option<Candidate> {
+    let model = models.iter().find(|model| model.name == *route)?;
     let target = model.targets.first()?;
     Some(Candidate::new(target.provider.clone(), target.model.clone()))
 }

@@ -61,9 +61,10 @@ impl Asked {
         if path == TAGS_PATH {
             return Some(Self { place: Place::Tags, wanted: Wanted::All });
         }
+        let path = path.trim_end_matches('/');
         let below = |place, list: &str, path: &str| {
             let wanted = match path.strip_prefix(list)? {
-                "" | "/" => Wanted::All,
+                "" => Wanted::All,
                 rest => Wanted::One(gateway::decoded(rest.strip_prefix('/')?)),
             };
             Some(Self { place, wanted })
@@ -148,6 +149,7 @@ mod tests {
         }
         check("/v1/models", Place::Shared, None);
         check("/models/", Place::Shared, None);
+        check("/v1/models/a/b/", Place::Shared, Some("a/b"));
         check("/openai/v1/models/a%2Fb", Place::Shared, Some("a/b"));
         check("/v1beta/models/a/b", Place::Beta, Some("a/b"));
         check("/v1beta1/publishers/google/models", Place::Publishers, None);

@@ -13,12 +13,14 @@ mod openai;
 mod page;
 mod query;
 
+use std::error::Error;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use auth::Principal;
 use providers::{Capability, Modality, Model, Task};
 use serde_json::{Value, json};
-use types::{ModelName, ProviderName, Refusal, UnixTime};
+use types::{Code, ModelName, ProviderName, Refusal, UnixTime};
 
 pub(crate) use asked::{Asked, Style, Wanted};
 pub(crate) use query::Query;
@@ -53,10 +55,31 @@ impl ListingConfig<'_> {
     }
 }
 
-/// Every model, written out once: answering is joining.
+/// What can be called by a name that is not listed: without its provider, with a date, or a program of its own.
+pub trait Names: Send + Sync {
+    /// What this name calls.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words for callers.
+    fn find(&self, name: &str) -> Result<Called, Box<dyn Error + Send + Sync>>;
+}
+
+/// What a name calls.
 #[derive(Debug)]
+pub struct Called {
+    /// The name that policies have for it.
+    pub label: ModelName,
+    /// Who serves it, or serves it first.
+    pub provider: ProviderName,
+    /// What the catalogue knows of it.
+    pub model: Option<Arc<Model>>,
+}
+
+/// Every model, written out once: answering is joining.
 pub struct Listing {
     models: Vec<Listed>,
+    names: Box<dyn Names>,
+    since: UnixTime,
 }
 
 #[derive(Debug)]
@@ -100,13 +123,32 @@ impl Listed {
             shown: ollama::shown(config, since).to_string(),
         }
     }
+
+    /// What is said of it alone.
+    fn alone(&self, style: Style) -> String {
+        match style {
+            Style::Anthropic => self.anthropic.clone(),
+            Style::Bedrock => bedrock::one(self),
+            Style::Cohere => self.cohere.clone(),
+            Style::Codex | Style::OpenAi => self.openai.clone(),
+            Style::Gemini => self.gemini.clone(),
+            Style::Mistral => self.mistral.clone(),
+            Style::Local => self.shown.clone(),
+            Style::Publishers => self.published.clone(),
+        }
+    }
 }
 
 impl Listing {
-    /// Lists these models, in this order; `since` is when this gateway began to serve them.
-    pub fn new<'a>(models: impl IntoIterator<Item = ListingConfig<'a>>, since: UnixTime) -> Self {
+    /// Lists these models, in this order, and knows others by `names`; `since` is when this gateway began to serve them.
+    pub fn new<'a>(
+        models: impl IntoIterator<Item = ListingConfig<'a>>,
+        names: impl Names + 'static,
+        since: UnixTime,
+    ) -> Self {
         let listed = models.into_iter().zip(0..);
-        Self { models: listed.map(|(config, priority)| Listed::new(&config, priority, since)).collect() }
+        let models = listed.map(|(config, priority)| Listed::new(&config, priority, since)).collect();
+        Self { models, names: Box::new(names), since }
     }
 
     /// All models that this caller may use, or the page of them that the query asks for.
@@ -139,20 +181,23 @@ impl Listing {
         }
     }
 
-    /// One model, if there is such a one for this caller.
-    pub(crate) fn one(&self, wanted: &str, style: Style, principal: &Principal) -> Option<String> {
+    /// One model.
+    ///
+    /// # Errors
+    /// There is no such one for this caller.
+    pub(crate) fn one(&self, wanted: &str, style: Style, principal: &Principal) -> Result<String, Refusal> {
         let mut called = self.models.iter().filter(|listed| listed.name.as_str() == wanted);
-        let listed = called.find(|listed| principal.may_use(listed.name.as_str()))?;
-        Some(match style {
-            Style::Anthropic => listed.anthropic.clone(),
-            Style::Bedrock => bedrock::one(listed),
-            Style::Cohere => listed.cohere.clone(),
-            Style::Codex | Style::OpenAi => listed.openai.clone(),
-            Style::Gemini => listed.gemini.clone(),
-            Style::Mistral => listed.mistral.clone(),
-            Style::Local => listed.shown.clone(),
-            Style::Publishers => listed.published.clone(),
-        })
+        if let Some(listed) = called.find(|listed| principal.may_use(listed.name.as_str())) {
+            return Ok(listed.alone(style));
+        }
+        let unknown = |problem: String| Refusal::new(Code::ModelNotFound, problem).with_param("model");
+        let found = self.names.find(wanted).map_err(|error| unknown(format!("{error}")))?;
+        let Called { label, provider, model } = found;
+        if !principal.may_use(label.as_str()) && !principal.may_use(wanted) {
+            return Err(unknown(format!("no model `{wanted}`; `GET /v1/models` lists what there is")));
+        }
+        let config = ListingConfig { name: ModelName::from(wanted), provider, model: model.as_deref() };
+        Ok(Listed::new(&config, 0, self.since).alone(style))
     }
 }
 

@@ -185,6 +185,11 @@ async fn a_page_holds_what_a_key_may_use_and_nothing_else() {
         assert!(listed.get("nextPageToken").or(listed.get("next_page_token")).is_none(), "{listed}");
         assert_ne!(listed["has_more"], json!(true), "{listed}");
     }
+    // A name that is not listed is the same model's.
+    for (name, status) in [("mock%3Ftokens=5", 200), ("echo%3Ftokens=5", 404)] {
+        let looked_up = gateway.get(&format!("/v1/models/tollgate/{name}")).key(&key).send().await;
+        assert_eq!(looked_up.status, status, "{}", looked_up.text());
+    }
     // What a key may not use is no place to begin a page at either.
     let behind = gateway.get("/v1/models?after_id=tollgate%2Fecho").key(&key).send().await;
     assert_eq!((behind.status, behind.header("x-tollgate-code")), (400, "TG-0108"));

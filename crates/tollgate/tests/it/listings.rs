@@ -71,3 +71,26 @@ async fn what_is_wrong_with_a_listing_is_told_in_the_language_of_its_path() {
         message(language, &response);
     }
 }
+
+#[tokio::test]
+async fn whatever_can_be_called_can_be_looked_up_by_the_same_name() {
+    let config = "providers: {a: {kind: openai, url: \"http://127.0.0.1:9\", key: sk-a}, tollgate: {}}\nmodels: {smart: a/gpt-4o}\n";
+    let gateway = gateway().config(config).start().await;
+    for (name, owner, window) in [
+        ("smart", "a", json!(128_000)),
+        ("gpt-4o", "a", json!(128_000)),
+        ("a/gpt-4o/", "a", json!(128_000)),
+        ("a/gpt-4o-2024-08-06", "a", json!(128_000)),
+        ("a/of-tomorrow", "a", Value::Null),
+        ("tollgate/mock%3Ftokens=5", "tollgate", Value::Null),
+    ] {
+        let found = gateway.get(&format!("/v1/models/{name}")).send().await.json();
+        let asked = name.trim_end_matches('/').replace("%3F", "?");
+        assert_eq!((&found["id"], &found["owned_by"]), (&json!(asked), &json!(owner)), "{found}");
+        assert_eq!(found["context_length"], window, "{found}");
+    }
+    let nearest = gateway.get("/v1/models/smrt").send().await;
+    assert!(nearest.status == 404 && nearest.text().contains("did you mean `smart`"), "{}", nearest.text());
+    let shown = gateway.post("/api/show", r#"{"model": "gpt-4o"}"#).send().await;
+    assert_eq!(shown.status, 200, "{}", shown.text());
+}
