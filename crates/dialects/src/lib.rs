@@ -48,6 +48,7 @@ mod translation;
 mod trial;
 mod turns;
 mod vocabulary;
+mod whole;
 
 pub mod anthropic;
 pub mod bedrock;

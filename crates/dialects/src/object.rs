@@ -11,6 +11,7 @@ use types::{Json, ModelName};
 use crate::extras::says_nothing;
 use crate::outline::Part;
 use crate::surrogates::mend;
+use crate::whole::{WHOLE, Whole};
 use crate::{DecodeError, Fields, Head, ScanError, scanner};
 
 /// What nobody took of a request's objects, by place.
@@ -168,6 +169,11 @@ impl<'a, 'p> Object<'a, 'p> {
             Ok(value) => Ok(Some(value)),
             Err(_) => Err(Path::Field(self.path, name).wrong(expected)),
         }
+    }
+
+    /// Takes a field that must be a whole number.
+    pub(crate) fn take_whole<T: TryFrom<i128>>(&mut self, name: &str) -> Result<Option<T>, DecodeError> {
+        Ok(self.take_as(name, WHOLE)?.map(|Whole(number)| number))
     }
 
     /// Takes a field that must be text.

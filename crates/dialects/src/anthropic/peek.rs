@@ -8,6 +8,7 @@ use types::conversation::Delivery;
 use types::{Foreseen, ModelName, StreamForm};
 
 use super::wire::wrong;
+use crate::whole::{WHOLE, Whole};
 use crate::{Calls, DecodeError, Fields, Peek, Vectors};
 
 /// The header that names the API version.
@@ -54,7 +55,7 @@ pub(super) fn peek(headers: &HeaderMap, body: &Bytes, fields: &Fields) -> Result
     let version = Version::of(headers)?;
     let model = model(body, fields)?;
     let stream = field::<bool>(body, fields, "stream", "must be true or false")?.unwrap_or_default();
-    let max_tokens = field(body, fields, "max_tokens", "must be a whole number")?;
+    let max_tokens = field(body, fields, "max_tokens", WHOLE)?.map(|Whole(number)| number);
     match value(body, fields, "messages")? {
         Some(list) if list.starts_with(b"[") => {}
         Some(_) => return Err(wrong("messages", "must be a list")),

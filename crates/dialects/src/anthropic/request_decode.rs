@@ -13,6 +13,7 @@ use super::peek::{SAMPLING, Version, not_in_new_version};
 use super::wire::{Object, own_kind, wrong};
 use crate::object::{Readable, keep_part};
 use crate::outline::Part;
+use crate::whole::{WHOLE, Whole};
 use crate::{DecodeError, Head, ScanError, betas};
 
 /// Deeper than any request the gateway lets in.
@@ -150,7 +151,7 @@ fn sampling(object: &mut Object<'_>, version: Version) -> Result<Sampling, Decod
         temperature: object.value("temperature", "must be a number")?,
         top_p: object.value("top_p", "must be a number")?,
         top_k: object.value("top_k", "must be a whole number")?,
-        max_tokens: object.value("max_tokens", "must be a whole number")?,
+        max_tokens: object.value("max_tokens", WHOLE)?.map(|Whole(number)| number),
         stop: object.value("stop_sequences", "must be a list of strings")?.unwrap_or_default(),
         ..Sampling::default()
     };

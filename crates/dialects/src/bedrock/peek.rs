@@ -5,13 +5,14 @@ use serde::Deserialize;
 use types::conversation::Delivery;
 use types::{Foreseen, ModelName, StreamForm};
 
+use crate::whole::Whole;
 use crate::{Calls, DecodeError, Fields, Head, Peek, Streams, Vectors, shape};
 
 /// The part of `inferenceConfig` that matters here.
 #[derive(Deserialize)]
 struct Inference {
     #[serde(rename = "maxTokens")]
-    max_tokens: Option<u64>,
+    max_tokens: Option<Whole<u64>>,
 }
 
 /// Reads the limit of tokens; the model and the delivery are in the path.
@@ -21,13 +22,10 @@ pub(super) fn peek(head: Head<'_>, body: &Bytes, fields: &Fields) -> Result<Peek
         return Err(wrong("messages", "must be an array"));
     }
     let max_tokens = match find(body, fields, "inferenceConfig")? {
-        Some(value) => {
-            shape::object::<Inference>(value)
-                .ok_or_else(|| {
-                    wrong("inferenceConfig", "must be an object whose maxTokens is a whole number")
-                })?
-                .max_tokens
-        }
+        Some(value) => shape::object::<Inference>(value)
+            .ok_or_else(|| wrong("inferenceConfig", "must be an object whose maxTokens is a whole number"))?
+            .max_tokens
+            .map(|Whole(number)| number),
         None => None,
     };
     Ok(Peek {

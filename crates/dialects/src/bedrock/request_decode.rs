@@ -16,7 +16,6 @@ use super::{ID, MAX_DEPTH};
 use crate::object::{Leftovers, Object, Path, Readable, keep};
 use crate::{DecodeError, Head};
 
-const WHOLE: &str = "must be a whole number";
 const NUMBER: &str = "must be a number";
 
 /// Reads a whole request.
@@ -133,7 +132,7 @@ fn sampling(object: &mut Object<'_, '_>) -> Result<Sampling, DecodeError> {
     let sampling = Sampling {
         temperature: config.take_as("temperature", NUMBER)?,
         top_p: config.take_as("topP", NUMBER)?,
-        max_tokens: config.take_as("maxTokens", WHOLE)?,
+        max_tokens: config.take_whole("maxTokens")?,
         stop: config.take_as("stopSequences", "must be an array of strings")?.unwrap_or_default(),
         ..Sampling::default()
     };

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use types::conversation::Delivery;
 use types::{Foreseen, ModelName, StreamForm};
 
+use crate::whole::{WHOLE, Whole};
 use crate::{Calls, DecodeError, Fields, Peek, Vectors};
 
 /// Reads the model, the delivery and the token limit.
@@ -25,8 +26,8 @@ pub(super) fn peek(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
     };
     let max_tokens = match find(body, fields, "max_tokens")? {
         Some(value) => {
-            let limit = serde_json::from_slice(value);
-            Some(limit.map_err(|_| wrong("max_tokens", "must be a whole number"))?)
+            let limit = serde_json::from_slice(value).map(|Whole(number)| number);
+            Some(limit.map_err(|_| wrong("max_tokens", WHOLE))?)
         }
         None => None,
     };

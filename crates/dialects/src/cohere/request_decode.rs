@@ -95,7 +95,7 @@ fn sampling(object: &mut Object<'_, '_>) -> Result<Sampling, DecodeError> {
         frequency_penalty: object.take_as("frequency_penalty", NUMBER)?,
         presence_penalty: object.take_as("presence_penalty", NUMBER)?,
         seed: object.take_as("seed", WHOLE)?,
-        max_tokens: object.take_as("max_tokens", WHOLE)?,
+        max_tokens: object.take_whole("max_tokens")?,
         stop: object.take_as("stop_sequences", "must be an array of strings")?.unwrap_or_default(),
         ..Sampling::default()
     })

@@ -7,6 +7,7 @@ use types::conversation::Delivery;
 use types::{Foreseen, ModelName, StreamForm};
 
 use super::MAX_DEPTH;
+use crate::whole::{WHOLE, Whole};
 use crate::{Calls, DecodeError, Fields, Head, PathSaid, Peek, Streams, Vectors};
 
 /// The publisher whose models have their bare names: on the same cloud, the others' are `{publisher}/{model}`.
@@ -69,7 +70,8 @@ fn max_tokens(config: &[u8]) -> Result<Option<u64>, DecodeError> {
     let fields = Fields::scan(config, MAX_DEPTH).map_err(|_| wrong(FIELD, "must be an object"))?;
     let Some(value) = find(config, &fields, "maxOutputTokens", "max_output_tokens")? else { return Ok(None) };
     let count = serde_json::from_slice(value);
-    count.map(Some).map_err(|_| wrong("generationConfig.maxOutputTokens", "must be a whole number"))
+    let count = count.map(|Whole(number)| Some(number));
+    count.map_err(|_| wrong("generationConfig.maxOutputTokens", WHOLE))
 }
 
 /// The value of a field by either of its spellings, one of which may stand there once; null is nothing.

@@ -142,7 +142,7 @@ fn generation(request: &mut Object<'_, '_>) -> Result<Generation, DecodeError> {
         choices: config.take_as("candidateCount", WHOLE)?,
         logprobs: config.take_as("responseLogprobs", "must be a boolean")?,
         top_logprobs: config.take_as("logprobs", WHOLE)?,
-        max_tokens: config.take_as("maxOutputTokens", WHOLE)?,
+        max_tokens: config.take_whole("maxOutputTokens")?,
         stop: config.take_as("stopSequences", "must be an array of strings")?.unwrap_or_default(),
     };
     let reasoning = reasoning(&mut config)?;

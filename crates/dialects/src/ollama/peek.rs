@@ -5,12 +5,13 @@ use serde::Deserialize;
 use types::conversation::Delivery;
 use types::{Foreseen, ModelName, StreamForm};
 
+use crate::whole::Whole;
 use crate::{Calls, DecodeError, Fields, Peek, Vectors, shape};
 
 /// The part of `options` that matters here.
 #[derive(Deserialize)]
 struct Options {
-    num_predict: Option<i64>,
+    num_predict: Option<Whole<i64>>,
 }
 
 /// Reads the model, the delivery and the token limit.
@@ -33,7 +34,7 @@ pub(super) fn peek(body: &Bytes, fields: &Fields) -> Result<Peek, DecodeError> {
         Some(value) => {
             let options: Options = shape::object(value)
                 .ok_or_else(|| wrong("options", "must be an object whose num_predict is a whole number"))?;
-            options.num_predict.and_then(limit)
+            options.num_predict.and_then(|Whole(number)| limit(number))
         }
         None => None,
     };

@@ -89,7 +89,7 @@ fn sampling(object: &mut Object<'_, '_>) -> Result<Sampling, DecodeError> {
     sampling.frequency_penalty = options.take_as("frequency_penalty", NUMBER)?;
     sampling.presence_penalty = options.take_as("presence_penalty", NUMBER)?;
     sampling.seed = options.take_as("seed", WHOLE)?;
-    sampling.max_tokens = options.take_as("num_predict", WHOLE)?.and_then(limit);
+    sampling.max_tokens = options.take_whole("num_predict")?.and_then(limit);
     sampling.stop = stop(&mut options)?;
     Ok(sampling)
 }

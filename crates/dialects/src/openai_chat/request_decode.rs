@@ -49,8 +49,8 @@ pub(super) fn decode(head: Head<'_>, body: &[u8]) -> Result<Conversation, Decode
 fn sampling(object: &mut Object<'_, '_>) -> Result<Sampling, DecodeError> {
     const NUMBER: &str = "must be a number";
     const WHOLE: &str = "must be a whole number";
-    let newer = object.take_as("max_completion_tokens", WHOLE)?;
-    let older = object.take_as("max_tokens", WHOLE)?;
+    let newer = object.take_whole("max_completion_tokens")?;
+    let older = object.take_whole("max_tokens")?;
     Ok(Sampling {
         temperature: object.take_as("temperature", NUMBER)?,
         top_p: object.take_as("top_p", NUMBER)?,

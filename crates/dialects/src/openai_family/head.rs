@@ -2,6 +2,7 @@
 
 use types::ModelName;
 
+use crate::whole::{WHOLE, Whole};
 use crate::{DecodeError, Fields};
 
 /// The value of a field that must not stand there twice; null is nothing.
@@ -35,7 +36,8 @@ pub(crate) fn flag(body: &[u8], fields: &Fields, name: &str) -> Result<bool, Dec
 /// A field that is a whole number.
 pub(crate) fn whole(body: &[u8], fields: &Fields, name: &str) -> Result<Option<u64>, DecodeError> {
     let Some(value) = find(body, fields, name)? else { return Ok(None) };
-    serde_json::from_slice(value).map(Some).map_err(|_| wrong(name, "must be a whole number"))
+    let number = serde_json::from_slice(value).map(|Whole(number)| Some(number));
+    number.map_err(|_| wrong(name, WHOLE))
 }
 
 /// The error that a field is not what it has to be.

@@ -80,7 +80,7 @@ fn sampling(object: &mut Object<'_, '_>) -> Result<Sampling, DecodeError> {
         presence_penalty: object.take_as("presence_penalty", NUMBER)?,
         logprobs: logprobs(object)?,
         top_logprobs: object.take_as("top_logprobs", WHOLE)?,
-        max_tokens: object.take_as("max_output_tokens", WHOLE)?,
+        max_tokens: object.take_whole("max_output_tokens")?,
         ..Sampling::default()
     })
 }

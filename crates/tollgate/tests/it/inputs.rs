@@ -311,6 +311,52 @@ async fn what_is_not_there_or_not_posted_to_says_so() {
 }
 
 #[tokio::test]
+async fn a_limit_is_a_whole_number_however_it_is_written() {
+    let behind = gateway().start().await;
+    let provider = |name: &str, kind: &str, url: String| {
+        format!("{name}: {{kind: {kind}, url: \"{url}\", key: {}}}", behind.key)
+    };
+    let providers = [
+        provider("oai", "openai", format!("{}/v1", behind.url())),
+        provider("ant", "anthropic", behind.url()),
+        "tollgate: {}".to_owned(),
+    ];
+    let gateway = gateway().config(&format!("providers: {{{}}}\n", providers.join(", "))).start().await;
+    let messages = r#""messages":[{"role":"user","content":"hi"}]"#;
+    for model in ["tollgate/mock", "oai/tollgate/mock", "ant/tollgate/mock"] {
+        let path = model.replace('/', "%2F");
+        for (path, body) in [
+            (CHAT, format!(r#"{{"model":"{model}","max_completion_tokens":LIMIT,{messages}}}"#)),
+            (CHAT, format!(r#"{{"model":"{model}","max_tokens":LIMIT,{messages}}}"#)),
+            (MESSAGES, format!(r#"{{"model":"{model}","max_tokens":LIMIT,{messages}}}"#)),
+            ("/v1/responses", format!(r#"{{"model":"{model}","max_output_tokens":LIMIT,"input":"hi"}}"#)),
+            ("/v2/chat", format!(r#"{{"model":"{model}","max_tokens":LIMIT,{messages}}}"#)),
+            (
+                "/api/chat",
+                format!(r#"{{"model":"{model}","stream":false,"options":{{"num_predict":LIMIT}},{messages}}}"#),
+            ),
+            (
+                &format!("/v1beta/models/{path}:generateContent"),
+                r#"{"generationConfig":{"maxOutputTokens":LIMIT},"contents":[{"parts":[{"text":"hi"}]}]}"#.to_owned(),
+            ),
+            (
+                &format!("/model/{path}/converse"),
+                r#"{"inferenceConfig":{"maxTokens":LIMIT},"messages":[{"role":"user","content":[{"text":"hi"}]}]}"#
+                    .to_owned(),
+            ),
+        ] {
+            for limit in ["3.0", "0.3e1"] {
+                let answer = call(&gateway, path, body.replace("LIMIT", limit)).send().await;
+                let text = answer.text();
+                assert!(answer.status == 200 && text.contains("\"Hello from Tollgate.\""), "{path} {model}: {text}");
+            }
+            let refused = call(&gateway, path, body.replace("LIMIT", "3.5")).send().await;
+            assert_eq!((refused.status, refused.header("x-tollgate-code")), (400, "TG-0108"), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_local_servers_clients_learn_of_the_models_in_its_shape() {
     let gateway = gateway().start().await;
     let listed = gateway.get("/api/tags").send().await.json();
