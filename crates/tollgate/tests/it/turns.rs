@@ -66,6 +66,18 @@ pub(crate) async fn turn(talk: &mut Talk) -> Vec<Value> {
 }
 
 #[tokio::test]
+async fn a_silence_within_an_answer_is_no_message() {
+    let (_upstream, gateway) = start("server: {timers: {keep_alive: 20ms, event_gap: 300ms}}\n").await;
+    let mut talk = gateway.get(RESPONSES).talk().await.unwrap();
+    talk.say(&ask("slow", &json!("hi"), None)).await;
+    let events = turn(&mut talk).await;
+    let kinds: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    let begun = ["response.created", "response.output_item.added", "response.output_text.delta"];
+    assert_eq!(kinds[..3], begun, "{events:?}");
+    assert!(kinds.len() == 4 && matches!(kinds[3], "error" | "response.failed"), "{events:?}");
+}
+
+#[tokio::test]
 async fn each_message_is_a_request_and_each_event_of_its_answer_a_message() {
     let (upstream, gateway) = start("").await;
     let beta = "responses_websockets=2026-02-06";
