@@ -77,7 +77,7 @@ impl<'a> Visit<'a> {
         self.caller = dialects::by_name(language).unwrap_or(self.caller);
     }
 
-    /// The id that a refusal carries.
+    /// The id that its answer carries.
     pub const fn id(&self) -> RequestId {
         self.id
     }
@@ -88,7 +88,10 @@ impl<'a> Visit<'a> {
     /// Dropping it drops `answering`; nothing is on record then.
     pub async fn answer(self, answering: impl Future<Output = Result<Answer, Declined>>) -> Answer {
         let declined = match panics::contain(pin!(answering)).await {
-            Some(Ok(answer)) => return answer,
+            Some(Ok(mut answer)) => {
+                answer::add_ids(answer.headers_mut(), self.id, self.client_id.as_ref());
+                return answer;
+            }
             Some(Err(declined)) => declined,
             None => {
                 PanicContained { request_id: self.id, location: "admin" }.emit(self.telemetry);

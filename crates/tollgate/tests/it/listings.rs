@@ -89,6 +89,8 @@ async fn whatever_can_be_called_can_be_looked_up_by_the_same_name() {
         assert_eq!((&found["id"], &found["owned_by"]), (&json!(asked), &json!(owner)), "{found}");
         assert_eq!(found["context_length"], window, "{found}");
     }
+    let listed = gateway.get("/v1/models").header("x-request-id", "mine").send().await;
+    assert_eq!((listed.header("x-request-id"), listed.header("request-id").len()), ("mine", 32));
     let nearest = gateway.get("/v1/models/smrt").send().await;
     assert!(nearest.status == 404 && nearest.text().contains("did you mean `smart`"), "{}", nearest.text());
     let shown = gateway.post("/api/show", r#"{"model": "gpt-4o"}"#).send().await;

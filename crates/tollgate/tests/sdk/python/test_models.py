@@ -23,7 +23,7 @@ KNOWN = {"smart", "wise", "oai/gpt-4o", "ant/claude-opus-4-5"}
 
 def test_openai_lists_and_retrieves(chat):
     listed = chat.models.list()
-    assert listed.object == "list"
+    assert listed.object == "list" and listed._request_id
     models = {model.id: model for model in listed}
     assert KNOWN <= models.keys()
     assert len(models) == len(listed.data)
