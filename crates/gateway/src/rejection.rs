@@ -313,8 +313,13 @@ fn unknown_path(path: &str) -> Refusal {
     if let Some(why) = dialects::all().iter().find_map(|dialect| dialect.declined(known)) {
         return Refusal::new(Code::UnknownPath, why);
     }
-    let known: Vec<_> =
-        dialects::all().iter().flat_map(|dialect| dialect.routes()).map(|route| route.path).collect();
+    let mut known: Vec<&str> = Vec::new();
+    for route in dialects::all().iter().flat_map(|dialect| dialect.routes()) {
+        // Some languages have a path in common.
+        if !known.contains(&route.path) {
+            known.push(route.path);
+        }
+    }
     let path: String = path.chars().take(100).collect();
     Refusal::new(
         Code::UnknownPath,

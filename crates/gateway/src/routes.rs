@@ -1,5 +1,6 @@
 //! Which path asks for what, in which language. Each dialect declares its own paths; what is forgiven is here.
 
+use std::borrow::Cow;
 use std::iter::repeat;
 
 use dialects::Dialect;
@@ -32,7 +33,7 @@ fn in_own_language(route: Route, headers: &HeaderMap) -> Route {
 }
 
 fn forgiven(path: &str) -> Option<Route> {
-    let path = path.trim_end_matches('/');
+    let path = &*single_slashes(path.trim_end_matches('/'));
     // `/chat/completions` (a base URL without `/v1`) and a whole path pasted as base URL.
     completed(path).or_else(|| stripped(path)).or_else(|| doubled(path))
 }
@@ -41,6 +42,16 @@ fn forgiven(path: &str) -> Option<Route> {
 fn completed(path: &str) -> Option<Route> {
     let beginnings = ["", "/v1", "/openai"];
     beginnings.into_iter().find_map(|beginning| exact(&format!("{beginning}{path}"), Spelling::Forgiven))
+}
+
+/// The path with one slash where several follow each other: a base URL that ends in one has had a path put behind it.
+fn single_slashes(path: &str) -> Cow<'_, str> {
+    if !path.contains("//") {
+        return Cow::Borrowed(path);
+    }
+    let mut last = ' ';
+    let is_first = |letter: &char| std::mem::replace(&mut last, *letter) != '/' || *letter != '/';
+    Cow::Owned(path.chars().filter(is_first).collect())
 }
 
 /// Whether a model is asked for something at this path.
@@ -77,14 +88,20 @@ fn stripped(path: &str) -> Option<Route> {
 
 /// `path` without the prefixes that do no harm, `/v1` included: for what is served beside the dialects' own paths.
 pub fn without_prefixes(path: &str) -> &str {
-    let mut rest = path;
+    let mut rest = from_last_slash(path);
     for _ in 0..MAX_PREFIXES {
         match strip_one(rest) {
-            Some(shorter) => rest = shorter,
+            Some(shorter) => rest = from_last_slash(shorter),
             None => break,
         }
     }
     rest
+}
+
+/// The path from the last of the slashes that it begins with.
+fn from_last_slash(path: &str) -> &str {
+    let slashes = path.bytes().take_while(|byte| *byte == b'/').count();
+    path.get(slashes.saturating_sub(1)..).unwrap_or(path)
 }
 
 fn strip_one(path: &str) -> Option<&str> {
@@ -136,6 +153,9 @@ mod tests {
         check("/v1/chat/completions/", chat);
         check("/v1/v1/chat/completions", chat);
         check("/openai/v1/chat/completions", chat);
+        check("//v1/chat/completions", chat);
+        check("/v1//chat/completions/", chat);
+        check("//openai///v1//messages", messages);
         check("/openai/chat/completions", chat);
         check("/v1/chat/completions/chat/completions", chat);
         check("/v1/messages", messages);

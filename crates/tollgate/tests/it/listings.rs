@@ -91,6 +91,13 @@ async fn whatever_can_be_called_can_be_looked_up_by_the_same_name() {
     }
     let listed = gateway.get("/v1/models").header("x-request-id", "mine").send().await;
     assert_eq!((listed.header("x-request-id"), listed.header("request-id").len()), ("mine", 32));
+    for path in ["//v1/models?limit=1", "//v1/models/smart", "/openai//v1/models"] {
+        assert_eq!(gateway.get(path).send().await.status, 200, "{path}");
+    }
+    let hi = r#"{"model":"tollgate/mock","messages":[{"role":"user","content":"hi"}]}"#;
+    let asked = gateway.post("//v1/chat/completions", hi).send().await;
+    assert_eq!(asked.status, 200, "{}", asked.text());
+    assert!(asked.header("x-tollgate-hint").contains("base URL"));
     let nearest = gateway.get("/v1/models/smrt").send().await;
     assert!(nearest.status == 404 && nearest.text().contains("did you mean `smart`"), "{}", nearest.text());
     let shown = gateway.post("/api/show", r#"{"model": "gpt-4o"}"#).send().await;
