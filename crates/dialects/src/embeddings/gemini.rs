@@ -5,13 +5,13 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use types::conversation::{Change, Extras, Target};
-use types::embedding::{Answer, Input, Purpose, Request};
+use types::embedding::{Answer, Input, Overlong, Purpose, Request};
 use types::{DialectId, Fault, Json, ModelName, Operation, Tokens, Usage};
 
 use super::{AtOnce, Joined, predict, vectors};
 use crate::ask::Ask;
 use crate::extras::carry;
-use crate::gemini::Gemini;
+use crate::gemini::{Gemini, model};
 use crate::object::{Object, Path, Readable};
 use crate::openai_family::error::{fault_inside, unreadable};
 use crate::openai_family::usage::Count;
@@ -33,10 +33,14 @@ const AT_ONCE: AtOnce = AtOnce::texts(100);
 /// Embeddings of several contents.
 pub static GEMINI: Surface = Surface {
     id: ID,
-    routes: &[
-        Route::new("/v1beta/models/{model}:batchEmbedContents", Operation::Embeddings)
-            .streaming(Streams::Never),
-        Route::new("/v1/models/{model}:batchEmbedContents", Operation::Embeddings).streaming(Streams::Never),
+    routes: routes![
+        "batchEmbedContents":
+        "/v1beta/models",
+        "/v1/models",
+        "/v1beta1/publishers",
+        "/v1/publishers",
+        "/v1beta1/projects/{project}/locations/{location}/publishers",
+        "/v1/projects/{project}/locations/{location}/publishers"
     ],
     family: &Gemini,
     peek: |ask| peek(ask, "requests"),
@@ -48,9 +52,14 @@ pub static GEMINI: Surface = Surface {
 /// The embedding of one content.
 pub static GEMINI_SINGLE: Surface = Surface {
     id: SINGLE,
-    routes: &[
-        Route::new("/v1beta/models/{model}:embedContent", Operation::Embeddings).streaming(Streams::Never),
-        Route::new("/v1/models/{model}:embedContent", Operation::Embeddings).streaming(Streams::Never),
+    routes: routes![
+        "embedContent":
+        "/v1beta/models",
+        "/v1/models",
+        "/v1beta1/publishers",
+        "/v1/publishers",
+        "/v1beta1/projects/{project}/locations/{location}/publishers",
+        "/v1/projects/{project}/locations/{location}/publishers"
     ],
     family: &Gemini,
     peek: |ask| peek(ask, "content"),
@@ -88,12 +97,24 @@ struct WriteRequest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<&'a str>,
     content: WriteContent<'a>,
+    #[serde(flatten)]
+    plain: Option<WriteConfig<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    embed_content_config: Option<WriteConfig<'a>>,
+}
+
+/// What is said of a text: beside it, or in an object of its own.
+#[derive(Clone, Copy, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WriteConfig<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     task_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_dimensionality: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auto_truncate: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -130,11 +151,7 @@ struct ReadUsage {
 
 fn peek(ask: Ask<'_>, holds: &str) -> Result<Peek, DecodeError> {
     ask.require(holds)?;
-    Ok(Peek::of(model(ask.head)))
-}
-
-fn model(head: Head<'_>) -> ModelName {
-    ModelName::from(head.path.model.as_deref().unwrap_or_default())
+    Ok(Peek::of(model(ask.head.path)?))
 }
 
 fn counted(body: &[u8], fields: &Fields) -> Option<Usage> {
@@ -244,18 +261,60 @@ impl Exchange<Request, Answer> for Single {
 /// One content and what is said of it.
 fn one(mut object: Object<'_, '_>, head: Head<'_>, dialect: DialectId) -> Result<Request, DecodeError> {
     const TEXTS: &str = "must be texts for this model's provider";
-    const WHOLE: &str = "must be a whole number";
     let path = *object.path();
     let content: Option<ReadContent> = object.take_as("content", TEXTS)?;
     let content = content.ok_or_else(|| Path::Field(&path, "content").wrong("is missing"))?;
     let texts: Option<Vec<String>> = content.parts.into_iter().map(|part| part.text).collect();
     let text = texts.ok_or_else(|| Path::Field(&path, "content").wrong(TEXTS))?.join("\n");
-    let newer = object.take_text("taskType")?;
-    let task = newer.or(object.take_text("task_type")?);
-    let length = object.take_as("outputDimensionality", WHOLE)?;
-    let dimensions = length.or(object.take_as("output_dimensionality", WHOLE)?);
     object.take("model")?;
-    Ok(Request { dimensions, ..about(model(head), Input::Text(text), task, dialect, object) })
+    let mut said = Said::read(&mut object)?;
+    let place = Path::Field(&path, CONFIG);
+    let mut more = Vec::new();
+    if let Some(part) = object.take_part(CONFIG)? {
+        let mut config = Object::of(part, &place)?;
+        said = Said::read(&mut config)?.or(said);
+        more.extend(config.rest().map(|(name, json)| match name.as_str() {
+            TITLE => (name, json),
+            _ => (format!("{CONFIG}.{name}"), json),
+        }));
+    }
+    let mut request = about(model(head.path)?, Input::Text(text), said.task, dialect, object);
+    request.dimensions = said.dimensions;
+    request.overlong = said.truncates.map(|cuts| if cuts { Overlong::Truncated } else { Overlong::Refused });
+    request.extras.fields.extend(more);
+    Ok(request)
+}
+
+/// The object that may hold what is said of a content.
+const CONFIG: &str = "embedContentConfig";
+
+/// What is said of a content.
+struct Said {
+    task: Option<String>,
+    dimensions: Option<u32>,
+    truncates: Option<bool>,
+}
+
+impl Said {
+    fn read(object: &mut Object<'_, '_>) -> Result<Self, DecodeError> {
+        const WHOLE: &str = "must be a whole number";
+        let task = object.take_text(TASK)?;
+        let dimensions = object.take_as("outputDimensionality", WHOLE)?;
+        Ok(Self {
+            task: task.or(object.take_text("task_type")?),
+            dimensions: dimensions.or(object.take_as("output_dimensionality", WHOLE)?),
+            truncates: object.take_as("autoTruncate", "must be a boolean")?,
+        })
+    }
+
+    /// What is said here, or else there.
+    fn or(self, other: Self) -> Self {
+        Self {
+            task: self.task.or(other.task),
+            dimensions: self.dimensions.or(other.dimensions),
+            truncates: self.truncates.or(other.truncates),
+        }
+    }
 }
 
 /// A request for one text: what its task is, and what is left of the object that asks for it.
@@ -280,6 +339,12 @@ pub(super) fn about(
 /// The fields that all of Google's languages for embeddings have beside the canonical ones.
 const TASK: &str = "taskType";
 const TITLE: &str = "title";
+
+/// What texts are for, where only Google has a word for it.
+pub(super) fn task(extras: &Extras) -> Option<&str> {
+    let (_, json) = extras.fields.iter().find(|(name, _)| name == TASK)?;
+    json.to::<&str>()
+}
 
 /// What is said of the texts of a request in Google's words.
 pub(super) struct About<'r> {
@@ -323,19 +388,26 @@ fn encoded(
 ) -> Result<Encoded, EncodeError> {
     let (texts, about, model) = (super::texts(request)?, About::read(request, dialect)?, resource(target));
     let title = about.title.filter(|_| texts.len() == 1);
+    // Where the path alone names the model, what is said of texts has an object of its own, which knows more.
+    let truncates = request.overlong.filter(|_| model.is_none());
+    let config = WriteConfig {
+        task_type: about.task,
+        title,
+        output_dimensionality: request.dimensions,
+        auto_truncate: truncates.map(|overlong| overlong == Overlong::Truncated),
+    };
     let part = |texts: &[&str]| {
         let requests = texts.iter().map(|text| WriteRequest {
             model: model.as_deref(),
             content: WriteContent { parts: [WritePart { text }] },
-            task_type: about.task,
-            title,
-            output_dimensionality: request.dimensions,
+            plain: model.is_some().then_some(config),
+            embed_content_config: (model.is_none() && config != WriteConfig::default()).then_some(config),
         });
         write(requests.collect())
     };
     let encoded = super::in_parts(&texts, at_once, part)?;
     let mut changes = about.lost(title.is_some());
-    changes.extend(request.overlong.map(|_| Change::dropped(super::OVERLONG)));
+    changes.extend(request.overlong.filter(|_| model.is_some()).map(|_| Change::dropped(super::OVERLONG)));
     Encoded { changes, ..encoded }.checked(target)
 }
 

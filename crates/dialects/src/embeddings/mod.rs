@@ -1,6 +1,16 @@
 //! The languages in which one asks for embeddings, each a file: between any two of them requests and answers are
 //! translated through `types::embedding`.
 
+/// Google's paths that end in this verb: below each of these beginnings a model's name follows.
+macro_rules! routes {
+    ($verb:literal: $($beginning:literal),*) => {
+        &[$(
+            Route::new(concat!($beginning, "/{model}:", $verb), Operation::Embeddings)
+                .streaming(Streams::Never),
+        )*]
+    };
+}
+
 mod cohere;
 mod gemini;
 mod inputs;
@@ -110,7 +120,7 @@ impl Joined {
     fn add(&mut self, next: Request, place: &Path<'_>) -> Result<(), DecodeError> {
         match &mut self.0 {
             None => self.0 = Some(next),
-            Some(whole) if whole.dimensions == next.dimensions && whole.purpose == next.purpose => {
+            Some(whole) if is_alike(whole, &next) => {
                 whole.inputs.extend(next.inputs);
             }
             Some(_) => {
@@ -126,6 +136,12 @@ impl Joined {
     fn whole(self, place: &Path<'_>) -> Result<Request, DecodeError> {
         self.0.ok_or_else(|| place.wrong("is missing"))
     }
+}
+
+/// Whether the same is wanted of the vectors of two requests.
+fn is_alike(one: &Request, other: &Request) -> bool {
+    let said = |request: &Request| (request.dimensions, request.purpose, request.overlong);
+    said(one) == said(other) && gemini::task(&one.extras) == gemini::task(&other.extras)
 }
 
 /// The inputs as texts, for a language that takes no others.

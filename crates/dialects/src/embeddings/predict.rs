@@ -28,17 +28,11 @@ pub(super) const ID: DialectId = DialectId("predict_embeddings");
 const AT_ONCE: AtOnce = AtOnce { texts: 250, bytes: 40_000 };
 const WHOLE: &str = "must be a whole number";
 
-/// The paths below these beginnings, each of which is followed by a model's name.
-macro_rules! routes {
-    ($($beginning:literal),*) => {
-        &[$(Route::new(concat!($beginning, "/{model}:predict"), Operation::Embeddings).streaming(Streams::Never),)*]
-    };
-}
-
 /// Embeddings as predictions.
 pub static PREDICT: Surface = Surface {
     id: ID,
     routes: routes![
+        "predict":
         "/v1beta1/publishers",
         "/v1/publishers",
         "/v1beta1/projects/{project}/locations/{location}/publishers",

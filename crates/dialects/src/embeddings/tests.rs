@@ -306,9 +306,25 @@ fn what_google_s_languages_share_survives_between_them() {
     let asks = json!({"instances": [instance, {"content": "b", "task_type": "FACT_VERIFICATION"}], "parameters": parameters});
     let several = decode(&PREDICT, &asks).unwrap();
     let (written, lost) = encode(&GEMINI, &several, &["vertex_body"]);
-    let content = |text: &str| json!({"content": {"parts": [{"text": text}]}, "taskType": "FACT_VERIFICATION", "outputDimensionality": 3});
+    let config = json!({"taskType": "FACT_VERIFICATION", "outputDimensionality": 3, "autoTruncate": false});
+    let content = |text: &str| json!({"content": {"parts": [{"text": text}]}, "embedContentConfig": config});
     assert_eq!(written, json!({"requests": [content("a"), content("b")]}));
-    assert_eq!(lost, ["dropped;title", "dropped;parameters.y", "dropped;truncate"]);
+    assert_eq!(lost, ["dropped;title", "dropped;parameters.y"]);
+    let read = decode(&GEMINI, &written).unwrap();
+    assert_eq!(
+        (read.inputs, read.dimensions, read.overlong),
+        (several.inputs, Some(3), Some(Overlong::Refused))
+    );
+    let mut single = content("a");
+    single["embedContentConfig"]["title"] = json!("t");
+    single["embedContentConfig"]["documentOcr"] = json!(true);
+    let (sent, lost) = encode(&PREDICT, &decode(&GEMINI_SINGLE, &single).unwrap(), &[]);
+    let parameters = json!({"outputDimensionality": 3, "autoTruncate": false});
+    assert_eq!(sent, json!({"instances": [instance], "parameters": parameters}));
+    assert_eq!(lost, ["dropped;embedContentConfig.documentOcr"]);
+    let mut others = written;
+    others["requests"][1]["embedContentConfig"]["taskType"] = json!("QUESTION_ANSWERING");
+    assert!(decode(&GEMINI, &others).unwrap_err().starts_with("`requests[1]` must be of the same length"));
     let mixed = json!({"instances": [{"content": "a", "task_type": "CLUSTERING"}, {"content": "b"}]});
     assert!(decode(&PREDICT, &mixed).unwrap_err().starts_with("`instances[1]` must be of the same length"));
     assert_eq!(

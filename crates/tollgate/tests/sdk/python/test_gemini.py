@@ -253,6 +253,12 @@ def test_the_client_for_vertex_is_answered_too():
             assert counted.total_tokens > 0
             chunks = client.models.generate_content_stream(model="smart", contents="hi")
             assert "".join(chunk.text or "" for chunk in chunks) == HELLO
+            # Its name decides at which of the cloud's paths a model is asked: for predictions, for one text, for several.
+            for model in ("smart", "gem/tollgate/mock"):
+                for texts in (["a"], ["a", "b c"]):
+                    config = types.EmbedContentConfig(output_dimensionality=8, task_type="CLUSTERING")
+                    told = client.models.embed_content(model=model, contents=texts, config=config)
+                    assert [len(one.values) for one in told.embeddings] == [8] * len(texts)
 
 
 def check(error, status: int, word: str, words: str):
