@@ -73,7 +73,7 @@ impl Provider {
 
     /// The languages it speaks, and where. The paths may hold variables.
     pub fn spoken(&self, value: impl Fn(&str) -> Option<String>) -> &[Endpoint] {
-        let is_another = |variable: &&Variable| variable.value(&value) != variable.default;
+        let is_another = |variable: &&Variable| !variable.is_usual(variable.value(&value).as_deref());
         let mut special = self.variables.iter().filter(|variable| !variable.dialects.is_empty());
         special.find(is_another).map_or(&self.dialects, |variable| &variable.dialects)
     }
@@ -171,14 +171,21 @@ pub struct Variable {
     pub env: Vec<String>,
     /// What it is unless someone says otherwise.
     pub default: Option<String>,
+    /// Values that mean the same as that.
+    pub alike: Vec<String>,
     /// Values of it with which the address is another one, and that address.
     pub addresses: Vec<(String, String)>,
-    /// The languages that are spoken where it has another value than its default, and where; the same as ever if there
+    /// The languages that are spoken where it has another value than its default and those alike, and where; the same as ever if there
     /// are none.
     pub dialects: Vec<Endpoint>,
 }
 
 impl Variable {
+    /// Whether it is what it is unless someone says otherwise, or means the same.
+    fn is_usual(&self, value: Option<&str>) -> bool {
+        value == self.default.as_deref() || self.alike.iter().any(|alike| Some(alike.as_str()) == value)
+    }
+
     /// What it is: what is said of it, or what it is unless someone says otherwise.
     fn value(&self, said: impl Fn(&str) -> Option<String>) -> Option<String> {
         said(&self.name).or_else(|| self.default.clone())

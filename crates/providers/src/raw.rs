@@ -39,6 +39,8 @@ pub(crate) struct RawVariable {
     pub(crate) env: Vec<String>,
     pub(crate) default: Option<String>,
     #[serde(default)]
+    pub(crate) alike: Vec<String>,
+    #[serde(default)]
     pub(crate) addresses: BTreeMap<String, String>,
     #[serde(default)]
     pub(crate) dialects: BTreeMap<String, RawEndpoint>,

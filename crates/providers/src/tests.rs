@@ -671,7 +671,7 @@ fn a_variable_may_decide_what_is_spoken_and_where() {
         let chat = azure.spoken(said)[0].path(Operation::Chat).unwrap();
         azure.completed(chat, said).unwrap()
     };
-    assert_eq!([path(None), path(Some("v1"))], ["/openai/v1/chat/completions"; 2]);
+    assert_eq!([None, Some("v1"), Some("preview")].map(path), ["/openai/v1/chat/completions"; 3]);
     assert_eq!(
         path(Some("2024-10-21")),
         "/openai/deployments/{model}/chat/completions?api-version=2024-10-21"

@@ -40,7 +40,7 @@ pub(super) fn variables(
         let field = format!("variables.{name}");
         findings.filled(&format!("{field}.meaning"), &variable.meaning);
         findings.variables(&format!("{field}.env"), &variable.env);
-        let RawVariable { meaning, env, default, addresses, dialects: raw } = variable;
+        let RawVariable { meaning, env, default, alike, addresses, dialects: raw } = variable;
         for (value, other) in &addresses {
             let field = format!("{field}.addresses.{value}");
             address(&field, kind, other, findings);
@@ -58,7 +58,7 @@ pub(super) fn variables(
             findings.report(&field, "does not occur in `base_url` or a path");
         }
         let addresses = addresses.into_iter().collect();
-        variables.push(Variable { name, meaning, env, default, addresses, dialects });
+        variables.push(Variable { name, meaning, env, default, alike, addresses, dialects });
     }
     for variable in &variables {
         let section = format!("variables.{}.dialects", variable.name);
