@@ -2,7 +2,7 @@
 //! request that went out in parts, each part's answer is a frame, and one answer is written of them all.
 
 use bytes::Bytes;
-use types::{Fault, FaultKind, Frame, Units, Usage, embedding, rerank};
+use types::{Fault, FaultKind, Frame, Units, Usage, embedding, rerank, speech};
 
 use crate::{Asked, Conduit, Exchange, Tally};
 
@@ -71,6 +71,7 @@ macro_rules! told {
 
 told! {
     embedding::Answer, vectors: |_answer| Units::default();
+    speech::Answer, sound: |_answer| Units::default();
     rerank::Answer, ranked: |answer| Units { query: answer.searches.unwrap_or_default(), ..Units::default() };
 }
 
@@ -119,7 +120,10 @@ impl<Asks, Answers: Told + Send> Conduit for Exchanged<Asks, Answers> {
     }
 
     fn end(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault> {
-        out.extend(self.answer.as_ref().map(|answer| self.caller.encode_answer(answer, &self.asked).into()));
+        if let Some(answer) = &self.answer {
+            self.tally.media_type = self.caller.media_type(answer, &self.asked);
+            out.push(self.caller.encode_answer(answer, &self.asked).into());
+        }
         self.tally.is_complete = true;
         Ok(())
     }

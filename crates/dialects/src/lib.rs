@@ -90,7 +90,7 @@ pub use surface::Surface;
 pub use vocabulary::Vocabulary;
 
 /// Every wire language there is. A new one is a folder and a line here.
-static DIALECTS: [&dyn Dialect; 25] = [
+static DIALECTS: [&dyn Dialect; 26] = [
     &openai_chat::OpenAiChat,
     &anthropic::Anthropic,
     &openai_responses::OpenAiResponses,
@@ -116,6 +116,7 @@ static DIALECTS: [&dyn Dialect; 25] = [
     &rerank::RERANK,
     &rerank::VOYAGE,
     &rerank::INVOKED,
+    &gemini::SPEECH,
 ];
 
 /// Every wire language. The first is the one errors are told in when nothing says which the caller speaks.
@@ -228,6 +229,11 @@ pub trait Dialect: Send + Sync {
         None
     }
 
+    /// The same language, if one can have texts spoken in it.
+    fn speaking(&self) -> Option<&'static Speaking> {
+        None
+    }
+
     /// The same language, if one can have documents reranked in it.
     fn reranking(&self) -> Option<&'static Reranking> {
         None
@@ -239,6 +245,9 @@ pub type Embedding = dyn Exchange<embedding::Request, embedding::Answer>;
 
 /// A wire language in which one has documents reranked: each can be translated into each other.
 pub type Reranking = dyn Exchange<types::rerank::Request, types::rerank::Answer>;
+
+/// A wire language in which one has texts spoken: each can be translated into each other.
+pub type Speaking = dyn Exchange<types::speech::Request, types::speech::Answer>;
 
 /// A wire language in which one asks once and is answered in one body, in canonical forms of both.
 pub trait Exchange<Asks, Answers>: Send + Sync {
@@ -253,6 +262,11 @@ pub trait Exchange<Asks, Answers>: Send + Sync {
 
     /// Writes a whole answer.
     fn encode_answer(&self, answer: &Answers, asked: &Asked) -> Vec<u8>;
+
+    /// The media type of an answer that is no JSON.
+    fn media_type(&self, _answer: &Answers, _asked: &Asked) -> Option<&'static str> {
+        None
+    }
 }
 
 /// What a message of a conversation asks for.
@@ -573,6 +587,9 @@ pub fn conduit(
         return Ok(Box::new(exchanged::Exchanged::new(upstream, caller, asked)));
     }
     if let (Some(upstream), Some(caller)) = (upstream.reranking(), caller.reranking()) {
+        return Ok(Box::new(exchanged::Exchanged::new(upstream, caller, asked)));
+    }
+    if let (Some(upstream), Some(caller)) = (upstream.speaking(), caller.speaking()) {
         return Ok(Box::new(exchanged::Exchanged::new(upstream, caller, asked)));
     }
     Err(Fault::new(

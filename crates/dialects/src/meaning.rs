@@ -1,7 +1,7 @@
 //! What a request means, in the canonical form of its kind: read once, said in as many languages as need be.
 
 use types::conversation::{Content, Conversation, Target};
-use types::{embedding, rerank};
+use types::{embedding, rerank, speech};
 
 use crate::{DecodeError, Dialect, EncodeError, Encoded, Head, Place, by_name};
 
@@ -14,6 +14,8 @@ pub enum Meaning {
     Embedding(embedding::Request),
     /// Documents to rerank.
     Rerank(rerank::Request),
+    /// A text to be spoken.
+    Speech(speech::Request),
 }
 
 impl Meaning {
@@ -24,6 +26,9 @@ impl Meaning {
         }
         if let Some(language) = from.embedding() {
             return Some(language.decode_request(head, body).map(Self::Embedding));
+        }
+        if let Some(language) = from.speaking() {
+            return Some(language.decode_request(head, body).map(Self::Speech));
         }
         Some(from.reranking()?.decode_request(head, body).map(Self::Rerank))
     }
@@ -38,6 +43,7 @@ impl Meaning {
             }
             Self::Embedding(request) => Some(to.embedding()?.encode_request(request, target)),
             Self::Rerank(request) => Some(to.reranking()?.encode_request(request, target)),
+            Self::Speech(request) => Some(to.speaking()?.encode_request(request, target)),
         }
     }
 }

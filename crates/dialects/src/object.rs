@@ -188,10 +188,13 @@ impl<'a, 'p> Object<'a, 'p> {
         self.take_text(name)?.ok_or_else(|| Path::Field(self.path, name).wrong("is missing"))
     }
 
-    /// Takes the model's name, unless the path has it.
+    /// Takes the model's name, which the path may have instead.
     pub(crate) fn model(&mut self, head: Head<'_>) -> Result<ModelName, DecodeError> {
         match head.path.model.as_deref() {
-            Some(model) => Ok(ModelName::from(model)),
+            Some(model) => {
+                self.take_part("model")?;
+                Ok(ModelName::from(model))
+            }
             None => self.require_text("model").map(ModelName::from),
         }
     }

@@ -34,6 +34,8 @@ pub(crate) struct Answers {
     pub(crate) head: fn(&HeaderMap) -> Option<Usage>,
     /// Takes out of a whole answer what is read as plain bytes, and its media type, where the one holds the other.
     pub(crate) unpack: fn(&[u8], &Fields) -> Result<Option<Unpacked>, Fault>,
+    /// What a translated answer must know of the request beside what all must.
+    pub(crate) echo: fn(&Bytes, &Fields) -> Bytes,
     /// What else is to be changed in a whole answer.
     pub(crate) rewrite: Option<Rewrite>,
 }
@@ -53,6 +55,7 @@ impl Answers {
         is_sound: false,
         head: |_| None,
         unpack: |_, _| Ok(None),
+        echo: |_, _| Bytes::new(),
         rewrite: None,
     };
 }

@@ -10,7 +10,7 @@ use crate::ask::Ask;
 use crate::passage::{Answers, Passage};
 use crate::{
     Asked, Conduit, Conversational, DecodeError, Dialect, Embedding, EncodeError, Encoded, ErrorAnswer,
-    Fields, FileNames, Head, Peek, Reranking, Route,
+    Fields, FileNames, Head, Peek, Reranking, Route, Speaking,
 };
 
 /// A language without conversations.
@@ -33,6 +33,8 @@ pub(crate) enum Kind {
     Own,
     /// Into those that rerank.
     Reranking(&'static Reranking),
+    /// Into those that speak.
+    Speaking(&'static Speaking),
 }
 
 impl Dialect for Surface {
@@ -104,14 +106,25 @@ impl Dialect for Surface {
     fn embedding(&self) -> Option<&'static Embedding> {
         match self.kind {
             Kind::Embedding(language) => Some(language),
-            Kind::Own | Kind::Reranking(_) => None,
+            Kind::Own | Kind::Reranking(_) | Kind::Speaking(_) => None,
         }
     }
 
     fn reranking(&self) -> Option<&'static Reranking> {
         match self.kind {
             Kind::Reranking(language) => Some(language),
-            Kind::Embedding(_) | Kind::Own => None,
+            Kind::Embedding(_) | Kind::Own | Kind::Speaking(_) => None,
         }
+    }
+
+    fn speaking(&self) -> Option<&'static Speaking> {
+        match self.kind {
+            Kind::Speaking(language) => Some(language),
+            Kind::Embedding(_) | Kind::Own | Kind::Reranking(_) => None,
+        }
+    }
+
+    fn echo(&self, body: &Bytes, fields: &Fields) -> Bytes {
+        (self.answers.echo)(body, fields)
     }
 }

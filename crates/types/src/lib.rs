@@ -14,6 +14,7 @@ pub mod rerank;
 mod residency;
 mod secret;
 mod service_tier;
+pub mod speech;
 mod stream;
 mod trace;
 mod unit;

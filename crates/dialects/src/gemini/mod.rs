@@ -20,6 +20,7 @@ mod request_encode;
 mod request_tools;
 mod results;
 mod schema;
+mod speech;
 mod stream_decode;
 mod stream_encode;
 mod tree;
@@ -43,6 +44,7 @@ use crate::{
 };
 
 pub(crate) use peek::model;
+pub use speech::SPEECH;
 
 /// The language's name.
 const ID: DialectId = DialectId("gemini");

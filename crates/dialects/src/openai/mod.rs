@@ -5,6 +5,7 @@
 mod adapt;
 mod packed;
 mod peek;
+mod speech;
 #[cfg(test)]
 mod tests;
 
@@ -81,8 +82,14 @@ pub static SPEECH: Surface = Surface {
     family: &OpenAiChat,
     peek: peek::speech,
     adapt: adapt::speech,
-    answers: Answers { usage: usage::spoken, is_sound: true, unpack: packed::unpacked, ..Answers::DEFAULT },
-    kind: Kind::Own,
+    answers: Answers {
+        usage: usage::spoken,
+        is_sound: true,
+        unpack: packed::unpacked,
+        echo: speech::format,
+        ..Answers::DEFAULT
+    },
+    kind: Kind::Speaking(&speech::Speech),
 };
 
 /// What is said in recordings.

@@ -19,14 +19,19 @@ const BEGINNINGS: [(&[u8], &str); 7] = [
     (b"\xff\xfb", "audio/mpeg"),
 ];
 /// What has no beginning of its own.
-const SAMPLES: &str = "audio/pcm";
+pub(super) const SAMPLES: &str = "audio/pcm";
 
 /// The sound in an answer that holds it as base64, and its media type.
 pub(super) fn unpacked(body: &[u8], fields: &Fields) -> Result<Option<Unpacked>, Fault> {
     let Some(packed) = fields.value(body, "audio_data") else { return Ok(None) };
     let packed: String = serde_json::from_slice(packed).map_err(|error| unreadable(&error))?;
     let sound = STANDARD.decode(packed).map_err(|error| unreadable(&error))?;
-    let known = BEGINNINGS.iter().find(|(beginning, _)| sound.starts_with(beginning));
-    let media_type = known.map_or(SAMPLES, |(_, media_type)| media_type);
+    let media_type = media_type(&sound);
     Ok(Some((sound.into(), media_type)))
+}
+
+/// The media type of a recording.
+pub(super) fn media_type(sound: &[u8]) -> &'static str {
+    let known = BEGINNINGS.iter().find(|(beginning, _)| sound.starts_with(beginning));
+    known.map_or(SAMPLES, |(_, media_type)| media_type)
 }

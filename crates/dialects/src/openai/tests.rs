@@ -5,13 +5,15 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use types::conversation::{Delivery, Target};
+use types::speech::{Answer, Format};
 use types::{
     Fault, FaultKind, Foreseen, Frame, RequestId, StreamEvent, StreamForm, Tokens, Units, UnixTime, Usage,
 };
 
 use super::{COMPLETIONS, IMAGES, MODERATIONS, SPEECH, TRANSCRIPTIONS};
 use crate::{
-    Asked, Calls, DecodeError, Dialect, Fields, Head, Peek, Surface, Takes, Tally, ToolNames, Vectors,
+    Asked, Calls, DecodeError, Dialect, Fields, Head, PathSaid, Peek, Surface, Takes, Tally, ToolNames,
+    Vectors,
 };
 
 const STREAM: Delivery = Delivery::Stream { include_usage: true };
@@ -290,6 +292,52 @@ fn sound_that_is_packed_comes_as_its_caller_reads_it() {
     assert_eq!((read, told), (body.into_bytes(), None));
     let (mut conduit, answer) = (SPEECH.forwarder(&plain), Bytes::from_static(br#"{"audio_data":"?"}"#));
     assert_eq!(conduit.push(Frame::Whole(answer), &mut Vec::new()).unwrap_err().kind, FaultKind::Unreadable);
+}
+
+#[test]
+fn speech_survives_between_the_languages_that_have_it() {
+    let target = |strict| Target { model: "up".into(), max_output_tokens: None, quirks: [].into(), strict };
+    let headers = HeaderMap::new();
+    let path = PathSaid { model: Some("m".into()), ..PathSaid::default() };
+    let head = Head { path: &path, ..Head::of(&headers) };
+    let decode = |language: &Surface, body: &str| {
+        language.speaking().unwrap().decode_request(head, body.as_bytes()).map_err(|error| error.to_string())
+    };
+    let body = r#"{"model":"m","input":"a","voice":"x","response_format":"pcm"}"#;
+    let request = decode(&SPEECH, body).unwrap();
+    for language in [&SPEECH, &crate::gemini::SPEECH] {
+        let written = language.speaking().unwrap().encode_request(&request, &target(true)).unwrap();
+        let read = decode(language, std::str::from_utf8(&written.body.concat()).unwrap()).unwrap();
+        assert_eq!(
+            (read.text, read.voice, read.format),
+            ("a".to_owned(), Some("x".to_owned()), Format::Samples)
+        );
+    }
+    let compressed = decode(&SPEECH, r#"{"model":"m","input":"a"}"#).unwrap();
+    let refused = crate::gemini::SPEECH.speaking().unwrap().encode_request(&compressed, &target(true));
+    assert!(refused.is_err(), "what was not asked for came without a word");
+    assert!(
+        decode(&SPEECH, r#"{"model":"m","input":"a","voice":{"id":"x"}}"#)
+            .unwrap_err()
+            .starts_with("`voice` must be")
+    );
+    assert!(
+        decode(&SPEECH, r#"{"model":"m","input":"a","voice_id":"x"}"#)
+            .unwrap_err()
+            .contains("must be `voice`")
+    );
+    assert!(decode(&crate::gemini::SPEECH, "{}").is_err());
+    let answer = Answer { sound: vec![1, 0], rate: Some(16_000), ..Answer::default() };
+    let gemini = crate::gemini::SPEECH.speaking().unwrap();
+    let written = gemini.encode_answer(&answer, &asked(Delivery::Whole, StreamForm::Bytes));
+    assert_eq!(gemini.decode_answer(&written).unwrap(), answer);
+    for silent in [r#"{"candidates":[]}"#, r#"{"candidates":[{"finishReason":"OTHER"}]}"#, "{}"] {
+        assert_eq!(
+            gemini.decode_answer(silent.as_bytes()).unwrap_err().kind,
+            FaultKind::Unreadable,
+            "{silent}"
+        );
+    }
 }
 
 #[test]

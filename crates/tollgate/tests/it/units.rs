@@ -114,6 +114,62 @@ async fn sound_that_comes_packed_is_charged_by_what_was_spoken() {
 }
 
 #[tokio::test]
+async fn sound_that_a_conversation_would_bring_is_charged_by_its_tokens() {
+    let blob = json!({"mimeType": "audio/L16;codec=pcm;rate=24000", "data": "AQACAA=="});
+    let told = json!({
+        "candidates": [{"content": {"parts": [{"inlineData": blob}], "role": "model"}, "finishReason": "STOP", "index": 0}],
+        "usageMetadata": {
+            "promptTokenCount": 10, "candidatesTokenCount": 100, "totalTokenCount": 110,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 10}],
+            "candidatesTokensDetails": [{"modality": "AUDIO", "tokenCount": 100}],
+        },
+        "modelVersion": "gemini-3.8-flash-tts", "responseId": "r",
+    });
+    let upstream = FakeUpstream::start(move |_| Reply::json(200, told.to_string())).await;
+    let config = format!("providers: {{up: {{kind: gemini, url: \"{}\", key: sk-test}}}}", upstream.url());
+    let gateway = gateway().config(&config).start().await;
+    let mut body =
+        json!({"model": "up/gemini-3.8-flash-tts", "voice": "Kore", "input": "hi", "response_format": "pcm"});
+    let speak = async |body: &Value| gateway.post("/v1/audio/speech", body.to_string()).send().await;
+    let answer = speak(&body).await;
+    assert_eq!(
+        (&answer.body[..], answer.header("content-type")),
+        (&[1, 0, 2, 0][..], "audio/pcm"),
+        "{}",
+        answer.text()
+    );
+    assert_eq!(answer.header("x-tollgate-changed"), "");
+    let line = gateway.logged(1, |line| line["operation"] == "speech").await.remove(0);
+    // Ten tokens at half a dollar the million, a hundred at nine.
+    assert_eq!((&line["cost_usd"], &line["output_tokens"]), (&json!(0.000_905), &json!(100)), "{line}");
+    assert_eq!(gateway.usage()["total"]["usage"]["output_audio"], 100);
+    let voice = json!({"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "Kore"}}});
+    let sent = json!({
+        "contents": [{"role": "user", "parts": [{"text": "hi"}]}],
+        "generationConfig": {"responseModalities": ["AUDIO"], "speechConfig": voice},
+    });
+    assert_eq!(upstream.last().path, "/v1beta/models/gemini-3.8-flash-tts:generateContent");
+    assert_eq!(upstream.last().json(), sent);
+
+    body["response_format"] = json!("mp3");
+    body["speed"] = json!(2);
+    let answer = speak(&body).await;
+    assert_eq!(answer.header("x-tollgate-changed"), "dropped;speed, rewritten;response_format");
+    assert_eq!(answer.header("content-type"), "audio/wav");
+    let head =
+        b"RIFF\x28\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\xc0\x5d\0\0\x80\xbb\0\0\x02\0\x10\0data\x04\0\0\0";
+    assert_eq!(answer.body, [&head[..], &[1, 0, 2, 0]].concat());
+    body["stream_format"] = json!("sse");
+    let refused = speak(&body).await;
+    assert_eq!(
+        (refused.status, &refused.json()["error"]["param"]),
+        (400, &json!("stream_format")),
+        "{}",
+        refused.text()
+    );
+}
+
+#[tokio::test]
 async fn seconds_that_nobody_tells_are_an_estimate() {
     let (_upstream, gateway) = behind("openai", Reply::json(200, r#"{"text":"x"}"#)).await;
     let answer = hear(&gateway, &vec![0; 40_000]).await;
