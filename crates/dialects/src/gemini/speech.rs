@@ -13,7 +13,7 @@ use super::{Gemini, MAX_DEPTH, model};
 use crate::ask::Ask;
 use crate::embeddings::unchanged;
 use crate::extras::carry;
-use crate::object::{Object, Path, readable};
+use crate::object::{Object, Path, Readable};
 use crate::openai_family::error::{fault_inside, unreadable};
 use crate::openai_family::json_bytes;
 use crate::passage::Answers;
@@ -136,10 +136,10 @@ fn peek(ask: Ask<'_>) -> Result<Peek, DecodeError> {
 
 impl Exchange<Request, Answer> for Speech {
     fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
-        let text = readable(body, MAX_DEPTH)?;
-        Object::read(&text, &Path::Root)?.kept();
+        let body = Readable::read(head, body, MAX_DEPTH)?;
+        Object::of(body.root(), &Path::Root)?.kept();
         let wrong = |_| Path::Field(&Path::Root, "contents").wrong("must ask for one text to be spoken");
-        let asks: Asks = serde_json::from_str(&text).map_err(wrong)?;
+        let asks: Asks = serde_json::from_str(body.root().written()).map_err(wrong)?;
         let texts = asks.contents.into_iter().flat_map(|content| content.parts).filter_map(|part| part.text);
         let voice = asks.generation_config.speech_config;
         Ok(Request {

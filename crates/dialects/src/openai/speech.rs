@@ -8,9 +8,9 @@ use types::speech::{Answer, Format, Request};
 use types::{Fault, FaultKind};
 
 use super::SPEECH;
-use super::sound::{SAMPLES, media_type};
+use super::packed::{SAMPLES, media_type};
 use crate::extras::carry;
-use crate::object::{Object, Path, readable};
+use crate::object::{Object, Path, Readable};
 use crate::openai_family::{MAX_DEPTH, json_bytes};
 use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head};
 
@@ -39,8 +39,8 @@ pub(super) fn format(body: &Bytes, fields: &Fields) -> Bytes {
 
 impl Exchange<Request, Answer> for Speech {
     fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
-        let text = readable(body, MAX_DEPTH)?;
-        let mut object = Object::read(&text, &Path::Root)?;
+        let body = Readable::read(head, body, MAX_DEPTH)?;
+        let mut object = Object::of(body.root(), &Path::Root)?;
         let voice = object.take_as("voice", "must be a string for this model's provider")?;
         // Who names a voice so reads sound as it is packed, which only its provider does.
         if voice.is_none() && object.names().any(|name| name == "voice_id") {
