@@ -63,8 +63,7 @@ pub(crate) fn carry<'a>(
         let said = json.to::<&str>().filter(|_| !is_own && name == SERVICE_TIER);
         if let Some((_, tier)) = tiers.iter().find(|(word, _)| Some(*word) == said) {
             carried.service_tier = Some(tier);
-        } else if json.as_str() == "{}" || !says_nothing(json.as_str()) {
-            // An empty object may be a whole wish, such as to search the web.
+        } else if is_said(json) {
             carried.lost.push(Change::dropped(name.as_str()));
         }
     }
@@ -83,6 +82,12 @@ fn check_sayable(extras: &Extras) -> Result<(), EncodeError> {
         }
         None => Ok(()),
     }
+}
+
+/// Whether something is lost where this value is left out. An empty object may be a whole wish, such as to search the
+/// web.
+pub(crate) fn is_said(json: &Json) -> bool {
+    json.as_str() == "{}" || !says_nothing(json.as_str())
 }
 
 /// Whether the value is one that a client's library sends for "nothing".

@@ -22,13 +22,15 @@ mod predict;
 mod tests;
 mod vectors;
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use types::conversation::{Change, Target};
 use types::embedding::{Input, Request};
-use types::{Fault, FaultKind};
+use types::{Fault, FaultKind, Json};
 
 use crate::object::Path;
-use crate::{DecodeError, EncodeError, Encoded, Fields};
+use crate::{DecodeError, EncodeError, Encoded, Fields, extras};
 
 pub use cohere::{COHERE, INVOKED};
 pub use gemini::{GEMINI, GEMINI_SINGLE};
@@ -113,29 +115,40 @@ fn in_parts(
 
 /// Requests for one text each, as one for all of them.
 #[derive(Default)]
-struct Joined(Option<Request>);
+struct Joined {
+    whole: Option<Request>,
+    /// The names of the fields of that one's own language, and whether they say anything.
+    named: HashSet<(String, bool)>,
+}
 
 impl Joined {
     /// Adds the request that stands there.
     fn add(&mut self, next: Request, place: &Path<'_>) -> Result<(), DecodeError> {
-        match &mut self.0 {
-            None => self.0 = Some(next),
-            Some(whole) if is_alike(whole, &next) => {
-                whole.inputs.extend(next.inputs);
-            }
-            Some(_) => {
-                return Err(place.wrong(
-                    "must be of the same length and purpose as the others for this model's provider",
-                ));
-            }
+        let Some(whole) = &mut self.whole else {
+            self.named.extend(next.extras.fields.iter().map(named));
+            self.whole = Some(next);
+            return Ok(());
+        };
+        if !is_alike(whole, &next) {
+            let problem = "must be of the same length and purpose as the others for this model's provider";
+            return Err(place.wrong(problem));
         }
+        whole.inputs.extend(next.inputs);
+        // What is said of a later text alone is no less lost where it cannot be said.
+        let others = next.extras.fields.into_iter().filter(|field| self.named.insert(named(field)));
+        whole.extras.fields.extend(others);
         Ok(())
     }
 
     /// The request for all, of which there must be one.
     fn whole(self, place: &Path<'_>) -> Result<Request, DecodeError> {
-        self.0.ok_or_else(|| place.wrong("is missing"))
+        self.whole.ok_or_else(|| place.wrong("is missing"))
     }
+}
+
+/// A field by its name, and whether it would be told as lost.
+fn named((name, json): &(String, Json)) -> (String, bool) {
+    (name.clone(), extras::is_said(json))
 }
 
 /// Whether the same is wanted of the vectors of two requests.

@@ -24,8 +24,8 @@ use crate::{
 
 /// The language's name.
 pub(super) const ID: DialectId = DialectId("predict_embeddings");
-/// As many texts as are taken at once, and as many bytes of them as are not more than the 20,000 tokens that are.
-const AT_ONCE: AtOnce = AtOnce { texts: 250, bytes: 40_000 };
+/// As many texts as are taken at once, and as many bytes of them as tokens are: no token is less than a byte.
+const AT_ONCE: AtOnce = AtOnce { texts: 250, bytes: 20_000 };
 const WHOLE: &str = "must be a whole number";
 
 /// Embeddings as predictions.

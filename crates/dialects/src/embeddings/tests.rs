@@ -145,7 +145,8 @@ fn more_than_a_language_takes_at_once_goes_in_parts_or_is_refused_in_words() {
     };
     assert_eq!(sizes(&PREDICT, &["a"; 251], &[], "instances"), [250, 1]);
     assert_eq!(sizes(&PREDICT, &["a"; 3], &["single_text"], "instances"), [1, 1, 1]);
-    let (long, longer) = ("a".repeat(20_000), "a".repeat(50_000));
+    // A character of some scripts is several tokens: no text has more of them than bytes.
+    let (long, longer) = ("a".repeat(10_000), "a".repeat(50_000));
     let texts = [&*long, &long, &long, &longer, "a"];
     assert_eq!(sizes(&PREDICT, &texts, &[], "instances"), [2, 1, 1, 1]);
     assert_eq!(sizes(&GEMINI, &["a"; 201], &[], "requests"), [100, 100, 1]);
@@ -238,6 +239,16 @@ fn what_only_one_language_knows_is_named_when_it_is_lost() {
     let asks = json!({"content": {"parts": [{"text": "a"}]}, "taskType": "FACT_VERIFICATION", "title": "t"});
     let (_, lost) = encode(&OPENAI, &decode(&GEMINI_SINGLE, &asks).unwrap(), &[]);
     assert_eq!(lost, ["dropped;title", "dropped;taskType"]);
+    let asks = json!({"instances": [
+        {"content": "a", "x": 1, "y": false}, {"content": "b", "title": "T", "x": 2, "y": 1}, {"content": "c", "title": "U"},
+    ]});
+    let several = decode(&PREDICT, &asks).unwrap();
+    let lost = ["dropped;x", "dropped;title", "dropped;y"];
+    assert_eq!(encode(&OPENAI, &several, &[]).1, lost, "what is said of a later text");
+    assert_eq!(encode(&GEMINI, &several, &[]).1, lost);
+    let part = |text: &str| json!({"parts": [{"text": text}]});
+    let asks = json!({"requests": [{"content": part("a")}, {"content": part("b"), "title": "T"}]});
+    assert_eq!(encode(&PREDICT, &decode(&GEMINI, &asks).unwrap(), &[]).1, ["dropped;title"]);
 }
 
 #[test]
