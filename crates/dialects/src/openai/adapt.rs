@@ -1,6 +1,7 @@
 //! Changes a request as little as the target allows.
 
 use bytes::Bytes;
+use serde::Deserialize;
 use types::conversation::{Change, Target};
 
 use crate::splice::quoted;
@@ -25,23 +26,46 @@ pub(super) fn speech(body: &Bytes, fields: &Fields, target: &Target) -> Result<E
     }
     let (mut splice, mut changes) = (Splice::default(), Vec::new());
     rename(body, fields, target, &mut splice);
-    if let Some(key) = fields.key_span(body, "voice")
-        && fields.value(body, "voice_id").is_none()
-    {
-        splice.replace(key, "voice_id");
-    }
-    match fields.value(body, "stream_format") {
-        Some(b"\"sse\"") => {
+    let said = |name| fields.value(body, name).filter(|value| *value != b"null");
+    // What says nothing goes as well: a field that is not known is refused.
+    let mut cuts = vec!["stream_format"];
+    if let Some(form) = said("stream_format") {
+        if is_text(form, "sse") {
             let problem = "must be `audio`: this model's provider has events of another form".to_owned();
             return Err(EncodeError::Unsayable { field: "stream_format".to_owned(), problem });
         }
-        Some(_) => {
-            splice.cut(body, fields, &["stream_format"]);
-            changes.push(Change::emulated("stream_format"));
-        }
-        None => {}
+        changes.push(Change::emulated("stream_format"));
     }
+    if said("voice_id").is_some() {
+        cuts.push("voice");
+        changes.extend(said("voice").map(|_| Change::dropped("voice")));
+    } else if let Some(key) = fields.key_span(body, "voice") {
+        cuts.push("voice_id");
+        splice.replace(key, "voice_id");
+        if let (Ok(Some(span)), Some(Voice { id })) = (fields.find(body, "voice"), voice(said("voice"))) {
+            splice.replace(span, quoted(&id));
+        }
+    }
+    splice.cut(body, fields, &cuts);
     Encoded { body: splice.apply(body), changes, ..Encoded::default() }.checked(target)
+}
+
+/// A voice of the caller's own making.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Voice {
+    id: String,
+}
+
+/// The voice that is named by its id; what else a voice may be is left to the provider.
+fn voice(json: Option<&[u8]>) -> Option<Voice> {
+    let json = json.filter(|json| json.starts_with(b"{"))?;
+    serde_json::from_slice(json).ok()
+}
+
+/// Whether a JSON value is this text, however it is spelled.
+fn is_text(json: &[u8], text: &str) -> bool {
+    serde_json::from_slice::<String>(json).is_ok_and(|said| said == text)
 }
 
 /// Puts the target's name for the model in the place of the caller's, or in front of all where the caller named none.

@@ -359,8 +359,20 @@ fn a_voice_is_named_as_the_target_names_it() {
     assert_eq!(adapt(body, &["packed_speech"]).unwrap(), expect);
     let own = r#"{"model":"m","voice_id":"x","stream":true,"input":"a"}"#;
     assert_eq!(adapt(own, &["packed_speech"]).unwrap(), own.replace("\"m\"", "\"up\""));
+    for voices in [r#""voice":{"id":"x"}"#, r#""voice_id":null,"voice":"x""#] {
+        let body = format!(r#"{{"model":"m",{voices},"input":"a"}}"#);
+        assert_eq!(adapt(&body, &["packed_speech"]).unwrap(), expect, "{voices}");
+    }
+    let two = Bytes::from_static(br#"{"model":"m","voice":"y","voice_id":"x","input":"a"}"#);
+    let fields = Fields::scan(&two, 16).unwrap();
+    let adapted = SPEECH.adapt_request(&two, &fields, &target(&["packed_speech"])).unwrap();
+    let told: Vec<_> = adapted.changes.iter().map(ToString::to_string).collect();
+    assert_eq!((adapted.body.concat(), told), (expect.into(), vec!["dropped;voice".to_owned()]));
     let events = body.replace("audio", "sse");
-    assert!(adapt(&events, &["packed_speech"]).unwrap_err().starts_with("`stream_format` must be `audio`"));
+    for events in [events.replace("sse", "\\u0073se"), events] {
+        let problem = adapt(&events, &["packed_speech"]).unwrap_err();
+        assert!(problem.starts_with("`stream_format` must be `audio`"), "{events}");
+    }
     let form = |body: &str| {
         let peek = peek(&SPEECH, &HeaderMap::new(), &Bytes::from(body.to_owned())).unwrap();
         (peek.delivery.is_stream(), peek.form)
