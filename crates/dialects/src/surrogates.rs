@@ -134,6 +134,41 @@ impl<D> Halved<D> {
     }
 }
 
+/// The number of characters of a text that comes in pieces, as many as there are once halves are put together. They stand
+/// at the edges of pieces alone.
+#[derive(Debug, Default)]
+pub(crate) struct Length {
+    letters: u64,
+    ends_in_half: bool,
+}
+
+impl Length {
+    /// Counts one more piece.
+    pub(crate) fn add(&mut self, piece: &str) {
+        let Some(last) = piece.chars().next_back() else { return };
+        let is_second = |letter| stands_for(letter) == Some(Half::Second);
+        let begins = piece.strip_prefix(MARK).is_some_and(|rest| rest.chars().next().is_some_and(is_second));
+        let ends = stands_for(last) == Some(Half::First) && piece.chars().nth_back(1) == Some(MARK);
+        let completes = begins && self.ends_in_half;
+        // A mark is no character, nor is the other half of one that has been counted.
+        let others = u64::from(begins) + u64::from(ends) + u64::from(completes);
+        self.letters += (piece.chars().count() as u64).saturating_sub(others);
+        self.ends_in_half = ends;
+    }
+
+    /// How many there have been.
+    pub(crate) const fn letters(&self) -> u64 {
+        self.letters
+    }
+}
+
+/// Puts the halves together that a text gathered from pieces has from this place on.
+pub(crate) fn settle(text: &mut String, from: usize) {
+    let mut behind = text.split_off(from.min(text.len()));
+    clean(&mut behind);
+    text.push_str(&behind);
+}
+
 /// The data of an event with each half marked that a text in it begins or ends with, and every other half replaced.
 /// None where there is none.
 fn marked(data: &Bytes) -> Option<Bytes> {

@@ -13,6 +13,7 @@ use super::error::{broke_off, fault_in_answer};
 use super::usage::WireUsage;
 use super::wire::own_kind;
 use super::{cited, ids};
+use crate::surrogates::Length;
 use crate::{Decoder, citations};
 
 /// Reads a stream.
@@ -39,7 +40,7 @@ enum OpenKind {
     /// A block that is kept whole: gathered until it ends.
     Opaque { kind: String, block: Map<String, Value>, input: String },
     /// Text or reasoning, so many characters of it so far, and what it cites.
-    Plain { block: u32, length: u64, cited: Vec<Box<RawValue>> },
+    Plain { block: u32, length: Length, cited: Vec<Box<RawValue>> },
     /// A tool call. `whole` is what its opening already told of the arguments.
     Tool { block: u32, whole: Option<String>, has_arguments: bool },
 }
@@ -185,7 +186,8 @@ impl StreamDecoder {
             | Opening::Refusal
             | Opening::Text
             | Opening::Thinking => {
-                let length = block.text.as_deref().map_or(0, citations::length);
+                let mut length = Length::default();
+                length.add(block.text.as_deref().unwrap_or_default());
                 OpenKind::Plain { block: number, length, cited: Vec::new() }
             }
         };
@@ -220,7 +222,7 @@ impl StreamDecoder {
             *has_arguments = true;
         }
         if let OpenKind::Plain { length, cited, .. } = &mut open.kind {
-            *length += delta.text.as_deref().map_or(0, citations::length);
+            length.add(delta.text.as_deref().unwrap_or_default());
             cited.extend(delta.citation);
         }
         let said = [
@@ -238,7 +240,7 @@ impl StreamDecoder {
         let block = match open.kind {
             OpenKind::Plain { block, length, cited } => {
                 events.push(Event::Close { choice: 0, block });
-                let cited: Vec<_> = cited.iter().map(|raw| cited::read(raw, length)).collect();
+                let cited: Vec<_> = cited.iter().map(|raw| cited::read(raw, length.letters())).collect();
                 if let Some(said) = citations::events(&cited, 0, self.next) {
                     self.next += 1;
                     events.extend(said);

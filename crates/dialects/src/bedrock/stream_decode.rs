@@ -15,6 +15,7 @@ use super::cited;
 use super::error::{broke_off, fault_in_stream, is_failure, not_json};
 use super::usage::{WireUsage, tier_of_word};
 use super::wire::own_kind;
+use crate::surrogates::Length;
 use crate::{Decoder, citations};
 
 /// Reads a stream.
@@ -41,7 +42,7 @@ enum OpenKind {
     /// A block of the provider's own tools, kept whole: gathered until it ends.
     Opaque { kind: &'static str, fields: Map<String, Value>, input: String, content: Vec<Value> },
     /// Text, so many characters of it so far, and what it cites.
-    Text { block: u32, length: u64, cited: Vec<Box<RawValue>> },
+    Text { block: u32, length: Length, cited: Vec<Box<RawValue>> },
     /// Reasoning.
     Thinking { block: u32 },
     /// A tool call.
@@ -196,7 +197,7 @@ impl StreamDecoder {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             let block = self.text(piece.index, events);
             if let Some(OpenBlock { kind: OpenKind::Text { length, .. }, .. }) = &mut self.open {
-                *length += citations::length(&text);
+                length.add(&text);
             }
             events.push(Event::Delta { choice: 0, block, delta: Delta::Text(text) });
         }
@@ -228,7 +229,10 @@ impl StreamDecoder {
         }
         self.close(events);
         let block = self.begin(Opening::Text, events);
-        self.open = Some(OpenBlock { index, kind: OpenKind::Text { block, length: 0, cited: Vec::new() } });
+        self.open = Some(OpenBlock {
+            index,
+            kind: OpenKind::Text { block, length: Length::default(), cited: Vec::new() },
+        });
         block
     }
 
@@ -270,7 +274,7 @@ impl StreamDecoder {
         let block = match open.kind {
             OpenKind::Text { block, length, cited } => {
                 events.push(Event::Close { choice: 0, block });
-                let cited: Vec<_> = cited.iter().map(|raw| cited::read(raw, length)).collect();
+                let cited: Vec<_> = cited.iter().map(|raw| cited::read(raw, length.letters())).collect();
                 if let Some(said) = citations::events(&cited, 0, self.next) {
                     self.next += 1;
                     events.extend(said);

@@ -15,6 +15,7 @@ use super::{ids, logprobs, wire};
 use crate::Decoder;
 use crate::citations::{self, Citation};
 use crate::object::{Path, keep};
+use crate::surrogates;
 use crate::vocabulary::Said;
 
 /// The most candidates that are told apart: many more than the language has.
@@ -262,9 +263,14 @@ impl Open {
 
     /// Tells what the text cites, and what else there is about its sources.
     fn cite(&mut self, choice: u32, events: &mut Vec<Event>) {
+        let sources = std::mem::take(&mut self.sources);
+        if sources.is_empty() {
+            return;
+        }
+        surrogates::settle(&mut self.text, self.last_text);
         let mut cited: Vec<Citation> = Vec::new();
         let mut own = Vec::new();
-        for (name, json) in std::mem::take(&mut self.sources) {
+        for (name, json) in sources {
             let said = cited::read(name, &json, cited::Said { text: &self.text, last: self.last_text });
             if said.is_empty() || cited::says_more(&json) {
                 own.push(Opening::Opaque { kind: wire::candidate_kind(name), json });
@@ -293,6 +299,7 @@ impl Open {
             Words::Thinking => Opening::Thinking,
         };
         if kind == Words::Text {
+            surrogates::settle(&mut self.text, self.last_text);
             self.last_text = self.text.len();
         }
         let block = self.begin(choice, opening, events);

@@ -2,8 +2,9 @@
 
 use crate::asked;
 use crate::pairs::{events, read};
+use bytes::Bytes;
 use dialects::{Conversational, Delivered, conduit, unfold};
-use serde_json::Value;
+use serde_json::{Value, json};
 use types::conversation::{Answer, Choice, Content, Delivery, Delta, Event, StopReason};
 use types::{Frame, StreamEvent};
 
@@ -78,4 +79,70 @@ fn a_character_that_is_cut_in_two_comes_out_whole() {
             }
         }
     }
+}
+
+/// What a caller of chat completions reads that a text cites, which an upstream says in these pieces.
+fn cited(upstream: &str, pieces: &[(&'static str, Value)]) -> Value {
+    let event = |(name, piece): &(&'static str, Value)| {
+        let data = Bytes::from(piece.to_string());
+        StreamEvent { name: Bytes::from_static(name.as_bytes()), raw: data.clone(), data }
+    };
+    let by_name = |name| dialects::by_name(name).unwrap();
+    let (upstream, caller) = (by_name(upstream), by_name("openai_chat"));
+    let mut way = conduit(upstream, caller, &asked(Delivery::Whole), Delivered::Stream).unwrap();
+    let mut out = Vec::new();
+    let frames = with_halves(pieces.iter().map(event).collect());
+    frames.into_iter().try_for_each(|frame| way.push(frame, &mut out)).unwrap();
+    way.end(&mut out).unwrap();
+    let body: Value = serde_json::from_slice(&out.concat()).unwrap();
+    let message = &body["choices"][0]["message"];
+    json!([message["content"], message["annotations"][0]["url_citation"]])
+}
+
+#[test]
+fn what_a_text_cites_keeps_its_place_behind_a_character_that_is_cut_in_two() {
+    let said = |text: &str, start: u64, end: u64| json!([text, {"start_index": start, "end_index": end, "title": "A", "url": "https://a.test/"}]);
+    let (first, second) = (format!("a{FIRST}"), format!("{SECOND}b{FIRST}"));
+    let grounding = json!({
+        "groundingChunks": [{"web": {"uri": "https://a.test/", "title": "A"}}],
+        "groundingSupports": [{"segment": {"startIndex": 5, "endIndex": 10}, "groundingChunkIndices": [0]}],
+    });
+    let piece = |text: &str| json!({"candidates": [{"content": {"parts": [{"text": text}]}}]});
+    let end = json!({"candidates": [{
+        "content": {"parts": [{"text": format!("{SECOND}c{SECOND}d")}]}, "finishReason": "STOP", "groundingMetadata": grounding,
+    }]});
+    let gemini = [piece(&first), piece(&second), end];
+    assert_eq!(cited("gemini", &gemini.map(|piece| ("", piece))), said("a😀b😀c\u{fffd}d", 2, 4));
+
+    let delta = |delta: Value| json!({"type": "content_block_delta", "index": 0, "delta": delta});
+    let text = |text: &str| delta(json!({"type": "text_delta", "text": text}));
+    let found = json!({
+        "type": "web_search_result_location", "url": "https://a.test/", "title": "A", "encrypted_index": "E", "cited_text": "",
+    });
+    let anthropic = [
+        json!({"type": "message_start", "message": {"id": "msg_1", "role": "assistant", "content": []}}),
+        json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+        text(&first),
+        text(""),
+        text(&second),
+        text("c"),
+        delta(json!({"type": "citations_delta", "citation": found})),
+        json!({"type": "content_block_stop", "index": 0}),
+        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}}),
+        json!({"type": "message_stop"}),
+    ];
+    assert_eq!(cited("anthropic", &anthropic.map(|piece| ("", piece))), said("a😀b\u{fffd}c", 0, 5));
+
+    let delta = |delta: Value| ("contentBlockDelta", json!({"contentBlockIndex": 0, "delta": delta}));
+    let found = json!({"title": "A", "location": {"web": {"url": "https://a.test/"}}});
+    let bedrock = [
+        ("messageStart", json!({"role": "assistant"})),
+        delta(json!({"text": first})),
+        delta(json!({"text": second})),
+        delta(json!({"text": "c"})),
+        delta(json!({"citation": found})),
+        ("contentBlockStop", json!({"contentBlockIndex": 0})),
+        ("messageStop", json!({"stopReason": "end_turn"})),
+    ];
+    assert_eq!(cited("bedrock", &bedrock), said("a😀b\u{fffd}c", 0, 5));
 }
