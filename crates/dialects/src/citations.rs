@@ -24,7 +24,7 @@ pub(crate) struct Citation {
 }
 
 /// What is referred to.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Source {
     /// A part of a document of the request, by its number there.
@@ -38,7 +38,7 @@ pub(crate) enum Source {
 }
 
 /// By what parts of a document are counted.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Unit {
     Block,

@@ -2,6 +2,8 @@
 //! when each begins and ends. Nothing on the wire says that a stream is complete but the end of its body behind a
 //! reason.
 
+use std::collections::HashSet;
+
 use serde_json::value::RawValue;
 use types::conversation::{Content, Delta, Event, Opening, StopReason};
 use types::{Fault, FaultKind, Json, StreamEvent};
@@ -268,11 +270,17 @@ impl Open {
             return;
         }
         surrogates::settle(&mut self.text, self.last_text);
-        let mut cited: Vec<Citation> = Vec::new();
-        let mut own = Vec::new();
+        let (mut cited, mut own): (Vec<Citation>, Vec<_>) = (Vec::new(), Vec::new());
+        // Some streams tell again with each piece what they have told.
+        let (mut told, mut places) = (HashSet::new(), HashSet::new());
         for (name, json) in sources {
-            let said = cited::read(name, &json, cited::Said { text: &self.text, last: self.last_text });
-            if said.is_empty() || cited::says_more(&json) {
+            if !told.insert((name, json.as_str().to_owned())) {
+                continue;
+            }
+            let mut said = cited::read(name, &json, cited::Said { text: &self.text, last: self.last_text });
+            let is_own = said.is_empty() || cited::says_more(&json);
+            said.retain(|one| places.insert((one.source.clone(), one.title.clone(), one.start, one.end)));
+            if is_own {
                 own.push(Opening::Opaque { kind: wire::candidate_kind(name), json });
                 cited.extend(said);
             } else {

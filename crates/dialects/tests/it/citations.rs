@@ -131,10 +131,13 @@ fn a_language_that_cites_whole_texts_says_that_the_place_is_another() {
 
 #[test]
 fn what_comes_behind_a_text_does_not_take_its_sources() {
+    let page = |number: usize| format!("https://a.test/{number}");
+    let chunks: Vec<_> = (0..5_000).map(|at| json!({"web": {"uri": page(at), "title": "A"}})).collect();
+    let indices: Vec<_> = (0..chunks.len()).collect();
     let grounding = json!({
         "webSearchQueries": ["size"],
-        "groundingChunks": [{"web": {"uri": "https://a.test/", "title": "A"}}],
-        "groundingSupports": [{"segment": {"startIndex": 0, "endIndex": 5}, "groundingChunkIndices": vec![0; 5_000]}],
+        "groundingChunks": chunks,
+        "groundingSupports": [{"segment": {"startIndex": 0, "endIndex": 5}, "groundingChunkIndices": indices}],
     });
     let answer = json!({"candidates": [{
         "content": {"role": "model", "parts": [{"text": "Three.", "thoughtSignature": "U0lH"}]},
@@ -144,7 +147,8 @@ fn what_comes_behind_a_text_does_not_take_its_sources() {
     let body: Value = serde_json::from_str(&body).unwrap();
     let said = body["output"].as_array().unwrap().iter().find(|item| item["type"] == "message").unwrap();
     let cited = said.pointer("/content/0/annotations").unwrap().as_array().unwrap();
-    let page = json!({"type": "url_citation", "url": "https://a.test/", "title": "A", "start_index": 0, "end_index": 5});
+    let page =
+        json!({"type": "url_citation", "url": page(0), "title": "A", "start_index": 0, "end_index": 5});
     assert_eq!((cited.len(), cited.first()), (1_000, Some(&page)), "no more than anybody shows");
 }
 
@@ -350,4 +354,34 @@ fn what_several_texts_cite_stands_in_one_field() {
         .filter_map(|event| event.pointer("/candidates/0/groundingMetadata").cloned())
         .collect();
     assert_eq!(told, [grounding]);
+}
+
+#[test]
+fn sources_that_are_told_again_in_a_stream_are_told_once() {
+    let grounding = |pages: &[&str]| {
+        let chunk = |page: &&str| json!({"web": {"uri": format!("https://{page}.test/"), "title": page}});
+        let chunks: Vec<_> = pages.iter().map(chunk).collect();
+        let support =
+            |index| json!({"segment": {"startIndex": 0, "endIndex": 6}, "groundingChunkIndices": [index]});
+        let supports: Vec<_> = (0..pages.len()).map(support).collect();
+        json!({"groundingChunks": chunks, "groundingSupports": supports, "webSearchQueries": ["size"]})
+    };
+    let piece = |text: &str, pages: &[&str], reason: Value| {
+        json!({"candidates": [{
+            "content": {"role": "model", "parts": [{"text": text}]}, "finishReason": reason, "groundingMetadata": grounding(pages),
+        }]})
+    };
+    let pieces = [
+        piece("Three ", &["a"], Value::Null),
+        piece("meters", &["a"], Value::Null),
+        piece(".", &["a", "b"], json!("STOP")),
+    ];
+    let (body, told) = read_pieces("gemini", "openai_chat", Delivery::Whole, &pieces);
+    let body: Value = serde_json::from_str(&body).unwrap();
+    let page = |title: &str| {
+        let url = format!("https://{title}.test/");
+        json!({"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 6, "title": title, "url": url}})
+    };
+    assert_eq!(body["choices"][0]["message"]["annotations"], json!([page("a"), page("b")]));
+    assert_eq!(told, ["dropped;answer.groundingMetadata"]);
 }
