@@ -181,7 +181,9 @@ impl Exchange<Request, Answer> for Nova {
         let body = Readable::read(head, body, MAX_DEPTH)?;
         let mut object = Object::of(body.root(), &Path::Root)?;
         let field = "singleEmbeddingParams";
-        object.take("taskType")?;
+        if object.take_text("taskType")?.is_some_and(|task| task != SINGLE) {
+            return Err(Path::Field(&Path::Root, "taskType").wrong(TEXT));
+        }
         let said: Option<NovaParameters> = object.take_as(field, TEXT)?;
         let said = said.ok_or_else(|| Path::Field(&Path::Root, field).wrong("is missing"))?;
         let truncates = said.text.truncation_mode != "NONE";

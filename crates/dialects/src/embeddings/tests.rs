@@ -369,6 +369,9 @@ fn what_cannot_be_embedded_elsewhere_is_said_of_its_field() {
             .contains("`float`")
     );
     assert_eq!(problem(&GEMINI, json!({"requests": []})), "`requests` is missing");
+    let whole = json!({"embeddingPurpose": "GENERIC_INDEX", "text": {"truncationMode": "END", "value": "a"}});
+    let parts = json!({"taskType": "SEGMENTED_EMBEDDING", "singleEmbeddingParams": whole});
+    assert!(problem(&NOVA, parts).starts_with("`taskType` must ask for the embedding of a text"));
     let picture = json!({"requests": [{"content": {"parts": [{"inlineData": {}}]}}]});
     assert!(problem(&GEMINI, picture).starts_with("`requests[0].content` must be texts"));
 }
