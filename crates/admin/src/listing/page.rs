@@ -1,7 +1,7 @@
 //! One page of a list: where it begins, how much it holds, and whether there is more behind it.
 //!
-//! A page begins beside a model, which the caller names. Whatever comes and goes meanwhile, no model is listed twice and
-//! none that stays is left out.
+//! A page begins beside a model, which the caller names. As long as the models that stay keep their order, which a reload
+//! of the configuration may change, none of them is listed twice and none is left out, whatever comes and goes meanwhile.
 
 use types::Refusal;
 
