@@ -14,6 +14,9 @@ const LONGEST: usize = 256 << 10;
 const OTHER_PURPOSES: [&[u8]; 5] = [b"assistants", b"evals", b"fine-tune", b"user_data", b"vision"];
 /// The line in front of what a file is for, in lower case.
 const PURPOSE: &[u8] = b"content-disposition: form-data; name=\"purpose\"";
+/// The line in front of how a part is encoded, in lower case, and the ways that leave it as it is.
+const ENCODING: &[u8] = b"content-transfer-encoding";
+const PLAIN_ENCODINGS: [&[u8]; 3] = [b"7bit", b"8bit", b"binary"];
 
 pub(super) struct Lines {
     reading: Reading,
@@ -24,6 +27,9 @@ pub(super) struct Lines {
     /// The line so far; of a long one, what was looked at last.
     line: Vec<u8>,
     is_long: bool,
+    /// Whether the line stands where one between parts does: at the beginning, or behind a whole end of a line.
+    may_divide: bool,
+    /// Which line of its part it is.
     number: u64,
 }
 
@@ -46,7 +52,16 @@ enum Purpose {
 impl Lines {
     pub(super) const fn new(reading: Reading) -> Self {
         let (at, purpose) = (At::Content { of_purpose: false }, Purpose::Unsaid);
-        Self { reading, at, purpose, found: None, line: Vec::new(), is_long: false, number: 1 }
+        Self {
+            reading,
+            at,
+            purpose,
+            found: None,
+            line: Vec::new(),
+            is_long: false,
+            may_divide: true,
+            number: 1,
+        }
     }
 
     /// Takes the next piece in, and appends what may go on.
@@ -57,12 +72,11 @@ impl Lines {
         let mut rest = piece;
         while let Some(end) = memchr::memchr(b'\n', rest) {
             let (line, behind) = rest.split_at(end + 1);
-            self.gather(line, out);
+            self.gather(line, out)?;
             self.end_line(out)?;
             rest = behind;
         }
-        self.gather(rest, out);
-        Ok(())
+        self.gather(rest, out)
     }
 
     /// The file is at its end.
@@ -74,36 +88,46 @@ impl Lines {
         self.judge()
     }
 
-    fn gather(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+    fn gather(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), Cause> {
         if !self.is_long && self.line.len() + piece.len() <= LONGEST {
             self.line.extend_from_slice(piece);
-            return;
+            return Ok(());
         }
         // What of it has gone on has been looked at.
         let seen = if self.is_long { self.line.len() } else { 0 };
         let fresh = if self.is_long { 0 } else { self.line.len() };
         out.extend_from_slice(self.line.get(..fresh).unwrap_or_default());
         out.extend_from_slice(piece);
-        self.is_long = true;
+        let begins = !std::mem::replace(&mut self.is_long, true);
         self.line.extend_from_slice(piece);
+        if begins && self.behind_boundary(&self.line).is_some() {
+            self.doubt();
+        }
         if may_name(&self.line, seen, self.reading.names) {
             self.unreadable();
         }
         let kept = self.line.len().saturating_sub(OVERLAP);
         self.line.drain(..kept);
+        self.judge_early()
     }
 
     fn end_line(&mut self, out: &mut Vec<u8>) -> Result<(), Cause> {
         let mut line = std::mem::take(&mut self.line);
+        let is_whole = line.ends_with(b"\r\n");
         if std::mem::take(&mut self.is_long) {
-            // No head of a form is so long that anybody understands.
-            if matches!(self.at, At::Head { .. }) {
+            // No head of a form is so long that anybody understands, and no purpose.
+            if self.at != (At::Content { of_purpose: false }) {
                 self.purpose = Purpose::Batch;
             }
+            self.may_divide = is_whole;
         } else {
+            let was_head = matches!(self.at, At::Head { .. });
             self.read(&mut line)?;
+            // The end of an empty head is its own.
+            self.may_divide = is_whole && !(was_head && matches!(self.at, At::Content { .. }));
             out.extend_from_slice(&line);
         }
+        self.judge_early()?;
         self.number += 1;
         line.clear();
         self.line = line;
@@ -112,33 +136,54 @@ impl Lines {
 
     fn read(&mut self, line: &mut Vec<u8>) -> Result<(), Cause> {
         let text = line.trim_ascii_end();
-        let boundary = self.reading.boundary.as_deref();
-        match boundary.and_then(|boundary| text.strip_prefix(boundary)) {
-            Some(b"") => self.at = At::Head { of_purpose: false },
-            Some(b"--") => {
+        let end = line.get(text.len()..).unwrap_or_default();
+        match (self.behind_boundary(text), self.at) {
+            (Some(b""), _) if self.may_divide && end == b"\r\n" => self.at = At::Head { of_purpose: false },
+            (Some(b"--"), _) if self.may_divide && [&b"\r\n"[..], b""].contains(&end) => {
                 self.at = At::Content { of_purpose: false };
                 self.judge()?;
             }
-            Some(_) | None => match self.at {
-                At::Head { of_purpose } if text.is_empty() => self.at = At::Content { of_purpose },
-                At::Head { of_purpose } => self.read_head(text, of_purpose),
-                At::Content { of_purpose: true } => self.read_purpose(text),
-                At::Content { of_purpose: false } => self.read_request(line)?,
-            },
+            (Some(_), _) => self.doubt(),
+            (None, At::Head { of_purpose }) if end == b"\r\n" && text.is_empty() => {
+                (self.at, self.number) = (At::Content { of_purpose }, 0);
+            }
+            (None, At::Head { of_purpose }) => {
+                let text = text.to_ascii_lowercase();
+                // Some take this for the end of a line, others for a part of what it says.
+                if end.ends_with(b"\n") && !end.ends_with(b"\r\n") {
+                    self.doubt();
+                }
+                self.read_head(&text, of_purpose);
+            }
+            (None, At::Content { of_purpose }) => {
+                if of_purpose {
+                    self.read_purpose(text);
+                }
+                self.read_request(line);
+            }
         }
         Ok(())
     }
 
+    /// What stands behind the boundary in a line that begins with it.
+    fn behind_boundary<'l>(&self, line: &'l [u8]) -> Option<&'l [u8]> {
+        self.reading.boundary.as_deref().and_then(|boundary| line.strip_prefix(boundary))
+    }
+
     /// A line of a part's head. Only one way to say that the part is the purpose is read alike by everybody.
     fn read_head(&mut self, text: &[u8], of_purpose: bool) {
-        let text = text.to_ascii_lowercase();
         let is_plain = text == PURPOSE && !of_purpose;
         if is_plain {
             self.at = At::Head { of_purpose: true };
         }
-        let is_odd = |sign: &str| memchr::memmem::find(&text, sign.as_bytes()).is_some();
-        if !is_plain && ["purpose", "*=", "\\"].into_iter().any(is_odd) {
+        let is_odd = |sign: &str| memchr::memmem::find(text, sign.as_bytes()).is_some();
+        // A line that begins with a space goes on with the one before.
+        let goes_on = text.first().is_none_or(u8::is_ascii_whitespace);
+        if goes_on || !is_plain && ["purpose", "*=", "\\"].into_iter().any(is_odd) {
             self.purpose = Purpose::Batch;
+        }
+        if memchr::memmem::find(text, ENCODING).is_some() && !is_plainly_encoded(text) {
+            self.find("has a part that is encoded, and cannot be read".to_owned());
         }
     }
 
@@ -148,17 +193,16 @@ impl Lines {
     }
 
     /// A line of a file: if it is a request it gets the provider's ids, and spaces for what they are shorter.
-    fn read_request(&mut self, line: &mut Vec<u8>) -> Result<(), Cause> {
+    fn read_request(&mut self, line: &mut Vec<u8>) {
         // Some editors begin a file with a mark that others do not see.
         let start = if line.starts_with("\u{feff}".as_bytes()) { "\u{feff}".len() } else { 0 };
         let request = line.get(start..).unwrap_or_default();
         let Reading { whose, destination, names, depth, .. } = &self.reading;
         let Ok(named) = named_in_batch(request, *names, *depth) else {
-            self.unreadable();
-            return self.judge_early();
+            return self.unreadable();
         };
         if named.ids.is_empty() && !named.in_storage {
-            return Ok(());
+            return;
         }
         let read = Files::of(named, Bytes::copy_from_slice(request), whose);
         match read.and_then(|(files, written)| files.suit(destination).map(|()| written)) {
@@ -170,19 +214,26 @@ impl Lines {
                     written.iter().copied().chain(spaces).chain(end.iter().copied()).collect();
                 line.truncate(start);
                 line.extend(whole);
-                Ok(())
             }
             Err(cause) => {
                 self.found.get_or_insert(cause);
-                self.judge_early()
             }
         }
     }
 
     fn unreadable(&mut self) {
+        self.find(format!("has a line {} that may name files and cannot be read", self.number));
+    }
+
+    /// Two readers may take the form for different ones, of which one may be a batch's.
+    fn doubt(&mut self) {
+        self.purpose = Purpose::Batch;
+        self.find("has a form that not everybody divides alike".to_owned());
+    }
+
+    fn find(&mut self, problem: String) {
         let Reading { whose, destination, .. } = &self.reading;
         if !may_pass_anything(&whose.principal, destination) {
-            let problem = format!("has a line {} that may name files and cannot be read", self.number);
             self.found.get_or_insert(Cause::Decode(DecodeError::Field { field: "file".to_owned(), problem }));
         }
     }
@@ -192,10 +243,16 @@ impl Lines {
         if self.purpose == Purpose::Batch { self.judge() } else { Ok(()) }
     }
 
-    /// What is no batch's may hold what it likes.
+    /// What is no batch's may hold what it likes, until one more purpose makes it one.
     fn judge(&mut self) -> Result<(), Cause> {
-        self.found.take().filter(|_| self.purpose != Purpose::Other).map_or(Ok(()), Err)
+        if self.purpose == Purpose::Other { Ok(()) } else { self.found.take().map_or(Ok(()), Err) }
     }
+}
+
+/// Whether a line of a head in lower case says of the part that it stands there as it is.
+fn is_plainly_encoded(text: &[u8]) -> bool {
+    let value = text.strip_prefix(ENCODING).and_then(|rest| rest.strip_prefix(b":"));
+    value.is_some_and(|value| PLAIN_ENCODINGS.contains(&value.trim_ascii()))
 }
 
 #[cfg(test)]
@@ -271,6 +328,8 @@ mod tests {
                 let filler = "x".repeat(filler);
                 let file = |_: &str| format!(r#"{{"body":{{"input":"{filler}","image_url":"gs://b/x"}}}}"#);
                 assert!(passed(file, size).is_err(), "{size}");
+                let divided = |_: &str| format!("{{}}\r\n--x--{filler}\r\n");
+                assert!(passed(divided, size).is_err(), "{size}");
             }
         }
     }

@@ -475,6 +475,54 @@ async fn no_request_of_a_batch_is_about_another_caller_s_file() {
 }
 
 #[tokio::test]
+async fn no_form_that_two_read_differently_hides_what_a_batch_is_about() {
+    let stage = Stage::set().await;
+    let about = request_about("file-a");
+    let (document, batch) = (file_for(&[(true, "user_data")], &about), file_for(&[(true, "batch")], &about));
+    let purpose = "Content-Disposition: form-data; name=\"purpose\"\r\n\r\n";
+    let ending = |end: &str| document.replace("\r\n--x--\r\n", end);
+    let head = |more: &str| batch.replace("Content-Type: application/jsonl", more);
+    let forms = [
+        // What is no end to all, and one more purpose behind it.
+        (ending(&format!("\n--x--\n\r\n--x\r\n{purpose}batch\r\n--x--\r\n")), 404),
+        (ending(&format!("\r\n--x--\r\n\r\n--x\r\n{purpose}batch\r\n--x--\r\n")), 404),
+        (ending(&format!("\r\n--x--y\r\n--x\r\n{purpose}batch\r\n--x--\r\n")), 404),
+        (
+            file_for(&[], &about).replace("--x--", &format!("--x\r\n{purpose}user_data\n--x--\n\r\n--x--")),
+            404,
+        ),
+        // A part that is the purpose to some, and the file to others.
+        (head("Content-Disposition: form-data; name=\"purpose\""), 404),
+        (head(" \r\nContent-Type: application/jsonl"), 404),
+        (head("Content-Type: application/jsonl\r\n\r\n--x"), 400),
+        // Nobody sees what is encoded.
+        (head("Content-Transfer-Encoding: base64").replace(&about, "eyJib2R5Ijp7fX0="), 400),
+        (head("content-transfer-encoding:\r\n quoted-printable").replace("file_id", "file=5fid"), 400),
+        (file_for(&[(true, "batch")], &format!("{{}}\r\n--x{}", "-".repeat(300_000))), 400),
+    ];
+    for (form, status) in forms {
+        let refused = put(&stage, "a", form.clone()).await;
+        assert_eq!(refused.status, status, "{form:.700}: {}", refused.text());
+    }
+    assert!(stage.a.received().is_empty());
+    for encoding in ["7bit", "8bit", "Binary"] {
+        let named = format!("Content-Transfer-Encoding: {encoding}");
+        let form = head(&named).replace(&about, "{\"body\":{}}");
+        assert_eq!(put(&stage, "a", form.clone()).await.status, 200, "{encoding}");
+        assert_eq!(stage.a.last().body, form);
+    }
+    let packed = document.replace("Content-Type: application/jsonl", "Content-Transfer-Encoding: base64");
+    assert_eq!(put(&stage, "a", packed).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_line_of_a_file_that_cannot_be_read_is_named() {
+    let stage = Stage::set().await;
+    let refused = put(&stage, "a", file_for(&[(true, "batch")], "{}\n[\"file_id\"]\n{}")).await;
+    assert!(refused.text().contains("has a line 2 "), "{}", refused.text());
+}
+
+#[tokio::test]
 async fn everything_is_listed_only_where_anything_may_be_asked() {
     let stage = Stage::set().await;
     let refused = stage.gateway.get("/v1/files").header("x-tollgate-provider", "a").send().await;
