@@ -1,4 +1,5 @@
-//! How long sound is, as far as its own bytes tell.
+//! How long sound is, as far as its own bytes tell. Who sends it has written them, and may be charged by them: it is never
+//! shorter than so many bytes take at the most of a second that its format has.
 
 /// The bytes of a second of speech as it is usually compressed at the least (32 kbit/s): an estimate by them errs upwards.
 const BYTES_PER_SECOND: u64 = 4_000;
@@ -34,7 +35,7 @@ pub(crate) fn seconds(sound: &[u8]) -> u64 {
 
 /// The seconds of so many bytes of sound that begin so.
 fn told(sound: &[u8], all: u64) -> Option<u64> {
-    wav(sound, all).or_else(|| flac(sound)).or_else(|| mp3(sound, all))
+    wav(sound, all).or_else(|| flac(sound, all)).or_else(|| mp3(sound, all))
 }
 
 /// Microsoft's RIFF: pieces with a name and a length, of which one tells the bytes of a second.
@@ -47,28 +48,52 @@ fn wav(sound: &[u8], all: u64) -> Option<u64> {
     loop {
         let (name, after) = rest.split_first_chunk::<4>()?;
         let (length, content) = after.split_first_chunk::<4>()?;
-        let length = u32::from_le_bytes(*length) as usize;
         match name {
-            b"fmt " => rate = content.get(8..12)?.first_chunk().map(|rate| u32::from_le_bytes(*rate)),
-            // A recording that was written as it came does not know its length.
+            b"fmt " => rate = rate.into_iter().chain(wav_rate(content.first_chunk()?)).min(),
+            // All that is behind is sound: a recording that was written as it came does not know its length, and more pieces
+            // of sound may follow.
             b"data" => {
                 let before = (sound.len() - content.len()) as u64;
-                let length = (length as u64).min(all.saturating_sub(before));
-                return rate.filter(|rate| *rate > 0).map(|rate| length.div_ceil(u64::from(rate)));
+                return Some(all.saturating_sub(before).div_ceil(rate?));
             }
             _ => {}
         }
         // Pieces begin at even places.
+        let length = u32::from_le_bytes(*length) as usize;
         rest = content.get(length + length % 2..)?;
     }
 }
 
+/// The kinds of WAV whose samples stand there as they are, by their number.
+const PLAIN_KINDS: [u64; 5] = [1, 3, 6, 7, 0xfffe];
+/// The most bytes of a second of plain samples (192,000 of four bytes in eight channels), and of packed ones (320 kbit/s).
+const MOST_PLAIN: u64 = 192_000 * 4 * 8;
+const MOST_PACKED: u64 = 40_000;
+
+/// The bytes of a second. It is told three times over, and not everybody reads the same: the fewest count.
+fn wav_rate(format: &[u8; 16]) -> Option<u64> {
+    let [k, l, c, d, rate @ .., block, block_high, bits, bits_high] = *format;
+    let two = |low, high| u64::from(u16::from_le_bytes([low, high]));
+    let [samples, bytes] = [0, 4].map(|at| {
+        rate.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |four| u64::from(u32::from_le_bytes(*four)))
+    });
+    let most = if PLAIN_KINDS.contains(&two(k, l)) { MOST_PLAIN } else { MOST_PACKED };
+    let (block, bits) = (samples * two(block, block_high), samples * two(c, d) * two(bits, bits_high) / 8);
+    [bytes, block, bits].into_iter().filter(|rate| *rate > 0).min().map(|rate| rate.min(most))
+}
+
+/// The most bytes of a second of FLAC that are believed: two channels of 96,000 samples of three bytes.
+const MOST_FLAC: u64 = 2 * 96_000 * 3;
+
 /// FLAC (RFC 9639, section 8.2): the first block tells the samples of a second and those of the whole.
-fn flac(sound: &[u8]) -> Option<u64> {
+fn flac(sound: &[u8], all: u64) -> Option<u64> {
     let numbers: &[u8; 8] = sound.strip_prefix(b"fLaC")?.get(14..22)?.first_chunk()?;
     let numbers = u64::from_be_bytes(*numbers);
     let (rate, samples) = (numbers >> 44, numbers & 0xf_ffff_ffff);
-    (rate > 0 && samples > 0).then(|| samples.div_ceil(rate))
+    let (channels, bits) = ((numbers >> 41 & 0b111) + 1, (numbers >> 36 & 0b1_1111) + 1);
+    // A second has no more bytes than unpacked.
+    let most = (rate * channels * bits).div_ceil(8).min(MOST_FLAC);
+    (rate > 0 && samples > 0).then(|| samples.div_ceil(rate).max(all.div_ceil(most)))
 }
 
 /// Kilobits a second of MPEG's third layer (ISO 11172-3 and 13818-3) by their number, of version 1 and of the later ones.
@@ -95,10 +120,12 @@ fn mp3(sound: &[u8], all: u64) -> Option<u64> {
     let rates = BIT_RATES.get(usize::from(!is_one))?;
     let rate = rates.get(usize::from(third >> 4)).copied().filter(|rate| *rate > 0)?;
     let samples = SAMPLE_RATES.get(usize::from(third >> 2 & 0b11))? >> halvings;
-    match pieces(first) {
-        Some(pieces) => Some((pieces * if is_one { 1_152 } else { 576 }).div_ceil(samples)),
-        None => Some(((all - tag as u64) * 8).div_ceil(rate * 1_000)),
-    }
+    let at = |rate: u64| ((all - tag as u64) * 8).div_ceil(rate * 1_000);
+    let most = rates.last().copied().unwrap_or(rate);
+    Some(match pieces(first) {
+        Some(pieces) => (pieces * if is_one { 1_152 } else { 576 }).div_ceil(samples).max(at(most)),
+        None => at(rate),
+    })
 }
 
 /// How long what stands in front of the sound is (`ID3v2`).

@@ -177,6 +177,23 @@ async fn seconds_that_nobody_tells_are_an_estimate() {
     check(&gateway, &answer, Expect { units, dollars: "0.001", estimated: 1 }).await;
 }
 
+#[tokio::test]
+async fn sound_that_tells_too_little_is_as_long_as_its_bytes_take_at_the_least() {
+    let mut wav = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0".to_vec();
+    wav.extend([16_000_u32.to_le_bytes(), u32::MAX.to_le_bytes(), [2, 0, 16, 0]].concat());
+    wav.extend(b"data\x02\0\0\0\0\0data\xff\xff\xff\xff");
+    let mpeg = b"\xff\xfb\x90\xc0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0Xing\0\0\0\x01\0\0\0\x01".to_vec();
+    let mut flac = b"fLaC\x80\0\0\x22\0\0\0\0\0\0\0\0\0\0".to_vec();
+    flac.extend(((44_100_u64 << 44) | (1 << 41) | (15 << 36) | 1).to_be_bytes());
+    for (mut sound, per_second) in [(wav, 32_000), (mpeg, 40_000), (flac, 176_400)] {
+        sound.resize(per_second * 10, 0);
+        let (_upstream, gateway) = behind("openai", Reply::json(200, r#"{"text":"x"}"#)).await;
+        let answer = hear(&gateway, &sound).await;
+        let units = json!({"input_second": 10});
+        check(&gateway, &answer, Expect { units, dollars: "0.001", estimated: 1 }).await;
+    }
+}
+
 async fn hear(gateway: &Gateway, sound: &[u8]) -> Response {
     let call = gateway.post("/v1/audio/transcriptions", form(&[("model", "up/whisper-1")], sound));
     call.header("content-type", "multipart/form-data; boundary=b").send().await
