@@ -37,6 +37,8 @@ pub type Readings = HashMap<AttemptId, Spent>;
 
 struct Marks {
     file: File,
+    /// Whether the last line may have been written without its end.
+    is_cut: bool,
     /// By the results' name.
     progress: HashMap<Box<str>, Progress>,
     /// What the file said of readings when it was opened.
@@ -71,10 +73,8 @@ impl Counted {
             known.lines = number.max(known.lines);
             left.extend(serde_json::from_str::<BTreeMap<AttemptId, Spent>>(readers).unwrap_or_default());
         }
-        if !text.is_empty() && !text.ends_with(b"\n") {
-            file.write_all(b"\n").map_err(unusable)?;
-        }
-        Ok(Self(Mutex::new(Marks { file, progress, left })))
+        let is_cut = !text.is_empty() && !text.ends_with(b"\n");
+        Ok(Self(Mutex::new(Marks { file, is_cut, progress, left })))
     }
 
     /// What earlier processes have written down of readings, for [`Ledger::open_with`](crate::Ledger::open_with). Nothing the
@@ -108,8 +108,11 @@ impl Counted {
         let Some(Progress { lines, readers }) = marks.progress.get(results) else { return Ok(()) };
         // Numbers and names: nothing of it can fail to be written.
         let readers = serde_json::to_string(readers).unwrap_or_default();
-        let line = format!("{lines} {results}\t{readers}\n");
-        marks.file.write_all(line.as_bytes()).map_err(LedgerError::Unwritable)
+        let start = if marks.is_cut { "\n" } else { "" };
+        let line = format!("{start}{lines} {results}\t{readers}\n");
+        let written = marks.file.write_all(line.as_bytes());
+        marks.is_cut = written.is_err();
+        written.map_err(LedgerError::Unwritable)
     }
 
     /// This attempt reads no more of them, and what it has counted is kept.
@@ -165,6 +168,26 @@ mod tests {
         assert_eq!((left.get(&first), left.get(&second)), (Some(&one()), Some(&twice)));
         let count = |results, line| again.count(results, line, first, &one());
         assert!(!count("a/1", 4) && !count("b 2", 1) && count("a/1", 5));
+    }
+
+    #[test]
+    fn a_line_behind_one_that_could_not_be_written_counts() {
+        let data = tempfile::tempdir().unwrap();
+        let path = data.path().join("batches");
+        let counted = Counted::open(&path).unwrap();
+        let attempt = AttemptId::generate();
+        assert!(counted.count("a", 5, attempt, &one()));
+        // A file that takes some and then no more.
+        std::fs::write(&path, b"5 a").unwrap();
+        let kept = std::mem::replace(&mut counted.marks().file, File::open("/dev/null").unwrap());
+        assert!(counted.keep("a").is_err());
+        counted.marks().file = kept;
+        counted.keep("a").unwrap();
+        counted.keep("a").unwrap();
+        let written = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(written.lines().count(), 3, "{written}");
+        drop(counted);
+        assert!(!Counted::open(&path).unwrap().count("a", 5, attempt, &one()));
     }
 
     #[test]
