@@ -141,12 +141,17 @@ impl Passage {
         Ok(())
     }
 
-    /// A whole answer that is no JSON: plain text or subtitles.
+    /// A whole answer that is no JSON: plain text, subtitles or sound.
     fn plain(&mut self, body: &Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {
         if body.is_empty() {
             return Err(Fault::new(FaultKind::Unreadable, "the provider's answer is empty"));
         }
-        self.tally.output_bytes = body.len() as u64;
+        // Only of text does its size tell anything of tokens.
+        if self.answers.is_sound {
+            self.listen(body);
+        } else {
+            self.tally.output_bytes = body.len() as u64;
+        }
         self.tally.has_content = true;
         self.tally.is_complete = true;
         out.push(body.clone());

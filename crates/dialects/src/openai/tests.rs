@@ -274,6 +274,8 @@ fn sound_that_is_packed_comes_as_its_caller_reads_it() {
         let (mut conduit, mut out) = (SPEECH.forwarder(asked), Vec::new());
         conduit.push(Frame::Whole(body.clone().into()), &mut out).unwrap();
         conduit.end(&mut out).unwrap();
+        // Its bytes are no text, of which tokens could be guessed.
+        assert_eq!(conduit.tally().output_bytes, 0);
         (body, out.concat(), conduit.tally().media_type)
     };
     let plain = asked(STREAM, StreamForm::Bytes);

@@ -114,6 +114,17 @@ async fn sound_that_comes_packed_is_charged_by_what_was_spoken() {
 }
 
 #[tokio::test]
+async fn sound_that_comes_packed_is_as_long_as_it_is_unpacked() {
+    let sound = format!("//uQwAAA{}", "AAAA".repeat(26_664));
+    let told = json!({"audio_data": sound}).to_string();
+    let (_upstream, gateway) = behind("mistral", Reply::json(200, told)).await;
+    let body = json!({"model": "up/voxtral-mini-tts-latest", "voice": "x", "input": "Grüße, Welt!"});
+    let answer = gateway.post("/v1/audio/speech", body.to_string()).send().await;
+    let units = json!({"input_character": 12, "output_second": 5});
+    check(&gateway, &answer, Expect { units, dollars: "0.000192", estimated: 0 }).await;
+}
+
+#[tokio::test]
 async fn sound_that_a_conversation_would_bring_is_charged_by_its_tokens() {
     let blob = json!({"mimeType": "audio/L16;codec=pcm;rate=24000", "data": "AQACAA=="});
     let told = json!({
