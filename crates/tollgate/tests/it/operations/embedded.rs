@@ -39,7 +39,7 @@ fn predicted(request: &Received) -> Reply {
 async fn predictions_answer_callers_of_every_language_and_cost_by_the_character() {
     let upstream = FakeUpstream::start(predicted).await;
     let gateway = behind("vertex", &upstream).await;
-    let texts = ["x".repeat(30_000), "y".repeat(10_000), "é".repeat(10)];
+    let texts = ["x".repeat(15_000), "y".repeat(5_000), "é".repeat(10)];
     let body = json!({"model": "up/text-embedding-005", "input": texts, "dimensions": 256, "user": "u"});
     let answer = embed(&gateway, body).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -48,7 +48,7 @@ async fn predictions_answer_callers_of_every_language_and_cost_by_the_character(
     let vectors: Vec<&Value> = (0..3).map(|index| &told["data"][index]["embedding"][0]).collect();
     assert_eq!(
         (vectors, &told["usage"]["total_tokens"]),
-        (vec![&json!(30_000.0), &json!(10_000.0), &json!(20.0)], &json!(3))
+        (vec![&json!(15_000.0), &json!(5_000.0), &json!(20.0)], &json!(3))
     );
     let sent = upstream.received();
     assert_eq!(sent.len(), 2);
@@ -57,17 +57,17 @@ async fn predictions_answer_callers_of_every_language_and_cost_by_the_character(
         sent[1].json(),
         json!({"instances": [{"content": "é".repeat(10)}], "parameters": {"outputDimensionality": 256}})
     );
-    // 40,010 characters at 25 millionths of a dollar by the thousand.
+    // 20,010 characters at 25 millionths of a dollar by the thousand.
     let line = line(&gateway).await;
     assert_eq!(
         (&line["input_tokens"], &line["cost_usd"], &line["estimated"]),
-        (&json!(3), &json!(0.001), &Value::Null),
+        (&json!(3), &json!(0.0005), &Value::Null),
         "{line}"
     );
     let usage = gateway.usage();
     assert_eq!(
         (&usage["total"]["usage"]["units"]["input_character"], &usage["total"]["estimated"]),
-        (&json!(40_010), &json!(0)),
+        (&json!(20_010), &json!(0)),
         "{usage}"
     );
 
