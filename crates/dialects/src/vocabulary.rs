@@ -35,6 +35,8 @@ pub struct Vocabulary {
     pub(crate) cites_late: bool,
     /// Whether an opaque block is one of this language's.
     pub(crate) owns: fn(&str) -> bool,
+    /// Whether such a block can be told in a stream.
+    pub(crate) owns_in_streams: bool,
     /// What a caller takes for the reason of an end that had this one.
     pub(crate) stop: fn(StopReason, Said) -> StopReason,
     /// What a caller reads of this usage.
@@ -241,7 +243,9 @@ impl Listener {
                     Cites::Part => Some(Change::rewritten("answer.citations")),
                 }));
             }
-            Opening::Opaque { kind, .. } if (vocabulary.owns)(kind) => {
+            Opening::Opaque { kind, .. }
+                if (vocabulary.owns)(kind) && (vocabulary.owns_in_streams || !is_stream) =>
+            {
                 heard.said.tool_call |= kind == CUSTOM_CALL;
             }
             Opening::Opaque { kind, .. } => {

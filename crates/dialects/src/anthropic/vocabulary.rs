@@ -23,6 +23,7 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     cites: |citation, text| citation.own(ID).map_or_else(|| citation.of_whole_text(text), |_| Cites::All),
     cites_late: false,
     owns: is_own,
+    owns_in_streams: true,
     stop,
     usage,
 };

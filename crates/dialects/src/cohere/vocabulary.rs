@@ -23,6 +23,7 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     cites,
     cites_late: true,
     owns: is_own,
+    owns_in_streams: true,
     stop,
     usage,
 };

@@ -24,6 +24,7 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     cites: |citation, _| citation.own(ID).map_or_else(|| citation.as_page(), |_| Cites::All),
     cites_late: true,
     owns: is_own,
+    owns_in_streams: true,
     stop,
     usage,
 };

@@ -21,6 +21,7 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     cites: |_, _| Cites::Nothing,
     cites_late: false,
     owns: |_| false,
+    owns_in_streams: true,
     stop,
     usage,
 };

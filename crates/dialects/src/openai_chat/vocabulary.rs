@@ -24,6 +24,7 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     cites: |citation, _| citation.own(ID).map_or_else(|| citation.as_page(), |_| Cites::All),
     cites_late: true,
     owns: |kind| is_call(kind) || kind.starts_with(MESSAGE_FIELD),
+    owns_in_streams: true,
     stop,
     usage,
 };

@@ -24,6 +24,7 @@ pub(super) static VOCABULARY: Vocabulary = Vocabulary {
     cites,
     cites_late: false,
     owns: |kind| is_item(kind) || is_part(kind),
+    owns_in_streams: true,
     stop,
     usage,
 };

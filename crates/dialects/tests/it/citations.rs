@@ -385,3 +385,15 @@ fn sources_that_are_told_again_in_a_stream_are_told_once() {
     assert_eq!(body["choices"][0]["message"]["annotations"], json!([page("a"), page("b")]));
     assert_eq!(told, ["dropped;answer.groundingMetadata"]);
 }
+
+#[test]
+fn a_block_of_its_own_that_no_stream_can_tell_is_told() {
+    let content = json!([{"text": "Seen."}, {"video": {"format": "mp4", "source": {"bytes": "QUJD"}}}]);
+    let answer = json!({
+        "output": {"message": {"role": "assistant", "content": content}}, "stopReason": "end_turn",
+        "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2},
+    });
+    let (stream, told) = read("bedrock", "bedrock", STREAM, &answer);
+    assert!(!stream.contains("QUJD"), "{stream}");
+    assert_eq!(told, ["dropped;answer.video"]);
+}
