@@ -69,6 +69,6 @@ pub(super) fn list(mut models: Vec<&Listed>, query: Query<'_>) -> Result<String,
 }
 
 /// What is known of one.
-pub(super) fn one(listed: &Listed) -> String {
-    format!(r#"{{"modelDetails":{}}}"#, listed.bedrock)
+pub(super) fn details(config: &ListingConfig<'_>) -> Value {
+    json!({ "modelDetails": entry(config) })
 }

@@ -6,7 +6,7 @@ use types::Refusal;
 
 use super::page::{Asked, Page, Start};
 use super::query::{Query, wrong};
-use super::{Listed, ListingConfig, bare_list, with};
+use super::{Listed, ListingConfig, bare_list, with, words};
 
 /// The parameters that no other language has at this path.
 pub(super) const PARAMETERS: [&str; 4] = ["page_size", "page_token", "endpoint", "default_only"];
@@ -21,7 +21,6 @@ pub(super) fn entry(config: &ListingConfig<'_>) -> Value {
         ("reasoning", config.can(Capability::Reasoning)),
         ("vision", config.takes(Modality::Image)),
     ];
-    let features: Vec<_> = features.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect();
     let entry = json!({
         "name": config.name,
         "is_deprecated": false,
@@ -29,7 +28,7 @@ pub(super) fn entry(config: &ListingConfig<'_>) -> Value {
         "finetuned": false,
         "tokenizer_url": null,
         "default_endpoints": [],
-        "features": features,
+        "features": words(features),
     });
     let window = config.model.and_then(|model| model.context_window);
     with(entry, [("context_length", window.map(Value::from))])

@@ -55,7 +55,7 @@ impl ListingConfig<'_> {
     }
 }
 
-/// What can be called by a name that is not listed: without its provider, with a date, or a program of its own.
+/// What can be called: by a name that is listed or by another, without its provider, with a date, or a program of its own.
 pub trait Names: Send + Sync {
     /// What this name calls.
     ///
@@ -75,7 +75,7 @@ pub struct Called {
     pub model: Option<Arc<Model>>,
 }
 
-/// Every model, written out once: answering is joining.
+/// Every model, written out once for lists: to answer with one is joining.
 pub struct Listing {
     models: Vec<Listed>,
     names: Box<dyn Names>,
@@ -98,9 +98,8 @@ struct Listed {
     openai: String,
     /// In Gemini's words, with a publisher.
     published: String,
-    /// In Ollama's, in the list and alone.
+    /// In Ollama's.
     tag: String,
-    shown: String,
 }
 
 impl Listed {
@@ -120,22 +119,21 @@ impl Listed {
             anthropic: anthropic::entry(config, openai).to_string(),
             published: gemini::published(config).to_string(),
             tag: ollama::tag(config, since).to_string(),
-            shown: ollama::shown(config, since).to_string(),
         }
     }
+}
 
-    /// What is said of it alone.
-    fn alone(&self, style: Style) -> String {
-        match style {
-            Style::Anthropic => self.anthropic.clone(),
-            Style::Bedrock => bedrock::one(self),
-            Style::Cohere => self.cohere.clone(),
-            Style::Codex | Style::OpenAi => self.openai.clone(),
-            Style::Gemini => self.gemini.clone(),
-            Style::Mistral => self.mistral.clone(),
-            Style::Local => self.shown.clone(),
-            Style::Publishers => self.published.clone(),
-        }
+/// What is said of one model by itself.
+fn alone(config: &ListingConfig<'_>, style: Style, since: UnixTime) -> Value {
+    match style {
+        Style::Anthropic => anthropic::entry(config, openai::entry(config, since)),
+        Style::Bedrock => bedrock::details(config),
+        Style::Cohere => cohere::entry(config),
+        Style::Codex | Style::OpenAi => openai::entry(config, since),
+        Style::Gemini => gemini::entry(config),
+        Style::Mistral => mistral::entry(config, since),
+        Style::Local => ollama::shown(config, since),
+        Style::Publishers => gemini::published(config),
     }
 }
 
@@ -186,10 +184,6 @@ impl Listing {
     /// # Errors
     /// There is no such one for this caller.
     pub(crate) fn one(&self, wanted: &str, style: Style, principal: &Principal) -> Result<String, Refusal> {
-        let mut called = self.models.iter().filter(|listed| listed.name.as_str() == wanted);
-        if let Some(listed) = called.find(|listed| principal.may_use(listed.name.as_str())) {
-            return Ok(listed.alone(style));
-        }
         let unknown = |problem: String| Refusal::new(Code::ModelNotFound, problem).with_param("model");
         let found = self.names.find(wanted).map_err(|error| unknown(format!("{error}")))?;
         let Called { label, provider, model } = found;
@@ -197,7 +191,7 @@ impl Listing {
             return Err(unknown(format!("no model `{wanted}`; `GET /v1/models` lists what there is")));
         }
         let config = ListingConfig { name: ModelName::from(wanted), provider, model: model.as_deref() };
-        Ok(Listed::new(&config, 0, self.since).alone(style))
+        Ok(alone(&config, style, self.since).to_string())
     }
 }
 
@@ -207,6 +201,11 @@ fn with<const N: usize>(mut entry: Value, fields: [(&str, Option<Value>); N]) ->
         entry.extend(fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     }
     entry
+}
+
+/// The words for what a model can do, of those that there are.
+fn words<const N: usize>(known: [(&'static str, bool); N]) -> Vec<&'static str> {
+    known.into_iter().filter(|(_, is_so)| *is_so).map(|(word, _)| word).collect()
 }
 
 /// A list under this name and nothing else, but for what leads to the next page.

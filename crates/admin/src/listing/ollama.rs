@@ -4,7 +4,7 @@ use providers::{Capability, Modality, Task};
 use serde_json::{Value, json};
 use types::UnixTime;
 
-use super::ListingConfig;
+use super::{ListingConfig, words};
 
 /// The entry in the list: no files stand behind it.
 pub(super) fn tag(config: &ListingConfig<'_>, since: UnixTime) -> Value {
@@ -27,8 +27,6 @@ pub(super) fn shown(config: &ListingConfig<'_>, since: UnixTime) -> Value {
         ("vision", config.takes(Modality::Image)),
         ("thinking", config.can(Capability::Reasoning)),
     ];
-    let capabilities: Vec<_> =
-        capabilities.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect();
     let family = config.provider.as_str();
     let mut info = json!({"general.architecture": family, "general.basename": config.name});
     let window = config.model.and_then(|model| model.context_window);
@@ -39,7 +37,7 @@ pub(super) fn shown(config: &ListingConfig<'_>, since: UnixTime) -> Value {
         "modified_at": since.to_string(),
         "details": details(config),
         "model_info": info,
-        "capabilities": capabilities,
+        "capabilities": words(capabilities),
         "template": "",
         "parameters": "",
         "license": "",
