@@ -4,6 +4,7 @@ mod credentials;
 
 pub(crate) use self::credentials::signs as credential_signs;
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -215,7 +216,7 @@ pub(crate) fn listing(
     let names = Names {
         router: Arc::clone(router),
         directory: Arc::clone(directory),
-        models: settings.models.clone(),
+        first_targets: settings.models.iter().filter_map(first_target).collect(),
     };
     let listed = router.listing();
     let called: Vec<_> =
@@ -232,7 +233,8 @@ pub(crate) fn listing(
 struct Names {
     router: Arc<Local>,
     directory: Arc<Directory>,
-    models: Vec<ModelSetting>,
+    /// Where each configured model is asked for first.
+    first_targets: HashMap<ModelName, Candidate>,
 }
 
 impl admin::Names for Names {
@@ -244,7 +246,7 @@ impl admin::Names for Names {
             Resolved::Known(candidate)
             | Resolved::Passed(candidate)
             | Resolved::Programmed { candidate, .. } => candidate,
-            Resolved::Route(route) => first_target(&self.models, &route).ok_or_else(nobody)?,
+            Resolved::Route(route) => self.first_targets.get(&route).cloned().ok_or_else(nobody)?,
         };
         let destination = self.directory.find(&candidate.provider).ok_or_else(nobody)?;
         let model = destination.known(&candidate.model).model.clone();
@@ -252,10 +254,9 @@ impl admin::Names for Names {
     }
 }
 
-fn first_target(models: &[ModelSetting], route: &ModelName) -> Option<Candidate> {
-    let model = models.iter().find(|model| model.name == *route)?;
+fn first_target(model: &ModelSetting) -> Option<(ModelName, Candidate)> {
     let target = model.targets.first()?;
-    Some(Candidate::new(target.provider.clone(), target.model.clone()))
+    Some((model.name.clone(), Candidate::new(target.provider.clone(), target.model.clone())))
 }
 
 /// Sizes.
