@@ -22,7 +22,7 @@ use crate::batched::Batched;
 use crate::counting::Believable;
 use crate::destination::{Destination, Endpoint, KnownModel};
 use crate::gate::Source;
-use crate::outbound::{self, Aside, Place, Understood};
+use crate::outbound::{self, Aside, Place, Understood, Written};
 use crate::owned::{self, Renamed};
 use crate::plan::Planned;
 use crate::pricing::{Charge, Unpriced};
@@ -144,16 +144,7 @@ impl Try<'_> {
             strict: self.strict,
             span: SpanId::generate(),
         };
-        let written = if self.request.passing.is_some() {
-            passing::write(self.request, &place, account)
-        } else if self.request.operation.is_session() {
-            outbound::write(self.request, Encoded::default(), &place, account)
-        } else {
-            let encoded =
-                outbound::encode(self.request, understood, &place).await.map_err(Failure::Refused)?;
-            account.look();
-            outbound::write(self.request, encoded, &place, account)
-        };
+        let written = self.write(&place, understood, account).await?;
         let claim = self.claim(account.now)?;
         let begin = self.begin(&place, charge, claim);
         // The intent is on record before a byte leaves: a killed process loses nothing.
@@ -188,6 +179,27 @@ impl Try<'_> {
                 Err(Failure::Upstream(fault))
             }
         }
+    }
+
+    /// The upstream's request.
+    ///
+    /// # Cancel safety
+    /// As that of [`outbound::encode`].
+    async fn write(
+        &self,
+        place: &Place<'_>,
+        understood: &mut Understood,
+        account: &mut Account,
+    ) -> Result<Written, Failure> {
+        if self.request.passing.is_some() {
+            return Ok(passing::write(self.request, place, account));
+        }
+        if self.request.operation.is_session() {
+            return Ok(outbound::write(self.request, Encoded::default(), place, account));
+        }
+        let encoded = outbound::encode(self.request, understood, place).await.map_err(Failure::Refused)?;
+        account.look();
+        Ok(outbound::write(self.request, encoded, place, account))
     }
 
     /// In which language and by which path the request goes to this destination; `None` where it has none.
