@@ -85,7 +85,7 @@ pub use place::Place;
 pub use quirks::QUIRKS;
 pub use route::{Head, Names, PathSaid, Route, Streams, Takes, percent_decoded};
 pub use scan::{Fields, ScanError, Span};
-pub use splice::Splice;
+pub use splice::{Splice, quoted};
 pub use surface::Surface;
 pub use vocabulary::Vocabulary;
 

@@ -128,7 +128,7 @@ fn push(pieces: &mut Vec<Bytes>, piece: Bytes) {
 }
 
 /// `text` as a JSON string, quotes included.
-pub(crate) fn quoted(text: &str) -> Bytes {
+pub fn quoted(text: &str) -> Bytes {
     serde_json::to_vec(text).unwrap_or_default().into()
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use auth::{Marks, Principal};
 use bytes::Bytes;
-use dialects::{Conduit, DecodeError, Dialect, Said, Splice, Tally};
+use dialects::{Conduit, DecodeError, Dialect, Said, Splice, Tally, quoted};
 use http::Method;
 use types::{Fault, FaultKind, Frame, Operation, ProviderName, Tenant};
 
@@ -110,11 +110,6 @@ pub(crate) fn asks_for_all(request: &Request, passing: &Passing) -> bool {
 /// Whether the answer describes what is kept; what callers have put there is theirs as it is.
 pub(crate) fn is_described(passing: &Passing) -> bool {
     !passing.path.ends_with("/content") && !passing.path.ends_with("/results")
-}
-
-/// `text` as a JSON string.
-fn quoted(text: &str) -> Bytes {
-    serde_json::Value::from(text).to_string().into()
 }
 
 fn wrong(field: &str, problem: &str) -> Cause {
