@@ -376,13 +376,7 @@ mod tests {
             );
             events
         };
-        let call = Content::ToolCall {
-            id: "c".into(),
-            name: "f".into(),
-            arguments: "{}".into(),
-            signature: None,
-            cache: None,
-        };
+        let call = crate::trial::call("c", "f", "{}");
         let heard = |events: Vec<Event>, delivery| {
             let caller = crate::by_name("openai_responses").unwrap().conversational().unwrap();
             let mut listener = Listener::new(caller.vocabulary(), &Asked { delivery, ..asked(Calls::Tools) });
@@ -406,13 +400,7 @@ mod tests {
 
     #[test]
     fn of_several_calls_a_caller_of_functions_is_told_one() {
-        let call = Content::ToolCall {
-            id: "c".into(),
-            name: "f".into(),
-            arguments: "{}".into(),
-            signature: None,
-            cache: None,
-        };
+        let call = crate::trial::call("c", "f", "{}");
         let choice = Choice { content: vec![call.clone(), call], ..Choice::default() };
         let answer = Answer { choices: vec![choice], ..Answer::default() };
         check("openai_chat", Calls::Function, &answer, &["dropped;answer.tool_calls"]);

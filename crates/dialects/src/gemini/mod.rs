@@ -135,7 +135,6 @@ impl Dialect for Gemini {
         error::streamed(refusal, request, form)
     }
 
-    /// None: the language has no headers for limits.
     fn sign_of_life(&self, form: StreamForm) -> Option<&'static [u8]> {
         match form {
             // The official clients take a comment for an answer, and an end of a line for nothing.
@@ -145,6 +144,7 @@ impl Dialect for Gemini {
         }
     }
 
+    /// None: the language has no headers for limits.
     fn limit_headers(&self, _standings: &[Standing], _now: UnixTime) -> Vec<(HeaderName, HeaderValue)> {
         Vec::new()
     }
