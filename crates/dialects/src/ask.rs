@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use types::ModelName;
 
+use crate::whole::WHOLE;
 use crate::{DecodeError, Fields, Head};
 
 /// A request.
@@ -43,7 +44,7 @@ impl<'a> Ask<'a> {
 
     /// A field that is a whole number.
     pub(crate) fn whole(self, name: &str) -> Result<Option<u64>, DecodeError> {
-        self.value(name, "must be a whole number")
+        self.value(name, WHOLE)
     }
 
     /// A field that is true or false; false if it is not there.

@@ -150,7 +150,7 @@ fn sampling(object: &mut Object<'_>, version: Version) -> Result<Sampling, Decod
     let sampling = Sampling {
         temperature: object.value("temperature", "must be a number")?,
         top_p: object.value("top_p", "must be a number")?,
-        top_k: object.value("top_k", "must be a whole number")?,
+        top_k: object.value("top_k", WHOLE)?,
         max_tokens: object.value("max_tokens", WHOLE)?.map(|Whole(number)| number),
         stop: object.value("stop_sequences", "must be a list of strings")?.unwrap_or_default(),
         ..Sampling::default()
@@ -173,7 +173,7 @@ fn reasoning_and_format(
             "disabled" => Some(false),
             _ => return Err(wrong("thinking.type", "must be `enabled`, `adaptive` or `disabled`")),
         };
-        reasoning.budget_tokens = thinking.value("budget_tokens", "must be a whole number")?;
+        reasoning.budget_tokens = thinking.value("budget_tokens", WHOLE)?;
         thinking.leftovers(leftovers);
     }
     let mut format = OutputFormat::Text;

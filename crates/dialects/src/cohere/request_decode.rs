@@ -9,6 +9,7 @@ use super::message_decode::messages;
 use super::wire::own_kind;
 use super::{ID, MAX_DEPTH};
 use crate::object::{Leftovers, Object, Path, Readable, keep};
+use crate::whole::WHOLE;
 use crate::{DecodeError, Head};
 
 /// Reads a whole request. What has no canonical word goes into the extras as it came.
@@ -87,7 +88,6 @@ fn tool_choice(object: &mut Object<'_, '_>) -> Result<Option<ToolChoice>, Decode
 
 fn sampling(object: &mut Object<'_, '_>) -> Result<Sampling, DecodeError> {
     const NUMBER: &str = "must be a number";
-    const WHOLE: &str = "must be a whole number";
     Ok(Sampling {
         temperature: object.take_as("temperature", NUMBER)?,
         top_p: object.take_as("p", NUMBER)?,
@@ -110,7 +110,7 @@ fn reasoning(object: &mut Object<'_, '_>) -> Result<Option<Reasoning>, DecodeErr
         "enabled" => true,
         _ => return Err(Path::Field(&path, "type").wrong("must be `enabled` or `disabled`")),
     };
-    let budget_tokens = thinking.take_as("token_budget", "must be a whole number")?;
+    let budget_tokens = thinking.take_as("token_budget", WHOLE)?;
     Ok(Some(Reasoning { effort: None, budget_tokens, enabled: Some(enabled) }))
 }
 

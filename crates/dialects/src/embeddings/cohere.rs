@@ -16,6 +16,7 @@ use crate::openai_family::{MAX_DEPTH, json_bytes};
 use crate::passage::Answers;
 use crate::passage::usage::{self, ReadUsage};
 use crate::surface::{Kind, Surface};
+use crate::whole::WHOLE;
 use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Head, Peek, Route, Vectors, openai, quirks};
 
 /// The language's name.
@@ -163,10 +164,9 @@ impl Exchange<Request, Answer> for Cohere {
         Ok(Request {
             model,
             inputs: inputs.into_iter().map(Input::Text).collect(),
-            dimensions: object.take_as("output_dimension", "must be a whole number")?,
+            dimensions: object.take_as("output_dimension", WHOLE)?,
             purpose,
-            overlong: overlong
-                .map(|word| if word == "NONE" { Overlong::Refused } else { Overlong::Truncated }),
+            overlong: overlong.map(|word| super::overlong(word != "NONE")),
             extras: Extras { dialect: Some(self.id()), fields: object.rest().collect() },
         })
     }
@@ -177,10 +177,7 @@ impl Exchange<Request, Answer> for Cohere {
         if request.purpose == Some(Purpose::Similarity) {
             changes.push(Change::rewritten(super::PURPOSE));
         }
-        let output_dimension = request.dimensions.filter(|_| !target.has_quirk(quirks::NO_DIMENSIONS));
-        if output_dimension != request.dimensions {
-            changes.push(Change::dropped("dimensions"));
-        }
+        let output_dimension = super::dimensions(request, target, &mut changes);
         let end = if target.has_quirk(quirks::TRUNCATES_RIGHT) { "RIGHT" } else { "END" };
         let part = |texts: &[&str]| {
             json_bytes(&WriteRequest {

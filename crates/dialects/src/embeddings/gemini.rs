@@ -8,17 +8,18 @@ use types::conversation::{Change, Extras, Target};
 use types::embedding::{Answer, Input, Overlong, Purpose, Request};
 use types::{DialectId, Fault, Json, ModelName, Operation, Tokens, Usage};
 
-use super::{AtOnce, Joined, predict, vectors};
+use super::{AtOnce, Joined, first, overlong, predict, vectors};
 use crate::ask::Ask;
 use crate::extras::carry;
 use crate::gemini::{Gemini, model};
 use crate::object::{Object, Path, Readable};
-use crate::openai_family::error::{fault_inside, unreadable};
+use crate::openai_family::error::read_answer;
 use crate::openai_family::usage::Count;
 use crate::openai_family::{MAX_DEPTH, json_bytes};
 use crate::passage::Answers;
 use crate::splice::quoted;
 use crate::surface::{Kind, Surface};
+use crate::whole::WHOLE;
 use crate::{
     Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head, Peek, Route, Splice, Streams, Vectors,
     quirks,
@@ -33,15 +34,7 @@ const AT_ONCE: AtOnce = AtOnce::texts(100);
 /// Embeddings of several contents.
 pub static GEMINI: Surface = Surface {
     id: ID,
-    routes: routes![
-        "batchEmbedContents":
-        "/v1beta/models",
-        "/v1/models",
-        "/v1beta1/publishers",
-        "/v1/publishers",
-        "/v1beta1/projects/{project}/locations/{location}/publishers",
-        "/v1/projects/{project}/locations/{location}/publishers"
-    ],
+    routes: routes!["batchEmbedContents"; "/v1beta/models", "/v1/models"],
     family: &Gemini,
     peek: |ask| peek(ask, "requests"),
     adapt,
@@ -52,15 +45,7 @@ pub static GEMINI: Surface = Surface {
 /// The embedding of one content.
 pub static GEMINI_SINGLE: Surface = Surface {
     id: SINGLE,
-    routes: routes![
-        "embedContent":
-        "/v1beta/models",
-        "/v1/models",
-        "/v1beta1/publishers",
-        "/v1/publishers",
-        "/v1beta1/projects/{project}/locations/{location}/publishers",
-        "/v1/projects/{project}/locations/{location}/publishers"
-    ],
+    routes: routes!["embedContent"; "/v1beta/models", "/v1/models"],
     family: &Gemini,
     peek: |ask| peek(ask, "content"),
     adapt: adapt_single,
@@ -252,7 +237,7 @@ impl Exchange<Request, Answer> for Single {
 
     fn encode_answer(&self, answer: &Answer, _asked: &Asked) -> Vec<u8> {
         let mut out = br#"{"embedding":{"values":"#.to_vec();
-        vectors::write(answer.vectors.first().map_or(&[], Vec::as_slice), Vectors::Numbers, &mut out);
+        vectors::write(first(answer), Vectors::Numbers, &mut out);
         out.push(b'}');
         finish(out, answer)
     }
@@ -280,7 +265,7 @@ fn one(mut object: Object<'_, '_>, head: Head<'_>, dialect: DialectId) -> Result
     }
     let mut request = about(model(head.path)?, Input::Text(text), said.task, dialect, object);
     request.dimensions = said.dimensions;
-    request.overlong = said.truncates.map(|cuts| if cuts { Overlong::Truncated } else { Overlong::Refused });
+    request.overlong = said.truncates.map(overlong);
     request.extras.fields.extend(more);
     Ok(request)
 }
@@ -297,7 +282,6 @@ struct Said {
 
 impl Said {
     fn read(object: &mut Object<'_, '_>) -> Result<Self, DecodeError> {
-        const WHOLE: &str = "must be a whole number";
         let task = object.take_text(TASK)?;
         let dimensions = object.take_as("outputDimensionality", WHOLE)?;
         Ok(Self {
@@ -412,8 +396,7 @@ fn encoded(
 }
 
 fn answer(body: &[u8]) -> Result<Answer, Fault> {
-    let read: Result<ReadAnswer, _> = serde_json::from_slice(body);
-    let read = read.map_err(|error| fault_inside(body).unwrap_or_else(|| unreadable(&error)))?;
+    let read: ReadAnswer = read_answer(body)?;
     let usage = read.usage_metadata.and_then(|usage| usage.to_usage());
     let vectors = read.embedding.into_iter().chain(read.embeddings).map(|vector| vector.values);
     Ok(Answer { id: None, model: None, vectors: super::some(vectors.collect())?, usage })

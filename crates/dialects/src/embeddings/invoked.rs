@@ -8,21 +8,21 @@ use types::conversation::{Change, Extras, Target};
 use types::embedding::{Answer, Input, Overlong, Purpose, Request};
 use types::{DialectId, Fault, ModelName, Tokens, Usage};
 
-use super::{AtOnce, unchanged, vectors};
+use super::{AtOnce, first, overlong, unchanged, vectors};
 use crate::ask::{Ask, wrong};
 use crate::bedrock::{Bedrock, counted};
 use crate::extras::carry;
 use crate::object::{Object, Path, Readable};
-use crate::openai_family::error::{fault_inside, unreadable};
+use crate::openai_family::error::read_answer;
 use crate::openai_family::usage::Count;
 use crate::openai_family::{MAX_DEPTH, json_bytes};
 use crate::passage::Answers;
 use crate::surface::{Kind, Surface};
-use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head, Peek, Vectors, quirks};
+use crate::whole::WHOLE;
+use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head, Peek, Vectors};
 
 const TITAN_ID: DialectId = DialectId("titan_embeddings");
 const NOVA_ID: DialectId = DialectId("nova_embeddings");
-const WHOLE: &str = "must be a whole number";
 
 /// Titan's embeddings.
 pub static TITAN: Surface = Surface {
@@ -143,10 +143,7 @@ impl Exchange<Request, Answer> for Titan {
         changes.extend(super::unsaid(request).filter(|change| {
             change.field != super::OVERLONG || request.overlong == Some(Overlong::Truncated)
         }));
-        let dimensions = request.dimensions.filter(|_| !target.has_quirk(quirks::NO_DIMENSIONS));
-        if dimensions != request.dimensions {
-            changes.push(Change::dropped("dimensions"));
-        }
+        let dimensions = super::dimensions(request, target, &mut changes);
         let part = |texts: &[&str]| {
             let input_text = texts.first().copied().unwrap_or_default();
             json_bytes(&WriteTitan { input_text, dimensions })
@@ -155,8 +152,7 @@ impl Exchange<Request, Answer> for Titan {
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
-        let read: Result<ReadTitan, _> = serde_json::from_slice(body);
-        let read = read.map_err(|error| fault_inside(body).unwrap_or_else(|| unreadable(&error)))?;
+        let read: ReadTitan = read_answer(body)?;
         let usage = read.input_text_token_count.map(tokens);
         Ok(Answer { id: None, model: None, vectors: super::some(vec![read.embedding])?, usage })
     }
@@ -192,7 +188,7 @@ impl Exchange<Request, Answer> for Nova {
             inputs: vec![Input::Text(said.text.value)],
             dimensions: said.embedding_dimension,
             purpose: purpose(&said.embedding_purpose),
-            overlong: Some(if truncates { Overlong::Truncated } else { Overlong::Refused }),
+            overlong: Some(overlong(truncates)),
             extras: Extras { dialect: Some(NOVA_ID), fields: object.rest().collect() },
         })
     }
@@ -220,8 +216,7 @@ impl Exchange<Request, Answer> for Nova {
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
-        let read: Result<ReadNova, _> = serde_json::from_slice(body);
-        let read = read.map_err(|error| fault_inside(body).unwrap_or_else(|| unreadable(&error)))?;
+        let read: ReadNova = read_answer(body)?;
         let vectors = read.embeddings.into_iter().map(|vector| vector.embedding);
         Ok(Answer { id: None, model: None, vectors: super::some(vectors.collect())?, usage: None })
     }
@@ -232,10 +227,6 @@ impl Exchange<Request, Answer> for Nova {
         out.extend_from_slice(b"}]}");
         out
     }
-}
-
-fn first(answer: &Answer) -> &[f32] {
-    answer.vectors.first().map_or(&[], Vec::as_slice)
 }
 
 /// The words for purposes.

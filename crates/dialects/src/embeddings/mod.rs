@@ -1,9 +1,19 @@
 //! The languages in which one asks for embeddings, each a file: between any two of them requests and answers are
 //! translated through `types::embedding`.
 
-/// Google's paths that end in this verb: below each of these beginnings a model's name follows.
+/// Google's paths that end in this verb: below each of these beginnings, and those of all publishers, a model's name
+/// follows.
 macro_rules! routes {
-    ($verb:literal: $($beginning:literal),*) => {
+    ($verb:literal; $($own:literal),*) => {
+        routes!(
+            @ $verb: $($own,)*
+            "/v1beta1/publishers",
+            "/v1/publishers",
+            "/v1beta1/projects/{project}/locations/{location}/publishers",
+            "/v1/projects/{project}/locations/{location}/publishers"
+        )
+    };
+    (@ $verb:literal: $($beginning:literal),*) => {
         &[$(
             Route::new(concat!($beginning, "/{model}:", $verb), Operation::Embeddings)
                 .streaming(Streams::Never),
@@ -26,11 +36,11 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use types::conversation::{Change, Target};
-use types::embedding::{Input, Request};
+use types::embedding::{Answer, Input, Overlong, Request};
 use types::{Fault, FaultKind, Json};
 
 use crate::object::Path;
-use crate::{DecodeError, EncodeError, Encoded, Fields, extras};
+use crate::{DecodeError, EncodeError, Encoded, Fields, extras, quirks};
 
 pub use cohere::{COHERE, INVOKED};
 pub use gemini::{GEMINI, GEMINI_SINGLE};
@@ -155,6 +165,25 @@ fn named((name, json): &(String, Json)) -> (String, bool) {
 fn is_alike(one: &Request, other: &Request) -> bool {
     let said = |request: &Request| (request.dimensions, request.purpose, request.overlong);
     said(one) == said(other) && gemini::task(&one.extras) == gemini::task(&other.extras)
+}
+
+/// What becomes of an input that is too long, by whether it is cut.
+const fn overlong(is_cut: bool) -> Overlong {
+    if is_cut { Overlong::Truncated } else { Overlong::Refused }
+}
+
+/// The length of vectors that is asked for, unless the target has one alone.
+fn dimensions(request: &Request, target: &Target, changes: &mut Vec<Change>) -> Option<u32> {
+    let dimensions = request.dimensions.filter(|_| !target.has_quirk(quirks::NO_DIMENSIONS));
+    if dimensions != request.dimensions {
+        changes.push(Change::dropped("dimensions"));
+    }
+    dimensions
+}
+
+/// The vector of an answer in a language that has one in each.
+fn first(answer: &Answer) -> &[f32] {
+    answer.vectors.first().map_or(&[], Vec::as_slice)
 }
 
 /// The inputs as texts, for a language that takes no others.

@@ -10,11 +10,12 @@ use super::vectors;
 use crate::ask::Ask;
 use crate::extras::carry;
 use crate::object::{Object, Path, Readable};
-use crate::openai_family::error::{fault_inside, unreadable};
+use crate::openai_family::error::read_answer;
 use crate::openai_family::usage::Count;
 use crate::openai_family::{MAX_DEPTH, json_bytes};
 use crate::passage::Answers;
 use crate::surface::{Kind, Surface};
+use crate::whole::WHOLE;
 use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head, Peek, Route, Vectors, openai};
 
 /// The language's name.
@@ -83,9 +84,9 @@ impl Exchange<Request, Answer> for Ollama {
         Ok(Request {
             model,
             inputs: texts.ok_or_else(|| Path::Field(&Path::Root, "input").wrong("is missing"))?.0,
-            dimensions: object.take_as("dimensions", "must be a whole number")?,
+            dimensions: object.take_as("dimensions", WHOLE)?,
             purpose: None,
-            overlong: truncates.map(|cuts| if cuts { Overlong::Truncated } else { Overlong::Refused }),
+            overlong: truncates.map(super::overlong),
             extras: Extras { dialect: Some(ID), fields: object.rest().collect() },
         })
     }
@@ -93,18 +94,17 @@ impl Exchange<Request, Answer> for Ollama {
     fn encode_request(&self, request: &Request, target: &Target) -> Result<Encoded, EncodeError> {
         let mut changes = carry(&request.extras, ID, &[])?.lost;
         changes.extend(request.purpose.map(|_| Change::dropped("input_type")));
-        let body = json_bytes(&WriteRequest {
+        let body = WriteRequest {
             model: target.model.as_str(),
             input: super::texts(request)?,
             dimensions: request.dimensions,
             truncate: request.overlong.map(|overlong| overlong == Overlong::Truncated),
-        });
-        Encoded { body: vec![body.into()], changes, ..Encoded::default() }.checked(target)
+        };
+        Encoded::of(&body, changes).checked(target)
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
-        let read: Result<ReadAnswer, _> = serde_json::from_slice(body);
-        let read = read.map_err(|error| fault_inside(body).unwrap_or_else(|| unreadable(&error)))?;
+        let read: ReadAnswer = read_answer(body)?;
         let usage = read.prompt_eval_count.map(of_input);
         Ok(Answer { id: None, model: read.model, vectors: super::some(read.embeddings)?, usage })
     }

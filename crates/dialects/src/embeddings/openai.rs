@@ -14,11 +14,12 @@ use crate::extras::carry;
 use crate::object::{Object, Path, Readable};
 use crate::openai::rename;
 use crate::openai_chat::OpenAiChat;
-use crate::openai_family::error::{fault_inside, unreadable};
+use crate::openai_family::error::read_answer;
 use crate::openai_family::{MAX_DEPTH, json_bytes};
 use crate::passage::Answers;
 use crate::passage::usage::ReadUsage;
 use crate::surface::{Kind, Surface};
+use crate::whole::WHOLE;
 use crate::{
     Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head, Peek, Route, Splice, Vectors, quirks,
 };
@@ -123,7 +124,7 @@ impl Exchange<Request, Answer> for OpenAi {
         Ok(Request {
             model,
             inputs: inputs.ok_or_else(|| Path::Field(&Path::Root, "input").wrong("is missing"))?.0,
-            dimensions: object.take_as("dimensions", "must be a whole number")?,
+            dimensions: object.take_as("dimensions", WHOLE)?,
             purpose: None,
             overlong: None,
             extras: Extras { dialect: Some(ID), fields: object.rest().collect() },
@@ -135,19 +136,18 @@ impl Exchange<Request, Answer> for OpenAi {
         let mut changes = carried.lost;
         changes.extend(super::unsaid(request));
         let renames = target.has_quirk(quirks::OUTPUT_DIMENSION);
-        let body = json_bytes(&WriteRequest {
+        let body = WriteRequest {
             model: target.model.as_str(),
             input: request.inputs.iter().map(written).collect(),
             dimensions: request.dimensions.filter(|_| !renames),
             output_dimension: request.dimensions.filter(|_| renames),
             encoding_format: (!target.has_quirk(quirks::NO_ENCODING_FORMAT)).then_some("float"),
-        });
-        Encoded { body: vec![body.into()], changes, ..Encoded::default() }.checked(target)
+        };
+        Encoded::of(&body, changes).checked(target)
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
-        let read: Result<ReadAnswer<'_>, _> = serde_json::from_slice(body);
-        let read = read.map_err(|error| fault_inside(body).unwrap_or_else(|| unreadable(&error)))?;
+        let read: ReadAnswer<'_> = read_answer(body)?;
         let mut items: Vec<_> = read.data.iter().enumerate().collect();
         items.sort_by_key(|(place, item)| item.index.unwrap_or(*place));
         let vectors: Result<Vec<_>, Fault> =

@@ -9,15 +9,16 @@ use types::embedding::{Answer, Input, Overlong, Request};
 use types::{DialectId, Fault, Json, ModelName, Operation, Tokens, Units, Usage};
 
 use super::gemini::{self, About};
-use super::{AtOnce, Joined, vectors};
+use super::{AtOnce, Joined, overlong, vectors};
 use crate::ask::Ask;
 use crate::gemini::{Gemini, model};
 use crate::object::{Object, Path, Readable};
-use crate::openai_family::error::{fault_inside, unreadable};
+use crate::openai_family::error::read_answer;
 use crate::openai_family::usage::Count;
 use crate::openai_family::{MAX_DEPTH, json_bytes};
 use crate::passage::Answers;
 use crate::surface::{Kind, Surface};
+use crate::whole::WHOLE;
 use crate::{
     Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head, Peek, Route, Streams, Vectors, quirks,
 };
@@ -26,18 +27,11 @@ use crate::{
 pub(super) const ID: DialectId = DialectId("predict_embeddings");
 /// As many texts as are taken at once, and as many bytes of them as tokens are: no token is less than a byte.
 const AT_ONCE: AtOnce = AtOnce { texts: 250, bytes: 20_000 };
-const WHOLE: &str = "must be a whole number";
 
 /// Embeddings as predictions.
 pub static PREDICT: Surface = Surface {
     id: ID,
-    routes: routes![
-        "predict":
-        "/v1beta1/publishers",
-        "/v1/publishers",
-        "/v1beta1/projects/{project}/locations/{location}/publishers",
-        "/v1/projects/{project}/locations/{location}/publishers"
-    ],
+    routes: routes!["predict";],
     family: &Gemini,
     peek,
     adapt: super::unchanged,
@@ -146,8 +140,7 @@ impl Exchange<Request, Answer> for Predict {
             let mut parameters = Object::of(part, &place)?;
             request.dimensions = parameters.take_as("outputDimensionality", WHOLE)?;
             let truncates: Option<bool> = parameters.take_as("autoTruncate", "must be a boolean")?;
-            request.overlong =
-                truncates.map(|cuts| if cuts { Overlong::Truncated } else { Overlong::Refused });
+            request.overlong = truncates.map(overlong);
             request.extras.fields.extend(named_within("parameters", parameters));
         }
         request.extras.fields.extend(object.rest());
@@ -175,8 +168,7 @@ impl Exchange<Request, Answer> for Predict {
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
-        let read: Result<ReadAnswer<Vec<f32>>, _> = serde_json::from_slice(body);
-        let read = read.map_err(|error| fault_inside(body).unwrap_or_else(|| unreadable(&error)))?;
+        let read: ReadAnswer<Vec<f32>> = read_answer(body)?;
         let usage = read.usage();
         let vectors = read.predictions.into_iter().map(|prediction| prediction.embeddings.values);
         Ok(Answer { id: None, model: None, vectors: super::some(vectors.collect())?, usage })

@@ -10,10 +10,10 @@ use super::parts::{Reader, Speaker};
 use super::wire::{listed, object, own_kind};
 use super::{ID, MAX_DEPTH, peek, schema};
 use crate::object::{Leftovers, Object, Path, Readable, keep};
+use crate::whole::WHOLE;
 use crate::{DecodeError, Head};
 
 const NUMBER: &str = "must be a number";
-const WHOLE: &str = "must be a whole number";
 
 /// Reads a whole request. What has no canonical word goes into the extras as it came.
 pub(super) fn decode(head: Head<'_>, body: &[u8]) -> Result<Conversation, DecodeError> {

@@ -14,7 +14,7 @@ use crate::ask::Ask;
 use crate::embeddings::unchanged;
 use crate::extras::carry;
 use crate::object::{Object, Path, Readable};
-use crate::openai_family::error::{fault_inside, unreadable};
+use crate::openai_family::error::{read_answer, unreadable};
 use crate::openai_family::json_bytes;
 use crate::passage::Answers;
 use crate::surface::{Kind, Surface};
@@ -161,16 +161,15 @@ impl Exchange<Request, Answer> for Speech {
             voice_config: VoiceConfig { prebuilt_voice_config: Voice { voice_name } },
         });
         let said = Part { text: Some(request.text.clone()), inline_data: None };
-        let body = json_bytes(&Asks {
+        let body = Asks {
             contents: vec![Content { role: Some("user".to_owned()), parts: vec![said] }],
             generation_config: Config { response_modalities: ["AUDIO".to_owned()], speech_config: voice },
-        });
-        Encoded { body: vec![body.into()], changes, ..Encoded::default() }.checked(target)
+        };
+        Encoded::of(&body, changes).checked(target)
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
-        let read: Result<Said, _> = serde_json::from_slice(body);
-        let said = read.map_err(|error| fault_inside(body).unwrap_or_else(|| unreadable(&error)))?;
+        let said: Said = read_answer(body)?;
         let parts = said.candidates.into_iter().take(1).flat_map(|candidate| candidate.content.parts);
         let (mut sound, mut rate) = (Vec::new(), None);
         for blob in parts.filter_map(|part| part.inline_data) {

@@ -9,6 +9,7 @@ use super::peek::limit;
 use super::wire::own_kind;
 use super::{ID, MAX_DEPTH};
 use crate::object::{Leftovers, Object, Path, Readable, keep};
+use crate::whole::WHOLE;
 use crate::{DecodeError, Head};
 
 /// Reads a whole request. What has no canonical word goes into the extras as it came.
@@ -74,7 +75,6 @@ fn tools(object: &mut Object<'_, '_>) -> Result<Vec<Tool>, DecodeError> {
 
 fn sampling(object: &mut Object<'_, '_>) -> Result<Sampling, DecodeError> {
     const NUMBER: &str = "must be a number";
-    const WHOLE: &str = "must be a whole number";
     let mut sampling = Sampling {
         logprobs: object.take_as("logprobs", "must be a boolean")?,
         top_logprobs: object.take_as("top_logprobs", WHOLE)?,

@@ -11,7 +11,7 @@ use super::SPEECH;
 use super::packed::{SAMPLES, media_type};
 use crate::extras::carry;
 use crate::object::{Object, Path, Readable};
-use crate::openai_family::{MAX_DEPTH, json_bytes};
+use crate::openai_family::MAX_DEPTH;
 use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head};
 
 /// The canonical form, in and out.
@@ -67,7 +67,7 @@ impl Exchange<Request, Answer> for Speech {
 
     fn encode_request(&self, request: &Request, target: &Target) -> Result<Encoded, EncodeError> {
         let changes = carry(&request.extras, SPEECH.id, &[])?.lost;
-        let body = json_bytes(&WriteRequest {
+        let body = WriteRequest {
             model: target.model.as_str(),
             input: &request.text,
             voice: request.voice.as_deref(),
@@ -76,8 +76,8 @@ impl Exchange<Request, Answer> for Speech {
                 Format::Samples => Some(PCM),
                 Format::Wave => Some(WAV),
             },
-        });
-        Encoded { body: vec![body.into()], changes, ..Encoded::default() }.checked(target)
+        };
+        Encoded::of(&body, changes).checked(target)
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {

@@ -10,6 +10,7 @@ use super::ID;
 use super::message_decode::{cache_mark, messages};
 use crate::object::{Leftovers, Object, Path, Readable, keep};
 use crate::openai_family::MAX_DEPTH;
+use crate::whole::WHOLE;
 use crate::{DecodeError, Head};
 
 /// Reads a whole request. What has no canonical word goes into the extras as it came.
@@ -48,7 +49,6 @@ pub(super) fn decode(head: Head<'_>, body: &[u8]) -> Result<Conversation, Decode
 
 fn sampling(object: &mut Object<'_, '_>) -> Result<Sampling, DecodeError> {
     const NUMBER: &str = "must be a number";
-    const WHOLE: &str = "must be a whole number";
     let newer = object.take_whole("max_completion_tokens")?;
     let older = object.take_whole("max_tokens")?;
     Ok(Sampling {
@@ -107,7 +107,7 @@ fn reasoning(object: &mut Object<'_, '_>) -> Result<Option<Reasoning>, DecodeErr
         if let Some(word) = said.take_text("effort")? {
             reasoning.effort.get_or_insert(effort(&word, &Path::Field(&path, "effort"))?);
         }
-        reasoning.budget_tokens = said.take_as("max_tokens", "must be a whole number")?;
+        reasoning.budget_tokens = said.take_as("max_tokens", WHOLE)?;
         reasoning.enabled = said.take_as("enabled", "must be a boolean")?;
     }
     if let Some(raw) = object.take("thinking")? {
@@ -115,7 +115,7 @@ fn reasoning(object: &mut Object<'_, '_>) -> Result<Option<Reasoning>, DecodeErr
         let mut said = Object::read(raw.get(), &path)?;
         let kind = said.take_text("type")?;
         reasoning.enabled = kind.map(|kind| kind != "disabled").or(reasoning.enabled);
-        let budget = said.take_as("budget_tokens", "must be a whole number")?;
+        let budget = said.take_as("budget_tokens", WHOLE)?;
         reasoning.budget_tokens = budget.or(reasoning.budget_tokens);
     }
     Ok((reasoning != Reasoning::default()).then_some(reasoning))

@@ -141,6 +141,11 @@ pub(crate) fn is_truthy(value: &[u8]) -> bool {
     !matches!(value, b"null" | b"false" | b"0" | b"\"\"" | b"{}" | b"[]")
 }
 
+/// A whole answer, which may be an error in spite of its status.
+pub(crate) fn read_answer<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Fault> {
+    serde_json::from_slice(body).map_err(|error| fault_inside(body).unwrap_or_else(|| unreadable(&error)))
+}
+
 /// An answer that is not what the protocol says.
 pub(crate) fn unreadable(error: &dyn std::fmt::Display) -> Fault {
     Fault::new(FaultKind::Unreadable, format!("the provider's answer cannot be read: {error}"))

@@ -12,6 +12,7 @@ use super::message_decode;
 use super::request_encode::{ENCRYPTED_REASONING, LOGPROBS};
 use crate::object::{Leftovers, Object, Path, Readable, keep};
 use crate::openai_family::MAX_DEPTH;
+use crate::whole::WHOLE;
 use crate::{DecodeError, Head};
 
 /// Reads a whole request. What has no canonical word goes into the extras as it came.
@@ -71,7 +72,6 @@ fn input(object: &mut Object<'_, '_>) -> Result<Vec<Message>, DecodeError> {
 
 fn sampling(object: &mut Object<'_, '_>) -> Result<Sampling, DecodeError> {
     const NUMBER: &str = "must be a number";
-    const WHOLE: &str = "must be a whole number";
     Ok(Sampling {
         temperature: object.take_as("temperature", NUMBER)?,
         top_p: object.take_as("top_p", NUMBER)?,

@@ -15,13 +15,14 @@ use crate::embeddings::unchanged;
 use crate::extras::carry;
 use crate::object::{Object, Path, Readable};
 use crate::openai::rename;
-use crate::openai_family::error::{fault_inside, unreadable};
+use crate::openai_family::error::read_answer;
 use crate::openai_family::usage::Count;
 use crate::openai_family::{MAX_DEPTH, json_bytes};
 use crate::passage::Answers;
 use crate::passage::usage::{self, ReadUsage};
 use crate::splice::quoted;
 use crate::surface::{Kind, Surface};
+use crate::whole::WHOLE;
 use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Fields, Head, Peek, Route, Splice, quirks};
 
 /// The language's name.
@@ -212,7 +213,6 @@ fn flatten(body: &Bytes, fields: &Fields, splice: &mut Splice) {
 
 impl Exchange<Request, Answer> for Plain {
     fn decode_request(&self, head: Head<'_>, body: &[u8]) -> Result<Request, DecodeError> {
-        const WHOLE: &str = "must be a whole number";
         let body = Readable::read(head, body, MAX_DEPTH)?;
         let mut object = Object::of(body.root(), &Path::Root)?;
         let most = object.take_as("top_n", WHOLE)?;
@@ -233,20 +233,19 @@ impl Exchange<Request, Answer> for Plain {
         if request.repeats == Some(true) && repeats.is_none() {
             changes.push(Change::dropped("return_documents"));
         }
-        let body = json_bytes(&WriteRequest {
+        let body = WriteRequest {
             model: (!self.is_invoked).then_some(target.model.as_str()),
             query: &request.query,
             documents: &request.documents,
             top_n: request.most,
             return_documents: repeats,
             api_version: target.has_quirk(quirks::VERSIONED_BODY).then_some(VERSION),
-        });
-        Encoded { body: vec![body.into()], changes, ..Encoded::default() }.checked(target)
+        };
+        Encoded::of(&body, changes).checked(target)
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
-        let read: Result<ReadAnswer<'_>, _> = serde_json::from_slice(body);
-        let read = read.map_err(|error| fault_inside(body).unwrap_or_else(|| unreadable(&error)))?;
+        let read: ReadAnswer<'_> = read_answer(body)?;
         let ranked = read.results.into_iter().map(|ranked| Ranked {
             index: ranked.index,
             score: ranked.relevance_score,

@@ -11,11 +11,12 @@ use crate::ask::Ask;
 use crate::extras::carry;
 use crate::object::{Object, Path, Readable};
 use crate::openai_chat::OpenAiChat;
-use crate::openai_family::error::{fault_inside, unreadable};
+use crate::openai_family::error::read_answer;
 use crate::openai_family::{MAX_DEPTH, json_bytes};
 use crate::passage::Answers;
 use crate::passage::usage::ReadUsage;
 use crate::surface::{Kind, Surface};
+use crate::whole::WHOLE;
 use crate::{Asked, DecodeError, EncodeError, Encoded, Exchange, Head, Peek, openai};
 
 /// The language's name.
@@ -97,7 +98,7 @@ impl Exchange<Request, Answer> for Voyage {
             model: ModelName::from(object.require_text("model")?),
             query: object.require_text("query")?,
             documents: documents(&mut object)?,
-            most: object.take_as("top_k", "must be a whole number")?,
+            most: object.take_as("top_k", WHOLE)?,
             repeats: object.take_as("return_documents", "must be a boolean")?,
             extras: Extras { dialect: Some(ID), fields: object.rest().collect() },
         })
@@ -110,19 +111,18 @@ impl Exchange<Request, Answer> for Voyage {
         if most != request.most {
             changes.push(Change::rewritten("top_n"));
         }
-        let body = json_bytes(&WriteRequest {
+        let body = WriteRequest {
             model: target.model.as_str(),
             query: &request.query,
             documents: &request.documents,
             top_k: most,
             return_documents: request.repeats,
-        });
-        Encoded { body: vec![body.into()], changes, ..Encoded::default() }.checked(target)
+        };
+        Encoded::of(&body, changes).checked(target)
     }
 
     fn decode_answer(&self, body: &[u8]) -> Result<Answer, Fault> {
-        let read: Result<ReadAnswer, _> = serde_json::from_slice(body);
-        let read = read.map_err(|error| fault_inside(body).unwrap_or_else(|| unreadable(&error)))?;
+        let read: ReadAnswer = read_answer(body)?;
         let ranked = read.data.into_iter().map(|ranked| Ranked {
             index: ranked.index,
             score: ranked.relevance_score,
